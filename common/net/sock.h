@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sockets as the daemons want them: non-blocking, close-on-exec, TCP_NODELAY. Functions that make one return
+ * the descriptor, or -1 with e set (e may be NULL) and errno kept.
+ */
+#ifndef NET_SOCK_H
+#define NET_SOCK_H
+
+#include "net/addr.h"
+
+enum sock_flag {
+	SOCK_REUSEPORT = 1, /* several sockets share the port, the kernel spreads connections */
+	SOCK_FREEBIND = 2,  /* bind although the address is not (yet) on this host: the VIP */
+};
+
+int sock_listen(const struct addr *a, unsigned flags, int backlog, struct err *e);
+
+/*
+ * Starts a connection; the result is writable once it is decided, see sock_error(). EINPROGRESS is success.
+ */
+int sock_connect(const struct addr *a, struct err *e);
+
+/* Accepts one; -1 with errno EAGAIN when there is none. Options are inherited from the listener. */
+int sock_accept(int listen_fd, struct addr *peer);
+
+int sock_error(int fd); /* SO_ERROR: 0 or an errno value */
+
+/* The address the peer talks to. */
+int sock_local(int fd, struct addr *a);
+
+/* Unix stream sockets. listen replaces a stale file, but not one that somebody answers on; mode as chmod. */
+int sock_unix_listen(const char *path, mode_t mode, int backlog, struct err *e);
+int sock_unix_connect(const char *path, struct err *e);
+
+#endif
