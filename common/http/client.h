@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The server-facing half: sends a request to an address over a kept or new connection and brings back the
+ * response. Connections are kept per address and shared by all callers on the worker.
+ *
+ *     connect ──▶ send ──▶ head ──▶ body ──▶ kept | closed
+ *
+ * One http_client belongs to one worker. Per call, exactly one of two things ends it: the caller calls
+ * http_client_end() or http_client_abort(), or the client calls failed(). After either the call must not be
+ * touched. No function below calls back, except from the loop.
+ *
+ * A connection is kept only when the response was complete, nothing followed it, the request was wholly sent
+ * and neither side said close.
+ */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include "http/body.h"
+#include "http/parse.h"
+#include "loop/worker.h"
+#include "net/addr.h"
+#include "net/io.h"
+
+struct http_client;
+
+struct http_client_conf {
+	uint32_t max_calls;  /* running at once on this worker */
+	uint32_t max_idle;   /* kept connections per address on this worker */
+	int64_t connect_us;  /* one connection attempt */
+	int64_t response_us; /* request sent to the end of the response head; also the longest pause while sending */
+	int64_t body_us;     /* longest pause in the response body (not counted while the caller does not consume) */
+	int64_t idle_us;     /* how long a connection is kept: below the server's own keep-alive time */
+};
+
+#define HTTP_CLIENT_CONF_DEFAULT                                                                   \
+	((struct http_client_conf){.max_calls = 4096,                                              \
+				   .max_idle = 64,                                                 \
+				   .connect_us = 1000000,                                          \
+				   .response_us = 50000000,                                        \
+				   .body_us = 50000000,                                            \
+				   .idle_us = 4000000})
+
+enum http_fail {
+	HTTP_FAIL_NONE,
+	HTTP_FAIL_BUSY,		    /* max_calls, buffers or descriptors ran out: nothing was sent */
+	HTTP_FAIL_CONNECT,	    /* refused, unreachable: nothing was sent */
+	HTTP_FAIL_CONNECT_TIMEOUT,  /* nothing was sent */
+	HTTP_FAIL_STALE,	    /* a kept connection broke before any byte of the response: the usual keep-alive race */
+	HTTP_FAIL_CLOSED,	    /* a new connection broke before any byte of the response */
+	HTTP_FAIL_RESPONSE_TIMEOUT, /* no complete response head in time */
+	HTTP_FAIL_BAD_RESPONSE,	    /* malformed, or cut inside the head; http_client_bad() says why */
+	HTTP_FAIL_BODY,		    /* after the head: the body broke, was cut or stalled */
+};
+
+const char *http_fail_text(enum http_fail f); /* "connection refused" and so on, for logs and verdicts */
+
+/* One request to one server. */
+struct http_call {
+	struct http_client *client; /* ro */
+	struct http_head *head;	    /* ro: the response, valid from head() to the end of the call */
+	struct addr to;		    /* ro */
+	void *user;		    /* the caller's own */
+	int64_t started_us;	    /* ro */
+	int64_t connected_us;	    /* ro: 0 before; equals started_us on a kept connection */
+	int64_t response_us;	    /* ro: head complete */
+	bool reused;		    /* ro: over a kept connection */
+	int error;		    /* ro: errno of a failed connection, or 0 */
+	uint64_t body_in;	    /* ro: payload bytes received */
+	uint64_t bytes_out;	    /* ro: bytes of the request sent, head included */
+};
+
+struct http_call_ops {
+	/* The request body can go (first call: after connecting, only if the request has one), or more of it after
+	 * http_client_write() took less than offered. NULL when requests have no body. */
+	void (*writable)(struct http_call *c);
+	/* An interim response (1xx other than 101) came; c->head holds it during this call only. May be NULL. */
+	void (*interim)(struct http_call *c);
+	/* The final response head is there. Body bytes may already be in http_client_data(). */
+	void (*head)(struct http_call *c);
+	/* More of the body, or its end, came. Only after head() returned with the body not at END. */
+	void (*body)(struct http_call *c);
+	void (*failed)(struct http_call *c, enum http_fail why);
+};
+
+struct http_request {
+	enum http_method method; /* decides the response's framing */
+	/* The complete head, blank line included, in pieces that stay in place until it is sent. */
+	struct iovec head[4];
+	int pieces;
+	enum http_body_kind body; /* NONE, LENGTH (the head says so), or CHUNKED (the client adds chunk framing) */
+	uint64_t length;	  /* with LENGTH */
+};
+
+struct http_client *http_client_new(struct worker *w, const struct http_client_conf *conf);
+void http_client_set_conf(struct http_client *cl, const struct http_client_conf *conf);
+/* Fails running calls with HTTP_FAIL_CLOSED, closes kept connections, frees. */
+void http_client_free(struct http_client *cl);
+
+/*
+ * Starts a call. fresh: do not use a kept connection. Returns NULL with *fail set when it could not even begin
+ * (HTTP_FAIL_BUSY, HTTP_FAIL_CONNECT, HTTP_FAIL_STALE); no callback comes then. A request without body that
+ * goes over a kept connection is written before this returns.
+ */
+struct http_call *http_client_start(struct http_client *cl, const struct addr *to, const struct http_request *r,
+				    bool fresh, const struct http_call_ops *ops, void *user, enum http_fail *fail);
+
+/* Request body bytes; returns how many were taken (the rest again at writable()), or -1: failed() will follow. */
+ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, bool last);
+
+/* ---- the response body, from head() on */
+struct str http_client_data(struct http_call *c); /* payload received and not yet consumed */
+enum http_body_state http_client_body_state(const struct http_call *c); /* END: all of it is in data() */
+void http_client_consume(struct http_call *c, size_t n);
+struct http_bad http_client_bad(const struct http_call *c); /* after HTTP_FAIL_BAD_RESPONSE */
+
+/* Ends the call; the connection is kept if it may be (the body is at END and consumed), else closed. */
+void http_client_end(struct http_call *c);
+/* Ends the call and closes its connection. */
+void http_client_abort(struct http_call *c);
+
+unsigned http_client_calls(const struct http_client *cl);	       /* running now */
+unsigned http_client_idle(const struct http_client *cl);	       /* kept connections now */
+/* Closes the kept connections to an address: the server went down or out of the configuration. */
+void http_client_forget(struct http_client *cl, const struct addr *to);
+
+struct http_client_stats {
+	uint64_t calls, connects, connect_failures, reuses, stale, bytes_in, bytes_out;
+};
+const struct http_client_stats *http_client_stats(const struct http_client *cl);
+
+#endif

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A parsed HTTP/1.x head as slices into the buffer it was read into. The slices live as long as that buffer's
+ * bytes stay in place; nothing here owns memory.
+ */
+#ifndef HTTP_MSG_H
+#define HTTP_MSG_H
+
+#include "base/str.h"
+#include "http/tbl.h"
+
+#define HTTP_FIELDS_MAX 100 /* Apache's limit too: the origin never refuses what we let through */
+
+enum http_method {
+	HTTP_OTHER,
+#define X(name, safe, idempotent) HTTP_##name,
+	HTTP_METHODS(X)
+#undef X
+};
+
+enum http_field_id {
+	HTTP_F_UNKNOWN,
+#define X(id, name, hop) HTTP_F_##id,
+	HTTP_FIELDS(X)
+#undef X
+	HTTP_F_COUNT
+};
+
+struct http_field {
+	struct str name;  /* as it was sent */
+	struct str value; /* without surrounding white space */
+	uint8_t id;	  /* enum http_field_id */
+	bool hop;	  /* of this connection only: by its name, or because Connection named it; never forward */
+};
+
+/* How the end of the body is known (RFC 9112 §6.3). */
+enum http_body_kind {
+	HTTP_BODY_NONE,	  /* there is none */
+	HTTP_BODY_LENGTH, /* Content-Length */
+	HTTP_BODY_CHUNKED,
+	HTTP_BODY_CLOSE, /* responses only: until the connection ends */
+};
+
+struct http_head {
+	/* requests */
+	enum http_method method;
+	struct str method_text;
+	struct str target;    /* origin-form "/path?query", or "*": absolute-form has been taken apart */
+	struct str authority; /* Host, or the authority of an absolute-form target; "" in HTTP/1.0 without Host */
+	/* responses */
+	uint16_t status;
+	struct str reason;
+	/* both */
+	uint8_t minor; /* HTTP/1.minor, 0 or 1 */
+	bool close;    /* the sender will not keep this connection (RFC 9112 §9.3) */
+	bool upgrade;  /* Connection: upgrade and an Upgrade field are there */
+	bool expect_continue;
+	enum http_body_kind body;
+	uint64_t length; /* with HTTP_BODY_LENGTH; for a response to HEAD the announced length, body NONE */
+	uint32_t size;	 /* bytes of the head, its blank line included */
+	uint16_t count;	 /* of fields */
+	uint8_t first[HTTP_F_COUNT]; /* 1 + index of the first field of that id, or 0 */
+	struct http_field fields[HTTP_FIELDS_MAX];
+};
+
+const char *http_reason(unsigned status);	/* "Not Found"; "Unknown" for codes not in the table */
+struct str http_method_name(enum http_method m); /* "" for HTTP_OTHER */
+bool http_method_safe(enum http_method m);
+bool http_method_idempotent(enum http_method m);
+enum http_method http_method_of(struct str text);
+enum http_field_id http_field_of(struct str name); /* case-insensitive */
+struct str http_field_name(enum http_field_id id);
+
+static inline bool http_has(const struct http_head *h, enum http_field_id id)
+{
+	return h->first[id] != 0;
+}
+
+/* Value of the first field of that id; STR_NONE when absent. */
+static inline struct str http_get(const struct http_head *h, enum http_field_id id)
+{
+	return h->first[id] ? h->fields[h->first[id] - 1].value : STR_NONE;
+}
+
+/* The next field of that id at or after index *i (start with 0), NULL when there is no more; *i moves on. */
+const struct http_field *http_next(const struct http_head *h, enum http_field_id id, unsigned *i);
+
+/* First field of that name, case-insensitive; NULL when absent. For names outside the table. */
+const struct http_field *http_find(const struct http_head *h, struct str name);
+
+#endif
