@@ -1,126 +1,146 @@
 // SPDX-License-Identifier: MIT
 /*
- * A list of chunks, the newest first; only the newest is bumped. The owner's block is used before any chunk and
- * survives resets. Chunks grow with what is asked for, so a large piece costs one malloc and wastes nothing.
+ * An arena hands out the bytes between next and end and moves next up. When they do not suffice, a chunk is
+ * got from malloc and becomes the current one; what was left of the one before is given up. A reset frees the
+ * chunks and goes back to the owner's first block, so the common request never meets malloc at all.
  *
- * Under AddressSanitizer each piece is a chunk of its own.
+ * Invariants: every piece starts at a multiple of ALIGN; used is the sum of the rounded sizes handed out, so
+ * that the cap trips at the same piece with and without AddressSanitizer; used <= cap.
+ *
+ * Under AddressSanitizer next == end always, and each piece has a chunk of its own.
  */
 #include "base/arena.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#define ALIGN	   _Alignof(max_align_t)
-#define CHUNK_SIZE 4096u
-
 #if defined(__SANITIZE_ADDRESS__)
-#define ONE_PIECE_A_CHUNK 1
+#define PIECE_IS_CHUNK 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define ONE_PIECE_A_CHUNK 1
+#define PIECE_IS_CHUNK 1
 #endif
 #endif
-#ifndef ONE_PIECE_A_CHUNK
-#define ONE_PIECE_A_CHUNK 0
+#ifndef PIECE_IS_CHUNK
+#define PIECE_IS_CHUNK 0
 #endif
+
+#define ALIGN	  _Alignof(max_align_t)
+#define CHUNK_MIN 4096u
+#define CHUNK_MAX 65536u
 
 struct arena_chunk {
-	struct arena_chunk *older;
-	_Alignas(max_align_t) char data[];
+	struct arena_chunk *next;
+	_Alignas(max_align_t) char bytes[];
 };
 
-void arena_init(struct arena *a, void *first, size_t first_size, size_t cap)
+static size_t round_up(size_t n)
 {
-	*a = (struct arena){.first = first, .first_size = first_size, .cap = cap};
-	arena_reset(a);
+	return (n + (ALIGN - 1)) & ~(ALIGN - 1);
 }
 
-static void free_chunks(struct arena *a)
+static void rewind_to_first(struct arena *a)
 {
-	while (a->chunks) {
-		struct arena_chunk *older = a->chunks->older;
-		free(a->chunks);
-		a->chunks = older;
-	}
-}
+	size_t skew = (ALIGN - (uintptr_t)a->first % ALIGN) % ALIGN;
 
-void arena_reset(struct arena *a)
-{
-	free_chunks(a);
 	a->used = 0;
-	a->next = a->end = a->first;
-	if (a->first && !ONE_PIECE_A_CHUNK) {
-		size_t skew = (ALIGN - (uintptr_t)a->first % ALIGN) % ALIGN;
-		a->next = a->first + MIN(skew, a->first_size);
+	a->next = a->end = NULL;
+	if (!PIECE_IS_CHUNK && a->first != NULL && a->first_size > skew) {
+		a->next = a->first + skew;
 		a->end = a->first + a->first_size;
 	}
 }
 
+void arena_init(struct arena *a, void *first, size_t first_size, size_t cap)
+{
+	*a = (struct arena){.first = first, .first_size = first_size, .cap = cap};
+	rewind_to_first(a);
+}
+
+void arena_reset(struct arena *a)
+{
+	while (a->chunks != NULL) {
+		struct arena_chunk *chunk = a->chunks;
+
+		a->chunks = chunk->next;
+		free(chunk);
+	}
+	rewind_to_first(a);
+}
+
 void arena_fini(struct arena *a)
 {
-	free_chunks(a);
+	arena_reset(a);
 	*a = (struct arena){0};
 }
 
-static void *grow(struct arena *a, size_t n, size_t rounded)
+/* Makes a new current chunk with room for size bytes; grows with what was used, so chunks stay few. */
+static void add_chunk(struct arena *a, size_t size)
 {
-	size_t size = ONE_PIECE_A_CHUNK ? n : MAX(rounded, CHUNK_SIZE - sizeof(struct arena_chunk));
-	struct arena_chunk *c = malloc(sizeof(*c) + size);
-	if (!c) {
-		MUST(a->cap != ARENA_UNLIMITED);
-		return NULL;
-	}
-	c->older = a->chunks;
-	a->chunks = c;
-	if (!ONE_PIECE_A_CHUNK && size - rounded > (size_t)(a->end - a->next)) {
-		a->next = c->data + rounded;
-		a->end = c->data + size;
-	}
-	return c->data;
+	size_t room = PIECE_IS_CHUNK ? size : MAX(size, MIN(MAX(a->used, CHUNK_MIN), CHUNK_MAX));
+	struct arena_chunk *chunk = def_xmalloc(sizeof(*chunk) + room);
+
+	chunk->next = a->chunks;
+	a->chunks = chunk;
+	a->next = chunk->bytes;
+	a->end = chunk->bytes + room;
 }
 
 void *arena_alloc(struct arena *a, size_t n)
 {
-	size_t rounded = (MAX(n, 1) + ALIGN - 1) & ~(ALIGN - 1);
-	if (UNLIKELY(rounded < n || rounded > a->cap - a->used))
+	size_t size = PIECE_IS_CHUNK ? n : round_up(n);
+	size_t counted = round_up(n);
+	char *piece;
+
+	if (UNLIKELY(n > SIZE_MAX / 2 || counted > a->cap - a->used)) {
+		MUST(a->cap != ARENA_UNLIMITED);
 		return NULL;
-	a->used += rounded;
-	if (LIKELY(rounded <= (size_t)(a->end - a->next))) {
-		void *p = a->next;
-		a->next += rounded;
-		return p;
 	}
-	return grow(a, n, rounded);
+	if (PIECE_IS_CHUNK || UNLIKELY(size > (size_t)(a->end - a->next)))
+		add_chunk(a, size);
+	piece = a->next;
+	a->next += size;
+	a->used += counted;
+	return piece;
 }
 
 void *arena_calloc(struct arena *a, size_t n)
 {
-	void *p = arena_alloc(a, n);
-	return p ? memset(p, 0, n) : NULL;
+	void *piece = arena_alloc(a, n);
+
+	if (piece != NULL)
+		memset(piece, 0, n);
+	return piece;
 }
 
 struct str arena_str(struct arena *a, struct str s)
 {
-	char *p = arena_alloc(a, s.n + 1);
-	if (!p)
+	char *copy = arena_alloc(a, s.n + 1);
+
+	if (copy == NULL)
 		return STR_NONE;
-	if (s.n)
-		memcpy(p, s.p, s.n);
-	p[s.n] = '\0';
-	return str_of(p, s.n);
+	if (s.n > 0)
+		memcpy(copy, s.p, s.n);
+	copy[s.n] = '\0';
+	return str_of(copy, s.n);
 }
 
 struct str arena_printf(struct arena *a, const char *fmt, ...)
 {
-	va_list ap, again;
-	va_start(ap, fmt);
-	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
+	char small[256], *text;
+	va_list args, again;
+	int n;
+
+	va_start(args, fmt);
+	va_copy(again, args);
+	n = vsnprintf(small, sizeof(small), fmt, args);
+	va_end(args);
 	MUST(n >= 0);
-	char *p = arena_alloc(a, (size_t)n + 1);
-	if (p)
-		vsnprintf(p, (size_t)n + 1, fmt, again);
+	text = arena_alloc(a, (size_t)n + 1);
+	if (text != NULL && (size_t)n < sizeof(small))
+		memcpy(text, small, (size_t)n + 1);
+	else if (text != NULL)
+		vsnprintf(text, (size_t)n + 1, fmt, again);
 	va_end(again);
-	return p ? str_of(p, (size_t)n) : STR_NONE;
+	return str_of(text, text != NULL ? (size_t)n : 0);
 }

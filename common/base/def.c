@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The last words of a broken invariant. Plain stdio: nothing else may be trusted by then. */
+/*
+ * The last words of a process whose invariant broke. dprintf() rather than stdio: no lock of a half-dead
+ * thread is in the way and nothing stays in a buffer when abort() comes.
+ */
 #include "base/def.h"
 
 #include <stdio.h>
@@ -7,26 +10,29 @@
 
 void def_fail(const char *file, int line, const char *func, const char *what)
 {
-	fprintf(stderr, "<2>%s:%d: %s: broken invariant: %s\n", file, line, func, what);
+	dprintf(STDERR_FILENO, "<2>%s:%d: %s: invariant broken: %s\n", file, line, func, what);
 	abort();
 }
 
 void def_fail0(const char *file, int line, const char *func, const char *what, int error)
 {
-	fprintf(stderr, "<2>%s:%d: %s: %s failed: %s\n", file, line, func, what, strerror(error));
+	dprintf(STDERR_FILENO, "<2>%s:%d: %s: %s failed: error %d (%s)\n", file, line, func, what,
+		error, strerrordesc_np(error));
 	abort();
 }
 
 void *def_xmalloc(size_t n)
 {
-	void *p = malloc(n ? n : 1);
+	void *p = malloc(n > 0 ? n : 1);
+
 	MUST(p != NULL);
 	return p;
 }
 
 void *def_xcalloc(size_t n, size_t size)
 {
-	void *p = calloc(n ? n : 1, size ? size : 1);
+	void *p = calloc(n > 0 ? n : 1, size > 0 ? size : 1);
+
 	MUST(p != NULL);
 	return p;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* getrandom(2) blocks only until the kernel's pool was seeded once after boot, which is what keys need. */
 #include "base/rnd.h"
 
 #include <errno.h>
@@ -6,20 +7,23 @@
 
 void rnd_bytes(void *to, size_t n)
 {
-	char *p = to;
-	while (n) {
-		ssize_t got = getrandom(p, n, 0);
-		MUST(got >= 0 || errno == EINTR);
-		if (got > 0) {
-			p += got;
-			n -= (size_t)got;
-		}
+	char *at = to;
+
+	while (n > 0) {
+		ssize_t got = getrandom(at, n, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		MUST(got > 0);
+		at += got;
+		n -= (size_t)got;
 	}
 }
 
 uint64_t rnd_u64(void)
 {
-	uint64_t v;
-	rnd_bytes(&v, sizeof(v));
-	return v;
+	uint64_t value;
+
+	rnd_bytes(&value, sizeof(value));
+	return value;
 }

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * A free list over aligned_alloc. The list is a stack, so the object given out is the one whose cache lines
- * are warmest.
+ * A slab is a stack of objects kept for reuse: the one put back last is got first, while its lines are still
+ * in the processor's cache. An object on the stack carries the link in its own first bytes. Objects come from
+ * the system one by one, so a worker costs the memory it has needed, not its cap.
+ *
+ * Invariants: kept is the length of the stack, kept <= keep, used <= cap. Under AddressSanitizer nothing is
+ * kept, so that use after put and a second put are seen.
  */
 #include "base/slab.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-#define KEEP_NOTHING 1
+#define KEEP_NONE 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define KEEP_NOTHING 1
+#define KEEP_NONE 1
 #endif
 #endif
-#ifndef KEEP_NOTHING
-#define KEEP_NOTHING 0
+#ifndef KEEP_NONE
+#define KEEP_NONE 0
 #endif
 
 struct slab_free {
@@ -22,54 +26,58 @@ struct slab_free {
 
 void slab_init(struct slab *s, size_t size, uint32_t cap, uint32_t keep)
 {
-	size_t rounded = (MAX(size, sizeof(struct slab_free)) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
-	*s = (struct slab){.size = rounded, .cap = cap, .keep = KEEP_NOTHING ? 0 : keep};
+	size_t lines = (MAX(size, sizeof(struct slab_free)) + CACHE_LINE - 1) / CACHE_LINE;
+
+	*s = (struct slab){.size = lines * CACHE_LINE, .cap = cap, .keep = KEEP_NONE ? 0 : keep};
 }
 
 void slab_fini(struct slab *s)
 {
 	MUST(s->used == 0);
-	while (s->free) {
-		struct slab_free *f = s->free;
-		s->free = f->next;
-		free(f);
+	while (s->free != NULL) {
+		struct slab_free *object = s->free;
+
+		s->free = object->next;
+		free(object);
 	}
-	s->kept = 0;
+	*s = (struct slab){0};
 }
 
 void *slab_get(struct slab *s)
 {
-	struct slab_free *f = s->free;
+	struct slab_free *object = s->free;
+
 	if (UNLIKELY(s->used >= s->cap)) {
 		s->refused++;
 		return NULL;
 	}
-	if (LIKELY(f != NULL)) {
-		s->free = f->next;
+	if (LIKELY(object != NULL)) {
+		s->free = object->next;
 		s->kept--;
 	} else {
-		f = aligned_alloc(CACHE_LINE, s->size);
-		if (!f) {
+		object = aligned_alloc(CACHE_LINE, s->size);
+		if (object == NULL) {
 			s->refused++;
 			return NULL;
 		}
 	}
 	s->used++;
-	return f;
+	return object;
 }
 
 void slab_put(struct slab *s, void *object)
 {
-	if (!object)
+	struct slab_free *head = object;
+
+	if (head == NULL)
 		return;
 	MUST(s->used > 0);
 	s->used--;
 	if (s->kept >= s->keep) {
-		free(object);
+		free(head);
 		return;
 	}
-	struct slab_free *f = object;
-	f->next = s->free;
-	s->free = f;
+	head->next = s->free;
+	s->free = head;
 	s->kept++;
 }

@@ -1,37 +1,44 @@
 // SPDX-License-Identifier: MIT
 /*
- * Senders push onto a stack with one compare-and-swap; the receiver takes the whole stack with one exchange and
- * turns it round. Whoever pushes onto the empty stack wakes the receiver, so a burst costs one wake-up.
+ * The queue is a stack: senders push with compare-and-swap, the receiver takes all of it at once with an
+ * exchange and turns it round, which gives back the order of each sender. No letter is ever popped singly, so
+ * the stack has no ABA problem.
+ *
+ * Only the sender that finds the stack empty wakes the loop: whoever comes later is sure that a wake-up is
+ * under way and the letters above its own go with it. run() may free its letter, hence next is read before.
  */
 #include "loop/mailbox.h"
 
-static struct letter *reversed(struct letter *top)
+static struct letter *take_in_order(struct mailbox *m)
 {
+	struct letter *letter = atomic_exchange_explicit(&m->top, NULL, memory_order_acquire);
 	struct letter *first = NULL;
-	while (top) {
-		struct letter *next = top->next;
-		top->next = first;
-		first = top;
-		top = next;
+
+	while (letter != NULL) {
+		struct letter *below = letter->next;
+
+		letter->next = first;
+		first = letter;
+		letter = below;
 	}
 	return first;
 }
 
-static void deliver(struct mailbox *m)
+void mailbox_run(struct mailbox *m)
 {
-	struct letter *l = reversed(atomic_exchange_explicit(&m->top, NULL, memory_order_acquire));
-	while (l) {
-		struct letter *next = l->next;
-		l->run(l);
-		l = next;
+	struct letter *letter = take_in_order(m);
+
+	while (letter != NULL) {
+		struct letter *next = letter->next;
+
+		letter->run(letter);
+		letter = next;
 	}
 }
 
-static void on_wake(struct ev_loop *loop, struct ev_async *w, int events)
+static void on_wake(struct ev_loop *loop UNUSED, struct ev_async *wake, int events UNUSED)
 {
-	(void)loop;
-	(void)events;
-	deliver(container_of(w, struct mailbox, wake));
+	mailbox_run(container_of(wake, struct mailbox, wake));
 }
 
 void mailbox_init(struct mailbox *m, struct ev_loop *loop)
@@ -44,18 +51,19 @@ void mailbox_init(struct mailbox *m, struct ev_loop *loop)
 
 void mailbox_fini(struct mailbox *m)
 {
-	while (atomic_load_explicit(&m->top, memory_order_relaxed))
-		deliver(m);
+	while (atomic_load_explicit(&m->top, memory_order_relaxed) != NULL)
+		mailbox_run(m);
 	ev_async_stop(m->loop, &m->wake);
 }
 
 void mailbox_post(struct mailbox *m, struct letter *letter)
 {
 	struct letter *top = atomic_load_explicit(&m->top, memory_order_relaxed);
+
 	do
 		letter->next = top;
 	while (!atomic_compare_exchange_weak_explicit(&m->top, &top, letter, memory_order_release,
 						      memory_order_relaxed));
-	if (!top)
+	if (top == NULL)
 		ev_async_send(m->loop, &m->wake);
 }

@@ -25,6 +25,7 @@ struct mailbox {
 
 void mailbox_init(struct mailbox *m, struct ev_loop *loop); /* on the receiver's thread, or before it starts */
 void mailbox_fini(struct mailbox *m);			    /* runs what is left, then stops */
+void mailbox_run(struct mailbox *m);			    /* on the receiver's thread: runs what is there now */
 void mailbox_post(struct mailbox *m, struct letter *letter); /* any thread */
 
 #endif

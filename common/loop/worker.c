@@ -1,121 +1,203 @@
 // SPDX-License-Identifier: MIT
 /*
- * Threads around loops. Start is a rendezvous: the main thread waits until every worker has run its start(), so
- * that a failure there fails the daemon's start. Stop is a letter, so a worker finishes the turn it is in.
+ * A set is an array of workers, each on cache lines of its own, and one lock for the two moments when threads
+ * wait for each other: at the start (every start() has returned) and at the end.
  *
- * Liveness: the main thread posts a ping and remembers it is out; the worker's answer stamps the time. A worker
- * that does not turn leaves the ping unanswered and its stamp old.
+ * The end, in order: a worker leaves its loop; when all have, nobody posts any more, so each runs what is
+ * left in its mailbox and then stop(), on its own thread; the joining thread takes the loops apart when all
+ * threads are gone, since a sender may still be inside ev_async_send() when its letter has long been run.
+ *
+ * A ping is a letter posted by the main thread and answered by being run. ping_out hands it to and fro: while
+ * it is set the letter belongs to the mailbox.
  */
 #include "loop/worker.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
-struct worker_set {
-	unsigned count;
-	uint32_t max_buffers;
-	const struct worker_ops *ops;
-	void *arg;
-	pthread_mutex_t lock; /* guards the two below */
-	pthread_cond_t changed;
-	unsigned started, failed;
-	struct worker *workers;
+#define BUFFERS_KEPT 256 /* 4 MiB a worker stay warm; more goes back to the system */
+
+/* A worker and what only this file knows of it. */
+struct slot {
+	_Alignas(CACHE_LINE) struct worker worker;
+	struct letter stop;
+	bool has_thread;
 };
 
-static void on_turn(struct ev_loop *loop, struct ev_check *w, int events)
-{
-	(void)loop;
-	(void)events;
-	container_of(w, struct worker, turn)->now_us = clock_now_us();
-}
+struct worker_set {
+	const struct worker_ops *ops;
+	void *arg;
+	pthread_mutex_t lock; /* guards the counts */
+	pthread_cond_t changed;
+	unsigned ready, failed; /* start() returned, and how many said no */
+	unsigned ended;		/* left their loop */
+	unsigned n;
+	struct slot slots[];
+};
 
-static void on_ping(struct letter *l)
-{
-	struct worker *w = container_of(l, struct worker, ping);
-	atomic_store_explicit(&w->turned_us, w->now_us, memory_order_relaxed);
-	atomic_store_explicit(&w->ping_out, false, memory_order_release);
-}
-
-static void report_start(struct worker_set *set, bool ok)
+static void count(struct worker_set *set, unsigned *what)
 {
 	MUST0(pthread_mutex_lock(&set->lock));
-	set->started++;
-	set->failed += !ok;
-	MUST0(pthread_cond_signal(&set->changed));
+	(*what)++;
+	MUST0(pthread_cond_broadcast(&set->changed));
 	MUST0(pthread_mutex_unlock(&set->lock));
 }
 
-static void *run(void *arg)
+static void wait_for_all(struct worker_set *set, const unsigned *what)
+{
+	MUST0(pthread_mutex_lock(&set->lock));
+	while (*what < set->n)
+		MUST0(pthread_cond_wait(&set->changed, &set->lock));
+	MUST0(pthread_mutex_unlock(&set->lock));
+}
+
+static void on_turn(struct ev_loop *loop UNUSED, struct ev_check *turn, int events UNUSED)
+{
+	container_of(turn, struct worker, turn)->now_us = clock_now_us();
+}
+
+static void on_ping(struct letter *letter)
+{
+	struct worker *w = container_of(letter, struct worker, ping);
+
+	atomic_store_explicit(&w->ping_out, false, memory_order_release);
+}
+
+static void on_stop(struct letter *letter)
+{
+	worker_stop(&container_of(letter, struct slot, stop)->worker);
+}
+
+static void *thread_main(void *arg)
 {
 	struct worker *w = arg;
-	char name[16];
-	snprintf(name, sizeof(name), "worker-%u", w->id);
-	pthread_setname_np(pthread_self(), name);
-	w->now_us = clock_now_us();
-	bool ok = w->set->ops->start(w, w->set->arg) == 0;
-	report_start(w->set, ok);
-	while (ok && !w->stopping)
+	struct worker_set *set = w->set;
+	bool started = set->ops->start(w, set->arg) == 0;
+
+	if (!started)
+		count(set, &set->failed);
+	count(set, &set->ready);
+	if (started && !atomic_load_explicit(&w->stopping, memory_order_relaxed))
 		ev_run(w->loop, 0);
-	if (ok)
-		w->set->ops->stop(w);
+	atomic_store_explicit(&w->stopping, true, memory_order_relaxed);
+	count(set, &set->ended);
+	wait_for_all(set, &set->ended);
+	mailbox_run(&w->mailbox);
+	if (started)
+		set->ops->stop(w);
 	return NULL;
 }
 
-static void init_worker(struct worker_set *set, unsigned id)
+static int init_worker(struct worker *w, struct worker_set *set, unsigned id, uint32_t max_buffers)
 {
-	struct worker *w = &set->workers[id];
-	w->id = id;
-	w->set = set;
 	w->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
-	MUST(w->loop != NULL);
-	slab_init(&w->buffers, WORKER_BUFFER_SIZE, set->max_buffers, 64);
+	if (w->loop == NULL)
+		return -1;
+	w->set = set;
+	w->id = id;
+	w->now_us = clock_now_us();
+	w->ping.run = on_ping;
+	slab_init(&w->buffers, WORKER_BUFFER_SIZE, max_buffers, BUFFERS_KEPT);
 	mailbox_init(&w->mailbox, w->loop);
 	ev_check_init(&w->turn, on_turn);
 	ev_set_priority(&w->turn, EV_MAXPRI);
 	ev_check_start(w->loop, &w->turn);
-	w->ping.run = on_ping;
-	atomic_init(&w->turned_us, clock_now_us());
-	atomic_init(&w->ping_out, false);
+	return 0;
 }
 
 static void fini_worker(struct worker *w)
 {
+	if (w->loop == NULL)
+		return;
 	mailbox_fini(&w->mailbox);
 	ev_check_stop(w->loop, &w->turn);
 	slab_fini(&w->buffers);
 	ev_loop_destroy(w->loop);
 }
 
-/* Workers take no signals: they inherit a full mask. */
-static void start_threads(struct worker_set *set)
+static void free_set(struct worker_set *set)
 {
-	sigset_t all, old;
-	sigfillset(&all);
-	MUST0(pthread_sigmask(SIG_SETMASK, &all, &old));
-	for (unsigned i = 0; i < set->count; i++)
-		MUST0(pthread_create(&set->workers[i].thread, NULL, run, &set->workers[i]));
-	MUST0(pthread_sigmask(SIG_SETMASK, &old, NULL));
+	for (unsigned i = 0; i < set->n; i++)
+		fini_worker(&set->slots[i].worker);
+	MUST0(pthread_cond_destroy(&set->changed));
+	MUST0(pthread_mutex_destroy(&set->lock));
+	free(set);
 }
 
-struct worker_set *worker_set_start(unsigned n, uint32_t max_buffers, const struct worker_ops *ops, void *arg)
+static struct worker_set *new_set(unsigned n, const struct worker_ops *ops, void *arg)
 {
-	MUST(n >= 1 && n <= WORKER_MAX);
-	struct worker_set *set = def_xcalloc(1, sizeof(*set));
-	*set = (struct worker_set){.count = n, .max_buffers = max_buffers, .ops = ops, .arg = arg};
+	size_t size = sizeof(struct worker_set) + n * sizeof(struct slot);
+	struct worker_set *set = aligned_alloc(CACHE_LINE, size);
+
+	MUST(set != NULL);
+	memset(set, 0, size);
+	set->ops = ops;
+	set->arg = arg;
+	set->n = n;
 	MUST0(pthread_mutex_init(&set->lock, NULL));
 	MUST0(pthread_cond_init(&set->changed, NULL));
-	set->workers = def_xcalloc(n, sizeof(*set->workers));
+	return set;
+}
+
+/* A thread that cannot be made counts as one whose start() failed. */
+static void start_thread(struct slot *slot)
+{
+	struct worker_set *set = slot->worker.set;
+	char name[16];
+	int error = pthread_create(&slot->worker.thread, NULL, thread_main, &slot->worker);
+
+	if (error == 0) {
+		slot->has_thread = true;
+		snprintf(name, sizeof(name), "worker/%u", slot->worker.id);
+		pthread_setname_np(slot->worker.thread, name);
+		return;
+	}
+	errno = error;
+	log_err("worker %u: thread: %m", slot->worker.id);
+	count(set, &set->failed);
+	count(set, &set->ready);
+	count(set, &set->ended);
+}
+
+/* Workers inherit the mask. What a fault raises stays open: a crash must look like one. */
+static void block_signals(sigset_t *before)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+	sigset_t all;
+
+	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+		sigdelset(&all, faults[i]);
+	MUST0(pthread_sigmask(SIG_SETMASK, &all, before));
+}
+
+struct worker_set *worker_set_start(unsigned n, uint32_t max_buffers, const struct worker_ops *ops,
+				    void *arg)
+{
+	struct worker_set *set;
+	sigset_t before;
+
+	MUST(n >= 1 && n <= WORKER_MAX);
+	set = new_set(n, ops, arg);
+	for (unsigned i = 0; i < n; i++) {
+		set->slots[i].stop.run = on_stop;
+		if (init_worker(&set->slots[i].worker, set, i, max_buffers) != 0) {
+			log_err("worker %u: no event loop: %m", i);
+			free_set(set);
+			return NULL;
+		}
+	}
+	block_signals(&before);
 	for (unsigned i = 0; i < n; i++)
-		init_worker(set, i);
-	start_threads(set);
-	MUST0(pthread_mutex_lock(&set->lock));
-	while (set->started < n)
-		MUST0(pthread_cond_wait(&set->changed, &set->lock));
-	bool ok = set->failed == 0;
-	MUST0(pthread_mutex_unlock(&set->lock));
-	if (ok)
+		start_thread(&set->slots[i]);
+	MUST0(pthread_sigmask(SIG_SETMASK, &before, NULL));
+	wait_for_all(set, &set->ready);
+	if (set->failed == 0)
 		return set;
 	worker_set_join(set);
 	return NULL;
@@ -123,62 +205,51 @@ struct worker_set *worker_set_start(unsigned n, uint32_t max_buffers, const stru
 
 unsigned worker_set_count(const struct worker_set *set)
 {
-	return set->count;
+	return set->n;
 }
 
 struct worker *worker_set_at(const struct worker_set *set, unsigned id)
 {
-	MUST(id < set->count);
-	return &set->workers[id];
+	MUST(id < set->n);
+	return (struct worker *)(uintptr_t)&set->slots[id].worker;
+}
+
+/* Asks again when the last ping was answered; one that is out for longer than the limit means a stuck loop. */
+static bool is_alive(struct worker *w, int64_t now_us, int64_t limit_us)
+{
+	if (atomic_load_explicit(&w->stopping, memory_order_relaxed))
+		return true;
+	if (atomic_load_explicit(&w->ping_out, memory_order_acquire))
+		return now_us - w->pinged_us <= limit_us;
+	w->pinged_us = now_us;
+	atomic_store_explicit(&w->ping_out, true, memory_order_relaxed);
+	mailbox_post(&w->mailbox, &w->ping);
+	return true;
 }
 
 bool worker_set_alive(struct worker_set *set, int64_t limit_us)
 {
-	bool alive = true;
 	int64_t now_us = clock_now_us();
-	for (unsigned i = 0; i < set->count; i++) {
-		struct worker *w = &set->workers[i];
-		if (!atomic_exchange_explicit(&w->ping_out, true, memory_order_acquire)) {
-			atomic_store_explicit(&w->turned_us, now_us, memory_order_relaxed);
-			mailbox_post(&w->mailbox, &w->ping);
-		} else if (now_us - atomic_load_explicit(&w->turned_us, memory_order_relaxed) > limit_us) {
-			alive = false;
-		}
-	}
+	bool alive = true;
+
+	for (unsigned i = 0; i < set->n; i++)
+		alive = is_alive(&set->slots[i].worker, now_us, limit_us) && alive;
 	return alive;
 }
 
 void worker_stop(struct worker *w)
 {
-	w->stopping = true;
+	atomic_store_explicit(&w->stopping, true, memory_order_relaxed);
 	ev_break(w->loop, EVBREAK_ALL);
-}
-
-struct stop_letter {
-	struct letter letter;
-	struct worker *worker;
-};
-
-static void on_stop(struct letter *l)
-{
-	struct stop_letter *s = container_of(l, struct stop_letter, letter);
-	worker_stop(s->worker);
-	free(s);
 }
 
 void worker_set_join(struct worker_set *set)
 {
-	for (unsigned i = 0; i < set->count; i++) {
-		struct stop_letter *s = def_xmalloc(sizeof(*s));
-		*s = (struct stop_letter){.letter.run = on_stop, .worker = &set->workers[i]};
-		mailbox_post(&set->workers[i].mailbox, &s->letter);
+	for (unsigned i = 0; i < set->n; i++)
+		mailbox_post(&set->slots[i].worker.mailbox, &set->slots[i].stop);
+	for (unsigned i = 0; i < set->n; i++) {
+		if (set->slots[i].has_thread)
+			MUST0(pthread_join(set->slots[i].worker.thread, NULL));
 	}
-	for (unsigned i = 0; i < set->count; i++)
-		MUST0(pthread_join(set->workers[i].thread, NULL));
-	for (unsigned i = 0; i < set->count; i++)
-		fini_worker(&set->workers[i]);
-	MUST0(pthread_cond_destroy(&set->changed));
-	MUST0(pthread_mutex_destroy(&set->lock));
-	free(set->workers);
-	free(set);
+	free_set(set);
 }

@@ -31,10 +31,10 @@ struct worker {
 	/* private */
 	pthread_t thread;
 	struct ev_check turn;
-	_Atomic int64_t turned_us; /* when the loop last answered a ping */
 	struct letter ping;
-	_Atomic bool ping_out;
-	bool stopping;
+	int64_t pinged_us;     /* main thread's: when ping was posted */
+	_Atomic bool ping_out; /* posted and not yet answered */
+	_Atomic bool stopping; /* the loop ends or has ended */
 };
 
 /* What the daemon does on each worker's thread. */
@@ -58,12 +58,18 @@ struct worker_set *worker_set_start(unsigned n, uint32_t max_buffers, const stru
 unsigned worker_set_count(const struct worker_set *set);
 struct worker *worker_set_at(const struct worker_set *set, unsigned id);
 
-/* Main thread: asks every worker to answer; true while each answered an earlier ping within the limit. */
+/*
+ * Main thread: asks every worker to answer, without waiting. False when one owes an answer for longer than the
+ * limit. A worker that worker_stop() ended owes nothing.
+ */
 bool worker_set_alive(struct worker_set *set, int64_t limit_us);
 
-/* Ends a worker's loop once its current turn is over; called on that worker's thread. */
+/*
+ * Ends a worker's loop once its current turn is over; called on that worker's thread. Letters that come after
+ * it are run when the last worker of the set has ended, before stop().
+ */
 void worker_stop(struct worker *w);
-/* Main thread: stops all, joins them, frees the set. */
+/* Main thread: stops all, busy or not, joins them, frees the set. */
 void worker_set_join(struct worker_set *set);
 
 #endif

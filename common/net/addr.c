@@ -1,223 +1,380 @@
 // SPDX-License-Identifier: MIT
+/*
+ * Addresses as values. Text is numbers only: inet_pton() reads it, and a scope is the name or number of an
+ * interface. IPv4 is printed by hand, since every line of an access log has one.
+ *
+ * Invariant: len is 0, sizeof(in4) with AF_INET, sizeof(in6) with AF_INET6, or what accept() said of a
+ * Unix peer, of which only the family is kept.
+ */
 #include "net/addr.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
 
-static int not_an_address(struct err *e, struct str text)
-{
-	return err_set(e, "\"%.*s\" is not an address: wanted IP:PORT, [IPv6]:PORT or :PORT", STR_ARG(text));
-}
-
-static bool set_ip(struct addr *a, struct str ip)
-{
-	char text[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
-	*a = (struct addr){0};
-	if (!str_copy(text, sizeof(text), ip))
-		return false;
-	if (inet_pton(AF_INET, text, &a->in4.sin_addr) == 1) {
-		a->in4.sin_family = AF_INET;
-		a->len = sizeof(a->in4);
-		return true;
-	}
-	char *scope = strchr(text, '%');
-	if (scope)
-		*scope++ = '\0';
-	if (inet_pton(AF_INET6, text, &a->in6.sin6_addr) != 1)
-		return false;
-	a->in6.sin6_family = AF_INET6;
-	a->in6.sin6_scope_id = scope ? if_nametoindex(scope) : 0;
-	a->len = sizeof(a->in6);
-	return !scope || a->in6.sin6_scope_id != 0;
-}
-
-static void set_any(struct addr *a)
+static void set_v4(struct addr *a, struct in_addr ip, uint16_t port)
 {
 	*a = (struct addr){.len = sizeof(a->in4)};
-	a->in4.sin_family = AF_INET;
+	a->in4 = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_addr = ip,
+		.sin_port = htons(port),
+	};
 }
 
-/* Takes "host:port" apart. host STR_NONE: any. port STR_NONE: not given. */
-static bool cut(struct str text, struct str *host, struct str *port)
+static void set_v6(struct addr *a, const struct in6_addr *ip, uint32_t scope, uint16_t port)
 {
-	ssize_t close = str_find(text, ']');
-	*port = STR_NONE;
-	if (text.n && text.p[0] == '[') {
-		if (close < 0)
-			return false;
-		*host = str_of(text.p + 1, (size_t)close - 1);
-		struct str rest = str_skip(text, (size_t)close + 1);
-		if (rest.n == 0)
-			return true;
-		*port = str_skip(rest, 1);
-		return rest.p[0] == ':';
-	}
-	ssize_t colon = str_find(text, ':');
-	if (colon >= 0 && str_find(str_skip(text, (size_t)colon + 1), ':') >= 0) {
-		*host = text; /* a bare IPv6 address */
-		return true;
-	}
-	*host = colon < 0 ? text : str_of(text.p, (size_t)colon);
-	if (colon >= 0)
-		*port = str_skip(text, (size_t)colon + 1);
+	*a = (struct addr){.len = sizeof(a->in6)};
+	a->in6 = (struct sockaddr_in6){
+		.sin6_family = AF_INET6,
+		.sin6_addr = *ip,
+		.sin6_scope_id = scope,
+		.sin6_port = htons(port),
+	};
+}
+
+static bool parse_v4(struct addr *a, struct str text, uint16_t port)
+{
+	char copy[INET_ADDRSTRLEN];
+	struct in_addr ip;
+
+	if (!str_copy(copy, sizeof(copy), text) || memchr(text.p, '\0', text.n) != NULL ||
+	    inet_pton(AF_INET, copy, &ip) != 1)
+		return false;
+	set_v4(a, ip, port);
 	return true;
 }
 
-int addr_parse(struct addr *a, struct str text, uint16_t default_port, struct err *e)
+/* The interface after the '%': a number, or a name that exists. */
+static bool parse_scope(struct str text, uint32_t *scope)
 {
-	struct str host, port;
-	uint64_t number = default_port;
-	if (!cut(text, &host, &port))
-		return not_an_address(e, text);
-	if (port.p && (!str_to_u64(port, 65535, &number) || number == 0))
-		return err_set(e, "\"%.*s\": the port must be 1..65535", STR_ARG(text));
-	if (number == 0)
-		return err_set(e, "\"%.*s\" has no port: wanted IP:PORT", STR_ARG(text));
-	if (host.n == 0 || str_eq(host, STR("*"))) {
-		if (!port.p)
-			return not_an_address(e, text);
-		set_any(a);
-	} else if (!set_ip(a, host)) {
-		return not_an_address(e, text);
+	char name[IF_NAMESIZE];
+	uint64_t number;
+
+	if (str_to_u64(text, UINT32_MAX, &number)) {
+		*scope = (uint32_t)number;
+		return number != 0;
 	}
-	addr_set_port(a, (uint16_t)number);
-	return 0;
+	if (text.n == 0 || !str_copy(name, sizeof(name), text))
+		return false;
+	*scope = if_nametoindex(name);
+	return *scope != 0;
+}
+
+static bool parse_v6(struct addr *a, struct str text, uint16_t port)
+{
+	char copy[INET6_ADDRSTRLEN];
+	ssize_t percent = str_find(text, '%');
+	struct in6_addr ip;
+	uint32_t scope = 0;
+
+	if (percent >= 0) {
+		if (!parse_scope(str_skip(text, (size_t)percent + 1), &scope))
+			return false;
+		text.n = (size_t)percent;
+	}
+	if (text.n == 0 || !str_copy(copy, sizeof(copy), text) ||
+	    memchr(text.p, '\0', text.n) != NULL || inet_pton(AF_INET6, copy, &ip) != 1)
+		return false;
+	set_v6(a, &ip, scope, port);
+	return true;
+}
+
+static bool parse_any(struct addr *a, struct str text, uint16_t port)
+{
+	if (text.n == 0 || str_eq(text, STR("*"))) {
+		set_v4(a, (struct in_addr){.s_addr = htonl(INADDR_ANY)}, port);
+		return true;
+	}
+	return parse_v4(a, text, port);
+}
+
+static int bad_address(struct err *e, struct str text)
+{
+	return err_set(e, "\"%.*s\" is not an IP address (names are not looked up)", STR_ARG(text));
 }
 
 int addr_parse_ip(struct addr *a, struct str text, struct err *e)
 {
-	if (!set_ip(a, text))
-		return err_set(e, "\"%.*s\" is not an IP address", STR_ARG(text));
+	if (text.n > 0 && (parse_v4(a, text, 0) || parse_v6(a, text, 0)))
+		return 0;
+	return bad_address(e, text);
+}
+
+/* What stands behind the host: ":port", or nothing where there is a default. */
+static int parse_port(struct str tail, uint16_t default_port, uint16_t *port, struct err *e)
+{
+	uint64_t number;
+
+	if (tail.n == 0 && default_port != 0) {
+		*port = default_port;
+		return 0;
+	}
+	if (tail.n == 0 || tail.p[0] != ':')
+		return err_set(e, "a port is missing, as in 192.168.1.171:80 or [::1]:80");
+	if (!str_to_u64(str_skip(tail, 1), UINT16_MAX, &number) || number == 0)
+		return err_set(e, "port \"%.*s\" is outside 1..65535", STR_ARG(str_skip(tail, 1)));
+	*port = (uint16_t)number;
 	return 0;
 }
 
-char *addr_format_ip(const struct addr *a, char to[ADDR_TEXT_SIZE])
+static int parse_bracketed(struct addr *a, struct str text, uint16_t default_port, struct err *e)
 {
-	to[0] = '\0';
-	if (a->len == 0)
-		snprintf(to, ADDR_TEXT_SIZE, "-");
-	else if (a->sa.sa_family == AF_INET)
-		inet_ntop(AF_INET, &a->in4.sin_addr, to, ADDR_TEXT_SIZE);
-	else if (a->sa.sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &a->in6.sin6_addr, to, ADDR_TEXT_SIZE);
-	else
-		snprintf(to, ADDR_TEXT_SIZE, "unix");
+	ssize_t end = str_find(text, ']');
+	struct str host;
+	uint16_t port;
+
+	if (end < 0)
+		return err_set(e, "\"%.*s\" lacks a ]", STR_ARG(text));
+	host = str_of(text.p + 1, (size_t)end - 1);
+	if (parse_port(str_skip(text, (size_t)end + 1), default_port, &port, e) != 0)
+		return -1;
+	return parse_v6(a, host, port) ? 0 : bad_address(e, host);
+}
+
+int addr_parse(struct addr *a, struct str text, uint16_t default_port, struct err *e)
+{
+	ssize_t colon = str_find(text, ':');
+	struct str host = text;
+	uint16_t port;
+
+	if (text.n == 0)
+		return err_set(e, "an address is missing");
+	if (text.p[0] == '[')
+		return parse_bracketed(a, text, default_port, e);
+	if (colon >= 0 && str_find(str_skip(text, (size_t)colon + 1), ':') >= 0) {
+		/* Two colons and no brackets: an IPv6 address alone. */
+		if (!parse_v6(a, text, default_port))
+			return bad_address(e, text);
+		if (default_port == 0)
+			return err_set(e, "a port is missing, as in [::1]:80");
+		return 0;
+	}
+	if (colon >= 0)
+		host.n = (size_t)colon;
+	if (parse_port(str_skip(text, host.n), default_port, &port, e) != 0)
+		return -1;
+	return parse_any(a, host, port) ? 0 : bad_address(e, host);
+}
+
+static char *put_number(char *to, unsigned value)
+{
+	char digits[10];
+	int n = 0;
+
+	do {
+		digits[n++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	while (n > 0)
+		*to++ = digits[--n];
 	return to;
+}
+
+static char *put_v4(char *to, const struct in_addr *ip)
+{
+	uint32_t bits = ntohl(ip->s_addr);
+
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		to = put_number(to, bits >> shift & 0xff);
+		*to++ = '.';
+	}
+	return to - 1;
+}
+
+static char *put_v6(char *to, const struct sockaddr_in6 *in6)
+{
+	char name[IF_NAMESIZE];
+
+	MUST(inet_ntop(AF_INET6, &in6->sin6_addr, to, INET6_ADDRSTRLEN) != NULL);
+	to += strlen(to);
+	if (in6->sin6_scope_id == 0)
+		return to;
+	*to++ = '%';
+	if (if_indextoname(in6->sin6_scope_id, name) == NULL)
+		return put_number(to, in6->sin6_scope_id);
+	return stpcpy(to, name);
+}
+
+static char *put_other(char *to, const struct addr *a)
+{
+	return stpcpy(to, a->len == 0 ? "-" : "unix");
+}
+
+static int family(const struct addr *a)
+{
+	return a->len == 0 ? AF_UNSPEC : a->sa.sa_family;
 }
 
 char *addr_format(const struct addr *a, char to[ADDR_TEXT_SIZE])
 {
-	char ip[ADDR_TEXT_SIZE];
-	addr_format_ip(a, ip);
-	if (a->len && a->sa.sa_family == AF_INET6)
-		snprintf(to, ADDR_TEXT_SIZE, "[%.48s]:%u", ip, addr_port(a));
-	else if (a->len && a->sa.sa_family == AF_INET)
-		snprintf(to, ADDR_TEXT_SIZE, "%.48s:%u", ip, addr_port(a));
-	else
-		str_copy(to, ADDR_TEXT_SIZE, str_c(ip));
+	char *end = to;
+
+	switch (family(a)) {
+	case AF_INET:
+		end = put_v4(end, &a->in4.sin_addr);
+		break;
+	case AF_INET6:
+		*end++ = '[';
+		end = put_v6(end, &a->in6);
+		*end++ = ']';
+		break;
+	default:
+		put_other(to, a);
+		return to;
+	}
+	*end++ = ':';
+	*put_number(end, addr_port(a)) = '\0';
 	return to;
 }
 
-uint16_t addr_port(const struct addr *a)
+char *addr_format_ip(const struct addr *a, char to[ADDR_TEXT_SIZE])
 {
-	if (a->len == 0)
-		return 0;
-	return ntohs(a->sa.sa_family == AF_INET ? a->in4.sin_port : a->in6.sin6_port);
+	char *end;
+
+	switch (family(a)) {
+	case AF_INET:
+		end = put_v4(to, &a->in4.sin_addr);
+		break;
+	case AF_INET6:
+		end = put_v6(to, &a->in6);
+		break;
+	default:
+		end = put_other(to, a);
+	}
+	*end = '\0';
+	return to;
 }
 
-void addr_set_port(struct addr *a, uint16_t port)
+/* The IPv4 address that a is or that it maps (::ffff:a.b.c.d); false for any other. */
+static bool as_v4(const struct addr *a, struct in_addr *ip)
 {
-	if (a->sa.sa_family == AF_INET)
-		a->in4.sin_port = htons(port);
-	else if (a->sa.sa_family == AF_INET6)
-		a->in6.sin6_port = htons(port);
-}
-
-/* The IPv4 address in network order, also out of a v4-mapped IPv6 one. */
-static bool as_v4(const struct addr *a, uint32_t *v4)
-{
-	if (a->len == 0)
-		return false;
-	if (a->sa.sa_family == AF_INET) {
-		*v4 = a->in4.sin_addr.s_addr;
+	if (family(a) == AF_INET) {
+		*ip = a->in4.sin_addr;
 		return true;
 	}
-	if (a->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
-		return false;
-	memcpy(v4, &a->in6.sin6_addr.s6_addr[12], sizeof(*v4));
-	return true;
+	if (family(a) == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr)) {
+		memcpy(ip, &a->in6.sin6_addr.s6_addr[12], sizeof(*ip));
+		return true;
+	}
+	return false;
 }
 
-bool addr_eq_ip(const struct addr *a, const struct addr *b)
+static bool eq_v6(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
 {
-	uint32_t x = 0, y = 0;
-	bool a4 = as_v4(a, &x), b4 = as_v4(b, &y);
-	if (a4 || b4)
-		return a4 && b4 && x == y;
-	return a->len && b->len && a->sa.sa_family == AF_INET6 && b->sa.sa_family == AF_INET6 &&
-	       memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
+	return memcmp(&a->sin6_addr, &b->sin6_addr, sizeof(a->sin6_addr)) == 0 &&
+	       a->sin6_scope_id == b->sin6_scope_id;
 }
 
 bool addr_eq(const struct addr *a, const struct addr *b)
 {
-	if (a->len != b->len)
+	if (family(a) != family(b) || addr_port(a) != addr_port(b))
 		return false;
-	if (a->len == 0)
+	switch (family(a)) {
+	case AF_INET:
+		return a->in4.sin_addr.s_addr == b->in4.sin_addr.s_addr;
+	case AF_INET6:
+		return eq_v6(&a->in6, &b->in6);
+	default:
 		return true;
-	return a->sa.sa_family == b->sa.sa_family && addr_port(a) == addr_port(b) && addr_eq_ip(a, b);
+	}
 }
 
-/* FNV-1a: addresses come from the configuration, not from an attacker. */
-static uint64_t fnv(uint64_t h, const void *p, size_t n)
+bool addr_eq_ip(const struct addr *a, const struct addr *b)
 {
-	const unsigned char *b = p;
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * UINT64_C(0x100000001b3);
-	return h;
+	struct in_addr a4, b4;
+	bool a_is_v4 = as_v4(a, &a4), b_is_v4 = as_v4(b, &b4);
+
+	if (a_is_v4 || b_is_v4)
+		return a_is_v4 && b_is_v4 && a4.s_addr == b4.s_addr;
+	if (family(a) != family(b))
+		return false;
+	return family(a) != AF_INET6 || eq_v6(&a->in6, &b->in6);
+}
+
+/* A bijection of 64 bits with good avalanche (the finaliser of MurmurHash3). */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	x = (x ^ x >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return x ^ x >> 33;
 }
 
 uint64_t addr_hash(const struct addr *a)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	if (a->len == 0)
-		return h;
-	uint16_t port = addr_port(a);
-	h = fnv(h, &port, sizeof(port));
-	if (a->sa.sa_family == AF_INET)
-		return fnv(h, &a->in4.sin_addr, sizeof(a->in4.sin_addr));
-	return fnv(h, &a->in6.sin6_addr, sizeof(a->in6.sin6_addr));
+	uint64_t half[2];
+
+	switch (family(a)) {
+	case AF_INET:
+		return mix((uint64_t)ntohl(a->in4.sin_addr.s_addr) << 16 | addr_port(a));
+	case AF_INET6:
+		memcpy(half, &a->in6.sin6_addr, sizeof(half));
+		return mix(mix(mix(be64toh(half[0])) + be64toh(half[1])) + addr_port(a));
+	default:
+		return mix((uint64_t)family(a));
+	}
+}
+
+uint16_t addr_port(const struct addr *a)
+{
+	switch (family(a)) {
+	case AF_INET:
+		return ntohs(a->in4.sin_port);
+	case AF_INET6:
+		return ntohs(a->in6.sin6_port);
+	default:
+		return 0;
+	}
+}
+
+void addr_set_port(struct addr *a, uint16_t port)
+{
+	if (family(a) == AF_INET)
+		a->in4.sin_port = htons(port);
+	else if (family(a) == AF_INET6)
+		a->in6.sin6_port = htons(port);
 }
 
 bool addr_is_any(const struct addr *a)
 {
-	if (a->len == 0)
-		return true;
-	if (a->sa.sa_family == AF_INET)
+	switch (family(a)) {
+	case AF_INET:
 		return a->in4.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr);
+	case AF_INET6:
+		return IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr);
+	default:
+		return false;
+	}
+}
+
+/* The IP of an interface's address; false when it is of another family. */
+static bool from_sockaddr(struct addr *a, const struct sockaddr *sa)
+{
+	*a = (struct addr){0};
+	if (sa == NULL)
+		return false;
+	if (sa->sa_family == AF_INET)
+		a->len = sizeof(a->in4);
+	else if (sa->sa_family == AF_INET6)
+		a->len = sizeof(a->in6);
+	memcpy(&a->sa, sa, a->len);
+	return a->len != 0;
 }
 
 bool addr_is_local(const struct addr *a)
 {
-	struct ifaddrs *all, *i;
+	struct ifaddrs *list, *i;
 	bool found = false;
-	if (getifaddrs(&all) < 0)
+
+	if (getifaddrs(&list) != 0)
 		return false;
-	for (i = all; i && !found; i = i->ifa_next) {
-		struct addr one = {0};
-		if (!i->ifa_addr)
-			continue;
-		if (i->ifa_addr->sa_family == AF_INET)
-			one.len = sizeof(one.in4);
-		else if (i->ifa_addr->sa_family == AF_INET6)
-			one.len = sizeof(one.in6);
-		else
-			continue;
-		memcpy(&one.sa, i->ifa_addr, one.len);
-		found = addr_eq_ip(a, &one);
+	for (i = list; i != NULL && !found; i = i->ifa_next) {
+		struct addr own;
+
+		found = from_sockaddr(&own, i->ifa_addr) && addr_eq_ip(a, &own);
 	}
-	freeifaddrs(all);
+	freeifaddrs(list);
 	return found;
 }

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: MIT
+/* Plain sockets as an io. A peer that has gone is EPIPE here, never a signal. */
 #include "net/io.h"
 
-#include <errno.h>
 #include <sys/socket.h>
+
+#define IOV_AT_ONCE 1024 /* the kernel's UIO_MAXIOV: more is an error, less is a short write */
 
 static ssize_t tcp_read(struct io *io, void *to, size_t n)
 {
-	ssize_t got;
-	do
-		got = recv(io->fd, to, n, 0);
-	while (got < 0 && errno == EINTR);
-	return got;
+	return recv(io->fd, to, n, 0);
 }
 
 static ssize_t tcp_writev(struct io *io, const struct iovec *iov, int n)
 {
-	ssize_t put;
-	do
-		put = writev(io->fd, iov, n);
-	while (put < 0 && errno == EINTR);
-	return put;
+	struct msghdr msg;
+
+	if (n == 1)
+		return send(io->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
+	msg = (struct msghdr){
+		.msg_iov = (struct iovec *)(uintptr_t)iov, /* sendmsg() does not write there */
+		.msg_iovlen = (size_t)MIN(n, IOV_AT_ONCE),
+	};
+	return sendmsg(io->fd, &msg, MSG_NOSIGNAL);
 }
 
 static int tcp_shutdown(struct io *io)
@@ -29,7 +31,8 @@ static int tcp_shutdown(struct io *io)
 
 static void tcp_close(struct io *io)
 {
-	close(io->fd);
+	if (io->fd >= 0)
+		close(io->fd);
 	io->fd = -1;
 }
 
@@ -42,14 +45,18 @@ const struct io_ops io_tcp = {
 
 int io_iov_skip(struct iovec **iov, int count, size_t n)
 {
-	while (count > 0 && n >= (*iov)->iov_len) {
-		n -= (*iov)->iov_len;
-		(*iov)++;
+	struct iovec *v = *iov;
+
+	while (count > 0 && n >= v->iov_len) {
+		n -= v->iov_len;
+		v++;
 		count--;
 	}
+	MUST(count > 0 || n == 0);
 	if (count > 0) {
-		(*iov)->iov_base = (char *)(*iov)->iov_base + n;
-		(*iov)->iov_len -= n;
+		v->iov_base = (char *)v->iov_base + n;
+		v->iov_len -= n;
 	}
+	*iov = v;
 	return count;
 }

@@ -13,6 +13,7 @@ enum sock_flag {
 	SOCK_FREEBIND = 2,  /* bind although the address is not (yet) on this host: the VIP */
 };
 
+/* An IPv6 socket takes IPv6 only, whatever the host's default: "[::]:80" and "*:80" go side by side. */
 int sock_listen(const struct addr *a, unsigned flags, int backlog, struct err *e);
 
 /*
