@@ -161,6 +161,10 @@ ssize_t http_server_write(struct http_exchange *x, const struct iovec *iov, int 
  */
 void http_server_end(struct http_exchange *x, bool fail);
 
+/* Answers with a whole body that stays in place until the exchange ends (or STR_NONE), and ends the exchange.
+ * r->framing is HTTP_FRAMING_NONE; its head says Content-Length. */
+void http_server_reply(struct http_exchange *x, const struct http_reply *r, struct str body);
+
 /* Answers with a short text page and ends the exchange. fields: extra complete lines, or STR_NONE. Any time before
  * respond(); after it, it is http_server_end(x, true). */
 void http_server_error(struct http_exchange *x, uint16_t status, const char *text, struct str fields);
