@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * An arena hands out the bytes between next and end and moves next up. When they do not suffice, a chunk is
- * got from malloc and becomes the current one; what was left of the one before is given up. A reset frees the
+ * got from malloc, and whichever of the two has more left is the current one. A reset frees the
  * chunks and goes back to the owner's first block, so the common request never meets malloc at all.
  *
  * Invariants: every piece starts at a multiple of ALIGN; used is the sum of the rounded sizes handed out, so
  * that the cap trips at the same piece with and without AddressSanitizer; used <= cap.
  *
- * Under AddressSanitizer next == end always, and each piece has a chunk of its own.
+ * Under AddressSanitizer next and end stay NULL, and each piece has a chunk of its own.
  */
 #include "base/arena.h"
 
@@ -74,33 +74,43 @@ void arena_fini(struct arena *a)
 	*a = (struct arena){0};
 }
 
-/* Makes a new current chunk with room for size bytes; grows with what was used, so chunks stay few. */
-static void add_chunk(struct arena *a, size_t size)
+/*
+ * A piece of size bytes from a new chunk. Chunks grow with what was used, so they stay few. The new one becomes
+ * the current one only if it has more left than the old one: a large piece does not waste a chunk's rest.
+ */
+static void *from_new_chunk(struct arena *a, size_t size)
 {
 	size_t room = PIECE_IS_CHUNK ? size : MAX(size, MIN(MAX(a->used, CHUNK_MIN), CHUNK_MAX));
-	struct arena_chunk *chunk = def_xmalloc(sizeof(*chunk) + room);
+	struct arena_chunk *chunk = malloc(sizeof(*chunk) + room);
 
+	if (chunk == NULL) {
+		MUST(a->cap != ARENA_UNLIMITED);
+		return NULL;
+	}
 	chunk->next = a->chunks;
 	a->chunks = chunk;
-	a->next = chunk->bytes;
-	a->end = chunk->bytes + room;
+	if (room - size > (size_t)(a->end - a->next)) {
+		a->next = chunk->bytes + size;
+		a->end = chunk->bytes + room;
+	}
+	return chunk->bytes;
 }
 
 void *arena_alloc(struct arena *a, size_t n)
 {
-	size_t size = PIECE_IS_CHUNK ? n : round_up(n);
-	size_t counted = round_up(n);
-	char *piece;
+	size_t counted = round_up(MAX(n, 1u));
+	char *piece = a->next;
 
 	if (UNLIKELY(n > SIZE_MAX / 2 || counted > a->cap - a->used)) {
 		MUST(a->cap != ARENA_UNLIMITED);
 		return NULL;
 	}
-	if (PIECE_IS_CHUNK || UNLIKELY(size > (size_t)(a->end - a->next)))
-		add_chunk(a, size);
-	piece = a->next;
-	a->next += size;
-	a->used += counted;
+	if (PIECE_IS_CHUNK || UNLIKELY(counted > (size_t)(a->end - a->next)))
+		piece = from_new_chunk(a, PIECE_IS_CHUNK ? n : counted);
+	else
+		a->next += counted;
+	if (LIKELY(piece != NULL))
+		a->used += counted;
 	return piece;
 }
 

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/clock.h"
 
@@ -77,14 +78,37 @@ static void put_line(char line[LINE_SIZE], size_t n)
 	(void)!write(STDERR_FILENO, line, n + 1);
 }
 
+static const char *level_name(enum log_level level)
+{
+	switch (level) {
+	case LOG_LEVEL_ERR:
+		return "error: ";
+	case LOG_LEVEL_WARN:
+		return "warning: ";
+	case LOG_LEVEL_DEBUG:
+		return "debug: ";
+	case LOG_LEVEL_NOTICE:
+	case LOG_LEVEL_INFO:
+		break;
+	}
+	return "";
+}
+
+/* "<4>" for the journal, which stamps lines itself; "14:05:59.123 warning: " for a person. */
 static size_t put_prefix(char line[LINE_SIZE], enum log_level level)
 {
-	if (!atomic_load_explicit(&with_prefixes, memory_order_relaxed))
-		return 0;
-	line[0] = '<';
-	line[1] = (char)('0' + (int)level);
-	line[2] = '>';
-	return 3;
+	int64_t now_us;
+	time_t now_s;
+	struct tm tm;
+	size_t n;
+
+	if (atomic_load_explicit(&with_prefixes, memory_order_relaxed))
+		return (size_t)snprintf(line, LINE_SIZE, "<%d>", (int)level);
+	now_us = clock_wall_us();
+	now_s = (time_t)(now_us / CLOCK_SECOND);
+	n = strftime(line, LINE_SIZE, "%H:%M:%S", localtime_r(&now_s, &tm));
+	return n + (size_t)snprintf(line + n, LINE_SIZE - n, ".%03d %s",
+				    (int)(now_us % CLOCK_SECOND / CLOCK_MSEC), level_name(level));
 }
 
 PRINTF_LIKE(3, 0) static size_t put_text(char line[LINE_SIZE], size_t at, const char *fmt, va_list args)
@@ -109,12 +133,12 @@ PRINTF_LIKE(2, 3) static void put(enum log_level level, const char *fmt, ...)
 void log_write(struct log_site *site, enum log_level level, const char *fmt, ...)
 {
 	char line[LINE_SIZE];
+	uint32_t now_s = (uint32_t)(clock_now_us() / CLOCK_SECOND), left_out = 0;
 	int saved = errno;
-	uint32_t left_out;
 	va_list args;
 	size_t n;
 
-	if (!admit(site, (uint32_t)(clock_now_us() / CLOCK_SECOND), &left_out))
+	if (level != LOG_LEVEL_DEBUG && !admit(site, now_s, &left_out))
 		return;
 	if (left_out > 0)
 		put(level, "%u lines like the next one were left out", left_out);

@@ -3,7 +3,8 @@
  * One event, one line, to standard error, with the <3>..<7> prefixes that journald reads (sd-daemon(3)).
  *
  * Thread-safe: a line is one write(). errno is preserved. A call site that repeats more than 10 times in 5 s
- * is muted until the window ends; then one line says how many were left out. Access logs do not come here.
+ * is muted until the window ends; its next line is then preceded by one that says how many were left out.
+ * Debug lines are never muted. Control bytes in a line become '?'. Access logs do not come here.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -17,7 +18,7 @@ struct log_site {
 	_Atomic uint64_t window; /* packed: start of the window in seconds, count */
 };
 
-/* prefixes: false for a person's terminal (no <N>). Set once before threads start; the level may change at any time. */
+/* prefixes: false for a person's terminal (the time instead of <N>). Set once before threads start; the level may change at any time. */
 void log_init(bool prefixes, enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);

@@ -153,7 +153,7 @@ static void start_thread(struct slot *slot)
 
 	if (error == 0) {
 		slot->has_thread = true;
-		snprintf(name, sizeof(name), "worker/%u", slot->worker.id);
+		snprintf(name, sizeof(name), "worker-%u", slot->worker.id);
 		pthread_setname_np(slot->worker.thread, name);
 		return;
 	}

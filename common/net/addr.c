@@ -262,10 +262,12 @@ static bool as_v4(const struct addr *a, struct in_addr *ip)
 	return false;
 }
 
+/* A link-local address written without a scope is that of any link. */
 static bool eq_v6(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
 {
 	return memcmp(&a->sin6_addr, &b->sin6_addr, sizeof(a->sin6_addr)) == 0 &&
-	       a->sin6_scope_id == b->sin6_scope_id;
+	       (a->sin6_scope_id == b->sin6_scope_id || a->sin6_scope_id == 0 ||
+		b->sin6_scope_id == 0);
 }
 
 bool addr_eq(const struct addr *a, const struct addr *b)
