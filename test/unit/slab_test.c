@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "unit.h"
+
+#include "base/slab.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define KEEP(n) 0
+#else
+#define KEEP(n) (n)
+#endif
+
+static void test_cap_and_refusals(void **state UNUSED)
+{
+	struct slab s;
+	void *objects[3];
+
+	slab_init(&s, 100, 3, 3);
+	for (int i = 0; i < 3; i++) {
+		objects[i] = slab_get(&s);
+		assert_non_null(objects[i]);
+		assert_int_equal((uintptr_t)objects[i] % CACHE_LINE, 0);
+		memset(objects[i], i, 100);
+	}
+	assert_null(slab_get(&s));
+	assert_null(slab_get(&s));
+	assert_int_equal(s.refused, 2);
+	assert_int_equal(s.used, 3);
+	for (int i = 0; i < 3; i++) {
+		for (int j = 0; j < 100; j++)
+			assert_int_equal(((char *)objects[i])[j], i);
+		slab_put(&s, objects[i]);
+	}
+	assert_int_equal(s.used, 0);
+	assert_int_equal(s.kept, KEEP(3));
+	slab_fini(&s);
+}
+
+static void test_keep_bounds_what_is_kept(void **state UNUSED)
+{
+	struct slab s;
+	void *objects[10];
+
+	slab_init(&s, 16384, 10, 4);
+	for (int i = 0; i < 10; i++)
+		objects[i] = slab_get(&s);
+	for (int i = 0; i < 10; i++)
+		slab_put(&s, objects[i]);
+	assert_int_equal(s.kept, KEEP(4));
+	slab_put(&s, NULL);
+	assert_int_equal(s.used, 0);
+	slab_fini(&s);
+}
+
+static void test_last_put_is_first_got(void **state UNUSED)
+{
+	struct slab s;
+	void *a, *b;
+
+	slab_init(&s, 64, 8, 8);
+	a = slab_get(&s);
+	b = slab_get(&s);
+	slab_put(&s, a);
+	slab_put(&s, b);
+	if (KEEP(1)) {
+		assert_ptr_equal(slab_get(&s), b);
+		assert_ptr_equal(slab_get(&s), a);
+		assert_int_equal(s.kept, 0);
+		slab_put(&s, a);
+		slab_put(&s, b);
+	}
+	slab_fini(&s);
+}
+
+static void test_tiny_objects_and_no_cap(void **state UNUSED)
+{
+	struct slab s;
+	char *object;
+
+	slab_init(&s, 1, 1, 0);
+	assert_true(s.size >= sizeof(void *));
+	object = slab_get(&s);
+	*object = 1;
+	slab_put(&s, object);
+	assert_int_equal(s.kept, 0);
+	slab_fini(&s);
+	slab_init(&s, 64, 0, 0);
+	assert_null(slab_get(&s));
+	slab_fini(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cap_and_refusals),
+		cmocka_unit_test(test_keep_bounds_what_is_kept),
+		cmocka_unit_test(test_last_put_is_first_got),
+		cmocka_unit_test(test_tiny_objects_and_no_cap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
