@@ -52,6 +52,15 @@ static void drop_buffer(struct http_conn *c)
 	c->head = c->p0 = c->p1 = c->tail = 0;
 }
 
+static bool take_active(struct http_conn *c)
+{
+	if (!c->active)
+		c->active = slab_get(&c->server->active_slab);
+	if (c->active)
+		c->active->x.arena = (struct arena){0};
+	return c->active != NULL;
+}
+
 static void drop_active(struct http_conn *c)
 {
 	if (!c->active)
@@ -87,7 +96,7 @@ void http_conn_close(struct http_conn *c)
 
 void http_conn_abort(struct http_conn *c, enum http_abort why)
 {
-	if (!c->active->out.ended)
+	if (!c->active->ended)
 		handler_of(c)->aborted(&c->active->x, why);
 	http_conn_close(c);
 }
@@ -132,7 +141,7 @@ static void refuse(struct http_conn *c, struct http_bad bad)
 
 /* ---- from bytes to exchanges */
 
-static bool begin_exchange(struct http_conn *c, struct http_active *a)
+static void begin_exchange(struct http_conn *c, struct http_active *a)
 {
 	struct http_server *s = c->server;
 	a->x = (struct http_exchange){.worker = s->worker,
@@ -142,8 +151,8 @@ static bool begin_exchange(struct http_conn *c, struct http_active *a)
 				      .started_us = c->started_us,
 				      .request_us = now_of(c),
 				      .client_closed = c->eof};
-	memset(&a->out, 0, sizeof(a->out));
-	a->want_body = false;
+	http_out_init(&a->out, HTTP_OUT_NONE, 0);
+	a->short_write = a->ended = a->fail = a->want_body = false;
 	a->continued = !a->head.expect_continue;
 	arena_init(&a->x.arena, a->memory, sizeof(a->memory), s->conf.max_arena);
 	http_body_init(&a->body, a->head.body, a->head.length);
@@ -152,7 +161,6 @@ static bool begin_exchange(struct http_conn *c, struct http_active *a)
 	c->head = c->p0 = c->p1 = a->head.size;
 	s->stats.requests++;
 	deadline_cancel(&c->deadline);
-	return true;
 }
 
 /* Takes the bytes [p1, tail) out of the body's framing, as far as they belong to it. */
@@ -176,9 +184,7 @@ static bool next_exchange(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 	struct http_bad bad;
-	if (!c->active)
-		c->active = slab_get(&s->active_slab);
-	if (!c->active) {
+	if (!take_active(c)) {
 		s->stats.shed++;
 		http_conn_close(c);
 		return false;
@@ -186,8 +192,7 @@ static bool next_exchange(struct http_conn *c)
 	switch (http_parse_request(&c->active->head, str_of(c->mem, c->tail), &c->scanned, &s->conf.limits, &bad)) {
 	case HTTP_PARSE_MORE:
 		/* The block stays only while a head is being read; an idle connection holds nothing. */
-		slab_put(&s->active_slab, c->active);
-		c->active = NULL;
+		drop_active(c);
 		if (c->eof) {
 			http_conn_close(c);
 			return false;
@@ -203,6 +208,10 @@ static bool next_exchange(struct http_conn *c)
 	}
 	begin_exchange(c, c->active);
 	take_body(c);
+	if (c->active->body.state == HTTP_BODY_BROKEN) {
+		refuse(c, (struct http_bad){.status = 400, .reason = c->active->body.broken});
+		return false;
+	}
 	return true;
 }
 
@@ -250,7 +259,7 @@ void http_conn_finish(struct http_conn *c)
 {
 	struct http_active *a = c->active;
 	bool inside = c->advancing;
-	bool close = a->out.fail;
+	bool close = a->fail;
 	bool keep = a->body.state == HTTP_BODY_END && !a->head.close && !c->server->draining;
 	c->advancing = true; /* a close below only marks c dead */
 	drop_active(c);
@@ -276,7 +285,7 @@ static ssize_t fill(struct http_conn *c)
 		c->server->stats.bytes_in += (uint64_t)n;
 		return n;
 	}
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (n < 0 && errno == EAGAIN)
 		return 0;
 	c->eof = n == 0;
 	return -1;
@@ -337,7 +346,7 @@ static void body_broken(struct http_conn *c)
 static void body_changed(struct http_conn *c, uint32_t had)
 {
 	struct http_active *a = c->active;
-	if (a->out.ended)
+	if (a->ended)
 		return;
 	if (a->body.state == HTTP_BODY_BROKEN) {
 		body_broken(c);

@@ -6,32 +6,18 @@
 #define HTTP_CONN_H
 
 #include "http/date.h"
+#include "http/out.h"
 #include "http/server.h"
 #include "loop/deadline.h"
-
-/* Output of one exchange. Bytes leave in this order: early, head, chunk line, body, and what is left over of the
- * body's framing becomes the next early. */
-struct http_out {
-	struct iovec head[HTTP_REPLY_PIECES + 2]; /* + the lines this half adds, + a whole body */
-	struct iovec *head_next;
-	int head_left; /* pieces */
-	enum http_framing framing;
-	bool chunked;
-	bool terminated;  /* the last chunk has been written or is in early */
-	bool short_write; /* the handler was told "not all", and waits for writable() */
-	bool ended;	  /* the handler is done, we still flush */
-	bool fail;	  /* close without a clean end */
-	uint8_t line_at, line_n;
-	char line[20];
-	struct iovec early;
-	uint64_t left; /* HTTP_FRAMING_LENGTH: bytes still to come. Chunked: bytes of the current chunk to come */
-};
 
 /* The block an active request occupies: the public part, the head, and the start of its arena. */
 struct http_active {
 	struct http_exchange x;
 	struct http_body body;
 	struct http_out out;
+	bool short_write; /* the handler was told "not all", and waits for writable() */
+	bool ended;	  /* the handler is done, we still flush */
+	bool fail;	  /* close without a clean end */
 	bool want_body; /* the handler found no data and waits for readable() */
 	bool continued; /* 100 Continue was sent or is not needed */
 	struct http_head head;
@@ -99,7 +85,6 @@ void http_conn_expired(struct deadline *d);
 
 /* reply.c */
 void http_reply_writable(struct http_conn *c);
-bool http_reply_flush(struct http_conn *c); /* true: nothing of ours is left */
 void http_reply_raw(struct http_conn *c, struct str bytes); /* a refusal, outside any exchange */
 
 /* server.c */

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Private to both halves: what is still to be sent of one message, its head in pieces and the framing of its
+ * body, leaving in as few writev calls as the kernel allows.
+ */
+#ifndef HTTP_OUT_H
+#define HTTP_OUT_H
+
+#include "http/body.h"
+#include "net/io.h"
+
+#define HTTP_OUT_PIECES 6
+
+enum http_out_framing {
+	HTTP_OUT_NONE,	  /* no body */
+	HTTP_OUT_LENGTH,  /* .left bytes */
+	HTTP_OUT_CHUNKED, /* framing is added here */
+	HTTP_OUT_RAW,	  /* as many bytes as come, until the connection closes */
+};
+
+/* All private to out.c but for what http_out_* tell, and head pieces may be appended until the first send. */
+struct http_out {
+	struct iovec early; /* rest of framing or of an interim response: goes before everything */
+	struct iovec head[HTTP_OUT_PIECES];
+	uint8_t head_next, head_count;
+	uint8_t framing;
+	bool terminated; /* the last chunk was written, or is in early */
+	uint8_t line_at, line_n;
+	char line[20]; /* chunk-size line */
+	uint64_t left; /* LENGTH: of the body. CHUNKED: of the current chunk */
+};
+
+void http_out_init(struct http_out *o, enum http_out_framing framing, uint64_t length);
+void http_out_piece(struct http_out *o, struct str bytes); /* appends to the head; bytes stay in place */
+
+/*
+ * One writev of {what is owed, body bytes, framing}. Returns how many of the body bytes were taken, or -1 when
+ * the connection is broken. *put is the number of bytes that left. last: the offered bytes finish the body.
+ */
+ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n, bool last, size_t *put);
+
+/* Bytes of our own (head, chunk line, framing) wait to be sent. */
+static inline bool http_out_owes(const struct http_out *o)
+{
+	return o->early.iov_len || o->head_next < o->head_count || o->line_at < o->line_n;
+}
+
+/* The whole message has left. */
+bool http_out_complete(const struct http_out *o);
+
+/* The caller offers no more: true if what was offered makes a whole message (once flushed). A chunked body may
+ * still need its last chunk: http_out_send(o, io, NULL, 0, true, …). */
+bool http_out_may_end(const struct http_out *o);
+
+static inline struct iovec http_iov(struct str s)
+{
+	return (struct iovec){.iov_base = (char *)(uintptr_t)s.p, .iov_len = s.n};
+}
+
+size_t http_iov_total(const struct iovec *iov, int n);
+
+#endif
