@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * An arena hands out the bytes between next and end and moves next up. When they do not suffice, a chunk is
- * got from malloc, and whichever of the two has more left is the current one. A reset frees the
- * chunks and goes back to the owner's first block, so the common request never meets malloc at all.
+ * An arena hands out the bytes between next and end and moves next up. When they do not suffice, a
+ * chunk is got from malloc, and whichever of the two has more left is the current one. A reset
+ * frees the chunks and goes back to the owner's first block, so the common request never meets
+ * malloc at all.
  *
- * Invariants: every piece starts at a multiple of ALIGN; used is the sum of the rounded sizes handed out, so
- * that the cap trips at the same piece with and without AddressSanitizer; used <= cap.
+ * Invariants: every piece starts at a multiple of ALIGN; used is the sum of the rounded sizes
+ * handed out, so that the cap trips at the same piece with and without AddressSanitizer; used <=
+ * cap.
  *
  * Under AddressSanitizer next and end stay NULL, and each piece has a chunk of its own.
  */
@@ -75,8 +77,9 @@ void arena_fini(struct arena *a)
 }
 
 /*
- * A piece of size bytes from a new chunk. Chunks grow with what was used, so they stay few. The new one becomes
- * the current one only if it has more left than the old one: a large piece does not waste a chunk's rest.
+ * A piece of size bytes from a new chunk. Chunks grow with what was used, so they stay few. The new
+ * one becomes the current one only if it has more left than the old one: a large piece does not
+ * waste a chunk's rest.
  */
 static void *from_new_chunk(struct arena *a, size_t size)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A linear buffer over somebody else's memory: bytes come in at the tail and leave at the head. When it runs
- * empty both ends go back to the start, so a buffer that is drained never needs compaction.
+ * A linear buffer over somebody else's memory: bytes come in at the tail and leave at the head.
+ * When it runs empty both ends go back to the start, so a buffer that is drained never needs
+ * compaction.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The last words of a process whose invariant broke. dprintf() rather than stdio: no lock of a half-dead
- * thread is in the way and nothing stays in a buffer when abort() comes.
+ * The last words of a process whose invariant broke. dprintf() rather than stdio: no lock of a
+ * half-dead thread is in the way and nothing stays in a buffer when abort() comes.
  */
 #include "base/def.h"
 

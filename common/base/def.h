@@ -41,7 +41,7 @@ __attribute__((noreturn, cold)) void def_fail0(const char *file, int line, const
 					       const char *what, int error);
 
 #define container_of(ptr, type, member)                                                            \
-	((type *)(void *)((char *)(void *)(ptr) - offsetof(type, member)))
+	((type *)(void *)((char *)(void *)(ptr)-offsetof(type, member)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define CACHE_LINE   64

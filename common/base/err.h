@@ -11,8 +11,10 @@ struct err {
 	char text[160]; /* NUL-terminated; "" when there was none */
 };
 
-/* Formats into e (which may be NULL). Always returns -1, so that `return err_set(e, ...)` reads well.
- * %m prints errno; errno itself is left as it was. */
+/*
+ * Formats into e (which may be NULL). Always returns -1, so that `return err_set(e, ...)` reads
+ * well. %m prints errno; errno itself is left as it was.
+ */
 int err_set(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The log. A line is put together on the stack and leaves in one write(), so lines of several threads never
- * mix. Control bytes become '?': a peer's text that ends in a log line cannot forge another one.
+ * The log. A line is put together on the stack and leaves in one write(), so lines of several
+ * threads never mix. Control bytes become '?': a peer's text that ends in a log line cannot forge
+ * another one.
  *
- * The repeat limit is a word per call site: the second its window began and the lines seen in it. A line
- * moves the word by compare-and-swap; whoever begins a new window also says what the old one left out.
+ * The repeat limit is a word per call site: the second its window began and the lines seen in it. A
+ * line moves the word by compare-and-swap; whoever begins a new window also says what the old one
+ * left out.
  */
 #include "base/log.h"
 
@@ -41,8 +43,8 @@ enum log_level log_get_level(void)
 }
 
 /*
- * Counts a line of this site at now_s. Returns whether it may be written; *left_out is how many lines of the
- * window before were not.
+ * Counts a line of this site at now_s. Returns whether it may be written; *left_out is how many
+ * lines of the window before were not.
  */
 static bool admit(struct log_site *site, uint32_t now_s, uint32_t *left_out)
 {
@@ -61,9 +63,8 @@ static bool admit(struct log_site *site, uint32_t now_s, uint32_t *left_out)
 		} else {
 			new = count < UINT32_MAX ? old + 1 : old;
 		}
-	} while (!atomic_compare_exchange_weak_explicit(&site->window, &old, new,
-							memory_order_relaxed,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&site->window, &old, new, memory_order_relaxed, memory_order_relaxed));
 	return count < WINDOW_MAX;
 }
 
@@ -111,7 +112,8 @@ static size_t put_prefix(char line[LINE_SIZE], enum log_level level)
 				    (int)(now_us % CLOCK_SECOND / CLOCK_MSEC), level_name(level));
 }
 
-PRINTF_LIKE(3, 0) static size_t put_text(char line[LINE_SIZE], size_t at, const char *fmt, va_list args)
+PRINTF_LIKE(3, 0)
+static size_t put_text(char line[LINE_SIZE], size_t at, const char *fmt, va_list args)
 {
 	int n = vsnprintf(line + at, LINE_SIZE - at, fmt, args);
 

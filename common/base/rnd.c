@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* getrandom(2) blocks only until the kernel's pool was seeded once after boot, which is what keys need. */
+/*
+ * getrandom(2) blocks only until the kernel's pool was seeded once after boot, which is what keys
+ * need.
+ */
 #include "base/rnd.h"
 
 #include <errno.h>

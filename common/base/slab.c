@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * A slab is a stack of objects kept for reuse: the one put back last is got first, while its lines are still
- * in the processor's cache. An object on the stack carries the link in its own first bytes. Objects come from
- * the system one by one, so a worker costs the memory it has needed, not its cap.
+ * A slab is a stack of objects kept for reuse: the one put back last is got first, while its lines
+ * are still in the processor's cache. An object on the stack carries the link in its own first
+ * bytes. Objects come from the system one by one, so a worker costs the memory it has needed, not
+ * its cap.
  *
- * Invariants: kept is the length of the stack, kept <= keep, used <= cap. Under AddressSanitizer nothing is
- * kept, so that use after put and a second put are seen.
+ * Invariants: kept is the length of the stack, kept <= keep, used <= cap. Under AddressSanitizer
+ * nothing is kept, so that use after put and a second put are seen.
  */
 #include "base/slab.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Slices. Everything here is a loop over bytes that the caller owns; nothing allocates, nothing writes but
- * str_copy(). Comparison without case goes eight bytes at a time, since field names and tokens of messages
- * mostly match byte for byte or differ early.
+ * Slices. Everything here is a loop over bytes that the caller owns; nothing allocates, nothing
+ * writes but str_copy(). Comparison without case goes eight bytes at a time, since field names and
+ * tokens of messages mostly match byte for byte or differ early.
  */
 #include "base/str.h"
 

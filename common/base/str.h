@@ -60,14 +60,15 @@ ssize_t str_find_str(struct str s, struct str needle);
 struct str str_trim(struct str s);
 
 /*
- * Cuts the next piece off *rest at sep: *piece is what stands before it (untrimmed, maybe empty), *rest
- * what stands after. Returns false when *rest was exhausted (rest->p == NULL). "a,,b" gives a, "", b.
+ * Cuts the next piece off *rest at sep: *piece is what stands before it (untrimmed, maybe empty),
+ * *rest what stands after. Returns false when *rest was exhausted (rest->p == NULL). "a,,b" gives
+ * a, "", b.
  */
 bool str_split(struct str *rest, char sep, struct str *piece);
 
 /*
- * Next non-empty element of a comma-separated HTTP list (RFC 9110 §5.6.1), trimmed; commas inside quoted
- * strings do not split. Returns false at the end.
+ * Next non-empty element of a comma-separated HTTP list (RFC 9110 §5.6.1), trimmed; commas inside
+ * quoted strings do not split. Returns false at the end.
  */
 bool str_list_next(struct str *rest, struct str *item);
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * A class is a ring in order of arming and a timer that is never set later than the first member's deadline.
- * Cancelling only unlinks. When the timer fires it expires what is due and is set for the first of the rest,
- * or stops; so a busy class costs one firing a wait, however many members come and go.
+ * A class is a ring in order of arming and a timer that is never set later than the first member's
+ * deadline. Cancelling only unlinks. When the timer fires it expires what is due and is set for the
+ * first of the rest, or stops; so a busy class costs one firing a wait, however many members come
+ * and go.
  *
- * expired() may arm, cancel or free any deadline: the ring is entered anew at its head after each call.
+ * expired() may arm, cancel or free any deadline: the ring is entered anew at its head after each
+ * call.
  */
 #include "loop/deadline.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Deadlines by class. All members of a class wait equally long, so the list stays sorted by appending, arming
- * and cancelling are O(1) without a system call, and one ev_timer serves thousands of connections. The timer
- * is set for the head only and may fire early after a cancel; it then just moves on.
+ * Deadlines by class. All members of a class wait equally long, so the list stays sorted by
+ * appending, arming and cancelling are O(1) without a system call, and one ev_timer serves
+ * thousands of connections. The timer is set for the head only and may fire early after a cancel;
+ * it then just moves on.
  *
  * A deadline is absolute: nothing but arming it anew extends it. Belongs to one loop's thread.
  */
@@ -22,17 +23,20 @@ struct deadline {
 };
 
 struct deadline_class {
-	struct ev_loop *loop; /* private */
-	struct ev_timer timer; /* private */
-	struct deadline list;  /* private: sentinel */
-	int64_t wait_us;       /* ro */
+	struct ev_loop *loop;		     /* private */
+	struct ev_timer timer;		     /* private */
+	struct deadline list;		     /* private: sentinel */
+	int64_t wait_us;		     /* ro */
 	void (*expired)(struct deadline *d); /* private: d is no longer armed when it is called */
 };
 
 void deadline_class_init(struct deadline_class *c, struct ev_loop *loop, int64_t wait_us,
 			 void (*expired)(struct deadline *d));
 void deadline_class_fini(struct deadline_class *c); /* members are cancelled silently */
-/* Changes the wait for deadlines armed from now on; those armed keep theirs (they may fire late by the difference). */
+/*
+ * Changes the wait for deadlines armed from now on; those armed keep theirs (they may fire late by
+ * the difference).
+ */
 void deadline_class_set(struct deadline_class *c, int64_t wait_us);
 
 /* (Re)arms d in c for now_us + the class's wait, cancelling what it was armed for. */

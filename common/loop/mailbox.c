@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The queue is a stack: senders push with compare-and-swap, the receiver takes all of it at once with an
- * exchange and turns it round, which gives back the order of each sender. No letter is ever popped singly, so
- * the stack has no ABA problem.
+ * The queue is a stack: senders push with compare-and-swap, the receiver takes all of it at once
+ * with an exchange and turns it round, which gives back the order of each sender. No letter is ever
+ * popped singly, so the stack has no ABA problem.
  *
- * Only the sender that finds the stack empty wakes the loop: whoever comes later is sure that a wake-up is
- * under way and the letters above its own go with it. run() may free its letter, hence next is read before.
+ * Only the sender that finds the stack empty wakes the loop: whoever comes later is sure that a
+ * wake-up is under way and the letters above its own go with it. run() may free its letter, hence
+ * next is read before.
  */
 #include "loop/mailbox.h"
 

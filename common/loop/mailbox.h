@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Messages to a loop from any thread: a many-to-one queue and an ev_async, the only libev call allowed from
- * another thread. A letter is embedded in what it carries and belongs to the sender until posted, then to the
- * receiver until its run() returns; run() may free it. Letters of one sender arrive in order.
+ * Messages to a loop from any thread: a many-to-one queue and an ev_async, the only libev call
+ * allowed from another thread. A letter is embedded in what it carries and belongs to the sender
+ * until posted, then to the receiver until its run() returns; run() may free it. Letters of one
+ * sender arrive in order.
  */
 #ifndef LOOP_MAILBOX_H
 #define LOOP_MAILBOX_H
@@ -23,9 +24,10 @@ struct mailbox {
 	_Atomic(struct letter *) top; /* private */
 };
 
-void mailbox_init(struct mailbox *m, struct ev_loop *loop); /* on the receiver's thread, or before it starts */
-void mailbox_fini(struct mailbox *m);			    /* runs what is left, then stops */
-void mailbox_run(struct mailbox *m);			    /* on the receiver's thread: runs what is there now */
+/* On the receiver's thread, or before it starts. */
+void mailbox_init(struct mailbox *m, struct ev_loop *loop);
+void mailbox_fini(struct mailbox *m); /* runs what is left, then stops */
+void mailbox_run(struct mailbox *m);  /* on the receiver's thread: runs what is there now */
 void mailbox_post(struct mailbox *m, struct letter *letter); /* any thread */
 
 #endif

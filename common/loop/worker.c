@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * A set is an array of workers, each on cache lines of its own, and one lock for the two moments when threads
- * wait for each other: at the start (every start() has returned) and at the end.
+ * A set is an array of workers, each on cache lines of its own, and one lock for the two moments
+ * when threads wait for each other: at the start (every start() has returned) and at the end.
  *
- * The end, in order: a worker leaves its loop; when all have, nobody posts any more, so each runs what is
- * left in its mailbox and then stop(), on its own thread; the joining thread takes the loops apart when all
- * threads are gone, since a sender may still be inside ev_async_send() when its letter has long been run.
+ * The end, in order: a worker leaves its loop; when all have, nobody posts any more, so each runs
+ * what is left in its mailbox and then stop(), on its own thread; the joining thread takes the
+ * loops apart when all threads are gone, since a sender may still be inside ev_async_send() when
+ * its letter has long been run.
  *
- * A ping is a letter posted by the main thread and answered by being run. ping_out hands it to and fro: while
- * it is set the letter belongs to the mailbox.
+ * A ping is a letter posted by the main thread and answered by being run. ping_out hands it to and
+ * fro: while it is set the letter belongs to the mailbox.
  */
 #include "loop/worker.h"
 
@@ -214,7 +215,10 @@ struct worker *worker_set_at(const struct worker_set *set, unsigned id)
 	return (struct worker *)(uintptr_t)&set->slots[id].worker;
 }
 
-/* Asks again when the last ping was answered; one that is out for longer than the limit means a stuck loop. */
+/*
+ * Asks again when the last ping was answered; one that is out for longer than the limit means a
+ * stuck loop.
+ */
 static bool is_alive(struct worker *w, int64_t now_us, int64_t limit_us)
 {
 	if (atomic_load_explicit(&w->stopping, memory_order_relaxed))

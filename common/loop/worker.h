@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Worker threads: one libev loop each, with its own buffers and mailbox. A connection never changes workers.
+ * Worker threads: one libev loop each, with its own buffers and mailbox. A connection never changes
+ * workers.
  *
- * The main thread makes the set, starts it, posts letters to it, and joins it. It alone takes signals; workers
- * block them all. The set watches that every worker still turns: worker_set_alive() is what the service
- * manager's watchdog is fed from.
+ * The main thread makes the set, starts it, posts letters to it, and joins it. It alone takes
+ * signals; workers block them all. The set watches that every worker still turns:
+ * worker_set_alive() is what the service manager's watchdog is fed from.
  */
 #ifndef LOOP_WORKER_H
 #define LOOP_WORKER_H
@@ -25,7 +26,7 @@ struct worker {
 	int64_t now_us;		/* ro: see worker_now_us() */
 	unsigned id;		/* ro: 0.. */
 	struct worker_set *set; /* ro */
-	struct slab buffers;	/* WORKER_BUFFER_SIZE each: slab_get/slab_put by the worker's own code */
+	struct slab buffers;	/* WORKER_BUFFER_SIZE each; the worker's own code gets and puts */
 	struct mailbox mailbox; /* post from anywhere */
 	void *ctx;		/* the daemon's own state for this worker, set by its start() */
 	/* private */
@@ -39,19 +40,23 @@ struct worker {
 
 /* What the daemon does on each worker's thread. */
 struct worker_ops {
-	int (*start)(struct worker *w, void *arg); /* before the loop runs; non-zero: the set fails to start */
-	void (*stop)(struct worker *w);		   /* after the loop ended, on the same thread */
+	/* Before the loop runs; non-zero: the set fails to start. */
+	int (*start)(struct worker *w, void *arg);
+	/* After the loop ended, on the same thread; not called where start() failed. */
+	void (*stop)(struct worker *w);
 };
 
-/* clock_now_us() as of the start of the loop's current turn (an ev_check sets it before anything else runs). */
+/*
+ * clock_now_us() as of the start of the loop's turn: an ev_check sets it before anything else runs.
+ */
 static inline int64_t worker_now_us(const struct worker *w)
 {
 	return w->now_us;
 }
 
 /*
- * Starts n workers (1..WORKER_MAX) and waits until every start() returned. max_buffers caps each worker's
- * buffers. Returns NULL if a start() failed; those that started have been stopped then.
+ * Starts n workers (1..WORKER_MAX) and waits until every start() returned. max_buffers caps each
+ * worker's buffers. Returns NULL if a start() failed; those that started have been stopped then.
  */
 struct worker_set *worker_set_start(unsigned n, uint32_t max_buffers, const struct worker_ops *ops,
 				    void *arg);
@@ -59,14 +64,14 @@ unsigned worker_set_count(const struct worker_set *set);
 struct worker *worker_set_at(const struct worker_set *set, unsigned id);
 
 /*
- * Main thread: asks every worker to answer, without waiting. False when one owes an answer for longer than the
- * limit. A worker that worker_stop() ended owes nothing.
+ * Main thread: asks every worker to answer, without waiting. False when one owes an answer for
+ * longer than the limit. A worker that worker_stop() ended owes nothing.
  */
 bool worker_set_alive(struct worker_set *set, int64_t limit_us);
 
 /*
- * Ends a worker's loop once its current turn is over; called on that worker's thread. Letters that come after
- * it are run when the last worker of the set has ended, before stop().
+ * Ends a worker's loop once its current turn is over; called on that worker's thread. Letters that
+ * come after it are run when the last worker of the set has ended, before stop().
  */
 void worker_stop(struct worker *w);
 /* Main thread: stops all, busy or not, joins them, frees the set. */

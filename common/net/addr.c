@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Addresses as values. Text is numbers only: inet_pton() reads it, and a scope is the name or number of an
- * interface. IPv4 is printed by hand, since every line of an access log has one.
+ * Addresses as values. Text is numbers only: inet_pton() reads it, and a scope is the name or
+ * number of an interface. IPv4 is printed by hand, since every line of an access log has one.
  *
- * Invariant: len is 0, sizeof(in4) with AF_INET, sizeof(in6) with AF_INET6, or what accept() said of a
- * Unix peer, of which only the family is kept.
+ * Invariant: len is 0, sizeof(in4) with AF_INET, sizeof(in6) with AF_INET6, or what accept() said
+ * of a Unix peer, of which only the family is kept.
  */
 #include "net/addr.h"
 

@@ -24,19 +24,23 @@ struct addr {
 #define ADDR_TEXT_SIZE 64 /* enough for "[v6%scope]:65535" and its NUL */
 
 /*
- * "192.168.1.171:6081", "[::1]:80", ":6081" (any address), "*:80", or an address alone when default_port is
- * not 0. Numbers only: no name is ever resolved. Returns 0, or -1 with e set.
+ * "192.168.1.171:6081", "[::1]:80", ":6081" (any address), "*:80", or an address alone when
+ * default_port is not 0. Numbers only: no name is ever resolved. Returns 0, or -1 with e set.
  */
 int addr_parse(struct addr *a, struct str text, uint16_t default_port, struct err *e);
 /* As addr_parse, but of an IP address without port ("192.168.1.170"). */
 int addr_parse_ip(struct addr *a, struct str text, struct err *e);
 
-/* "1.2.3.4:80" / "[::1]:80" into to; returns to. addr_format_ip leaves the port out (and the brackets). */
+/*
+ * "1.2.3.4:80" / "[::1]:80" into to; returns to. addr_format_ip leaves the port out (and the
+ * brackets).
+ */
 char *addr_format(const struct addr *a, char to[ADDR_TEXT_SIZE]);
 char *addr_format_ip(const struct addr *a, char to[ADDR_TEXT_SIZE]);
 
-bool addr_eq(const struct addr *a, const struct addr *b);    /* family, address, port */
-bool addr_eq_ip(const struct addr *a, const struct addr *b); /* port left aside; v4-mapped v6 equals v4 */
+bool addr_eq(const struct addr *a, const struct addr *b); /* family, address, port */
+/* port left aside; v4-mapped v6 equals v4 */
+bool addr_eq_ip(const struct addr *a, const struct addr *b);
 uint64_t addr_hash(const struct addr *a);
 uint16_t addr_port(const struct addr *a);
 void addr_set_port(struct addr *a, uint16_t port);

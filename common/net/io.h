@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A byte stream behind a four-function table, so that TLS can stand in for TCP without the layers above
- * noticing. All calls are non-blocking and follow read(2)/writev(2): -1 with EAGAIN when it would block.
+ * A byte stream behind a four-function table, so that TLS can stand in for TCP without the layers
+ * above noticing. All calls are non-blocking and follow read(2)/writev(2): -1 with EAGAIN when it
+ * would block.
  */
 #ifndef NET_IO_H
 #define NET_IO_H
@@ -36,7 +37,9 @@ static inline ssize_t io_writev(struct io *io, const struct iovec *iov, int n)
 	return io->ops->writev(io, iov, n);
 }
 
-/* Drops the first n bytes of the vector: returns the new count, iov is moved and trimmed in place. */
+/*
+ * Drops the first n bytes of the vector: returns the new count, iov is moved and trimmed in place.
+ */
 int io_iov_skip(struct iovec **iov, int count, size_t n);
 
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Making sockets. Everything is non-blocking and close-on-exec from birth. TCP_NODELAY is set on listeners:
- * Linux hands it to what they accept, which saves a system call a connection.
+ * Making sockets. Everything is non-blocking and close-on-exec from birth. TCP_NODELAY is set on
+ * listeners: Linux hands it to what they accept, which saves a system call a connection.
  *
- * A Unix socket is bound under a name of its own, given its mode, set listening and only then renamed to its
- * place: nobody ever meets it with the wrong mode or not yet listening.
+ * A Unix socket is bound under a name of its own, given its mode, set listening and only then
+ * renamed to its place: nobody ever meets it with the wrong mode or not yet listening.
  */
 #include "net/sock.h"
 

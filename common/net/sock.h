@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sockets as the daemons want them: non-blocking, close-on-exec, TCP_NODELAY. Functions that make one return
- * the descriptor, or -1 with e set (e may be NULL) and errno kept.
+ * Sockets as the daemons want them: non-blocking, close-on-exec, TCP_NODELAY. Functions that make
+ * one return the descriptor, or -1 with e set (e may be NULL) and errno kept.
  */
 #ifndef NET_SOCK_H
 #define NET_SOCK_H
@@ -13,11 +13,15 @@ enum sock_flag {
 	SOCK_FREEBIND = 2,  /* bind although the address is not (yet) on this host: the VIP */
 };
 
-/* An IPv6 socket takes IPv6 only, whatever the host's default: "[::]:80" and "*:80" go side by side. */
+/*
+ * An IPv6 socket takes IPv6 only, whatever the host's default: "[::]:80" and "*:80" go side by
+ * side.
+ */
 int sock_listen(const struct addr *a, unsigned flags, int backlog, struct err *e);
 
 /*
- * Starts a connection; the result is writable once it is decided, see sock_error(). EINPROGRESS is success.
+ * Starts a connection; the result is writable once it is decided, see sock_error(). EINPROGRESS is
+ * success.
  */
 int sock_connect(const struct addr *a, struct err *e);
 
@@ -29,7 +33,10 @@ int sock_error(int fd); /* SO_ERROR: 0 or an errno value */
 /* The address the peer talks to. */
 int sock_local(int fd, struct addr *a);
 
-/* Unix stream sockets. listen replaces a stale file, but not one that somebody answers on; mode as chmod. */
+/*
+ * Unix stream sockets. listen replaces a stale file, but not one that somebody answers on; mode as
+ * chmod.
+ */
 int sock_unix_listen(const char *path, mode_t mode, int backlog, struct err *e);
 int sock_unix_connect(const char *path, struct err *e);
 

@@ -231,16 +231,11 @@ static void test_local(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_and_format),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_parse_ip),
-		cmocka_unit_test(test_eq),
-		cmocka_unit_test(test_hash_tells_apart),
-		cmocka_unit_test(test_hash_follows_eq),
-		cmocka_unit_test(test_port_and_any),
-		cmocka_unit_test(test_no_address),
-		cmocka_unit_test(test_longest_text_fits),
-		cmocka_unit_test(test_local),
+		cmocka_unit_test(test_parse_and_format),  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_parse_ip),	  cmocka_unit_test(test_eq),
+		cmocka_unit_test(test_hash_tells_apart),  cmocka_unit_test(test_hash_follows_eq),
+		cmocka_unit_test(test_port_and_any),	  cmocka_unit_test(test_no_address),
+		cmocka_unit_test(test_longest_text_fits), cmocka_unit_test(test_local),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

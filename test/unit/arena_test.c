@@ -119,7 +119,7 @@ static void test_zeroed_pieces(void **state UNUSED)
 	char block[512];
 	struct pair {
 		int a, b;
-	} *pair, *many;
+	} * pair, *many;
 	struct arena a;
 
 	memset(block, 0xff, sizeof(block));

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Includes deadline.c to expire a class at a time of the test's choosing; two tests let a real timer fire. */
+/*
+ * Includes deadline.c to expire a class at a time of the test's choosing; two tests let a real
+ * timer fire.
+ */
 #include "unit.h"
 
 #include "loop/deadline.c"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* def, err, clock and rnd. What aborts does so in a child, whose last words are read from a pipe. */
+/*
+ * def, err, clock and rnd. What aborts does so in a child, whose last words are read from a pipe.
+ */
 #include "unit.h"
 
 #include <errno.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Includes log.c to give the repeat limit its time. Lines are read back from a pipe on standard error. */
+/*
+ * Includes log.c to give the repeat limit its time. Lines are read back from a pipe on standard
+ * error.
+ */
 #include "unit.h"
 
 #include "base/log.c"
@@ -107,15 +110,15 @@ static void test_admit(void **state UNUSED)
 		uint32_t left_out; /* told to the first line of the row */
 	} rows[] = {
 		{100, 9, 9, 0},
-		{104, 1, 1, 0},	   /* the tenth of the window */
-		{104, 7, 0, 0},	   /* muted */
-		{105, 10, 10, 7},  /* a new window */
+		{104, 1, 1, 0},	  /* the tenth of the window */
+		{104, 7, 0, 0},	  /* muted */
+		{105, 10, 10, 7}, /* a new window */
 		{105, 1, 0, 0},
 		{1000, 1, 1, 1},
 		{1004, 9, 9, 0},
 		{1005, 1, 1, 0},
 		{UINT32_MAX, 11, 10, 0},
-		{3, 1, 0, 0},	   /* the seconds wrapped round: same window */
+		{3, 1, 0, 0}, /* the seconds wrapped round: same window */
 		{4, 1, 1, 2},
 	};
 	struct log_site site = {0};

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* Order, ownership and wake-ups of mailboxes; several senders against one loop, also for the thread sanitizer. */
+/*
+ * Order, ownership and wake-ups of mailboxes; several senders against one loop, also for the thread
+ * sanitizer.
+ */
 #include "unit.h"
 
 #include <pthread.h>
 
 #include "loop/mailbox.h"
 
-#define SENDERS	    4
+#define SENDERS	     4
 #define LETTERS_EACH 20000
 
 struct note {
@@ -109,7 +112,10 @@ static void on_chain(struct letter *letter)
 		mailbox_post(chain->m, letter);
 }
 
-/* A letter may be posted again by its own run(): it waits for the next drain, and fini drains until none is left. */
+/*
+ * A letter may be posted again by its own run(): it waits for the next drain, and fini drains until
+ * none is left.
+ */
 static void test_letter_that_posts_itself(void **state)
 {
 	struct mailbox *m = *state;

@@ -359,7 +359,7 @@ static void test_iov_skip(void **state UNUSED)
 		int count;
 		const char *first;
 	} cases[] = {
-		{0, 4, "abc"}, {1, 4, "bc"}, {2, 4, "c"}, {3, 2, "d"},
+		{0, 4, "abc"}, {1, 4, "bc"}, {2, 4, "c"},  {3, 2, "d"},
 		{4, 1, "ef"},  {5, 1, "f"},  {6, 0, NULL},
 	};
 

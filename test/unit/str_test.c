@@ -35,7 +35,9 @@ static void test_eq_nocase(void **state UNUSED)
 	}
 }
 
-/* The eight bytes at a time agree with one byte at a time, for every pair of bytes at every place. */
+/*
+ * The eight bytes at a time agree with one byte at a time, for every pair of bytes at every place.
+ */
 static void test_eq_nocase_of_all_bytes(void **state UNUSED)
 {
 	char a[9] = "aBcDeFgHi", b[9] = "AbCdEfGhI";
@@ -84,7 +86,7 @@ static void test_cmp(void **state UNUSED)
 		const char *a, *b;
 		int sign;
 	} cases[] = {
-		{"", "", 0},	{"", "a", -1},	   {"a", "b", -1}, {"ab", "a", 1},
+		{"", "", 0},	   {"", "a", -1},   {"a", "b", -1},   {"ab", "a", 1},
 		{"abc", "abc", 0}, {"ab", "b", -1}, {"\xff", "a", 1},
 	};
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Worker sets: start, failure to start, letters, the watchdog's question, and joining workers that are busy. */
+/*
+ * Worker sets: start, failure to start, letters, the watchdog's question, and joining workers that
+ * are busy.
+ */
 #include "unit.h"
 
 #include <signal.h>
