@@ -19,7 +19,7 @@
  *   master-down times without any master it takes the address at priority 1. Whoever is fit treats priority 1
  *   like a resignation.
  * - A planned stop resigns but keeps the addresses until a successor's advert is heard.
- * - Late wake. A master that finds its own timer overdue by a master-down time was frozen; its peers have
+ * - Late wake. A master that finds its last advert older than a master-down time was frozen; its peers have
  *   replaced it. It drops the addresses without a word and listens for an interval. A late backup does the same
  *   before it claims, since the adverts it missed may still be in the socket.
  * - A master that yields speaks once more, so that the winner knows that there was a rival and announces again.
@@ -371,7 +371,8 @@ static void on_rules(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct 
 /* A master so late that its peers must have replaced it. */
 static bool overslept(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s, int64_t now)
 {
-	return s->state == VRRP_FSM_MASTER && !s->leaving && now - s->due_us > vrrp_fsm_down_us(r, s);
+	return s->state == VRRP_FSM_MASTER && !s->leaving &&
+	       now - s->due_us > vrrp_fsm_down_us(r, s) - r->interval_us;
 }
 
 struct vrrp_fsm_out vrrp_fsm_step(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,

@@ -283,8 +283,9 @@ static void weight_moves_the_priority(void **state)
 static void a_frozen_master_listens_first(void **state)
 {
 	(void)state;
-	/* due at 4625; one that wakes a little late goes on */
-	PLAY(&post, BORN_MASTER, {8200, EV_TIMER, MASTER, SEND, 8700000});
+	/* last spoken at 3625; one that wakes before the others claim goes on */
+	PLAY(&post, BORN_MASTER, {7250, EV_TIMER, MASTER, SEND, 7750000});
+	PLAY(&post, BORN_MASTER, {7251, EV_TIMER, BACKUP, DROP, 8251000});
 	PLAY(&post, BORN_MASTER,
 	     {11000, EV_TIMER, BACKUP, DROP, 12000000},
 	     {11001, EV_HEAR(101, LOW), BACKUP, 0, 11001000 + DOWN101_US + TIE_US});

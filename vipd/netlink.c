@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Two netlink sockets: one for requests and their answers, one that only listens to the link and IPv4 address
+ * groups. Were they one, an event between request and answer would have to be queued here.
+ *
+ * Addresses we set carry IFA_PROTO (Linux 5.18; older kernels ignore it), so that `ip addr` shows whose they are.
+ */
+#include "netlink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/rtnl.h>
+#include <sys/time.h>
+
+#include "base/log.h"
+#include "base/str.h"
+
+enum { PROTO_VRRP = 112, EVENT_BUFFER = 256 * 1024 };
+
+struct netlink {
+	struct ev_loop *loop;
+	struct nl_sock *ask, *hear;
+	struct ev_io readable;
+	struct netlink_watch *watches;
+	struct netlink_watch *next; /* of the walk under way, kept right by netlink_unwatch */
+};
+
+void netlink_watch(struct netlink *n, struct netlink_watch *w)
+{
+	w->next = n->watches;
+	n->watches = w;
+}
+
+void netlink_unwatch(struct netlink *n, struct netlink_watch *w)
+{
+	struct netlink_watch **at = &n->watches;
+
+	while (*at && *at != w)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = w->next;
+	if (n->next == w)
+		n->next = w->next;
+}
+
+/* ---- libnl's objects as our values */
+
+static bool ip_of(struct nl_addr *a, uint32_t *ip)
+{
+	if (!a || nl_addr_get_family(a) != AF_INET || nl_addr_get_len(a) != sizeof(*ip))
+		return false;
+	memcpy(ip, nl_addr_get_binary_addr(a), sizeof(*ip));
+	*ip = ntohl(*ip);
+	return true;
+}
+
+static bool addr_of(struct rtnl_addr *ra, struct netlink_addr *a)
+{
+	const char *label = rtnl_addr_get_label(ra);
+
+	*a = (struct netlink_addr){.ifindex = rtnl_addr_get_ifindex(ra),
+				   .prefix = (uint8_t)rtnl_addr_get_prefixlen(ra),
+				   .secondary = rtnl_addr_get_flags(ra) & IFA_F_SECONDARY};
+	if (label)
+		str_copy(a->label, sizeof(a->label), str_c(label));
+	return ip_of(rtnl_addr_get_local(ra), &a->ip);
+}
+
+static void link_of(struct rtnl_link *rl, struct netlink_link *l)
+{
+	const char *name = rtnl_link_get_name(rl);
+	struct nl_addr *mac = rtnl_link_get_addr(rl);
+
+	*l = (struct netlink_link){.ifindex = rtnl_link_get_ifindex(rl), .flags = rtnl_link_get_flags(rl)};
+	if (name)
+		str_copy(l->name, sizeof(l->name), str_c(name));
+	if (mac && nl_addr_get_len(mac) == sizeof(l->mac))
+		memcpy(l->mac, nl_addr_get_binary_addr(mac), sizeof(l->mac));
+}
+
+/* ---- events */
+
+static void tell_addr(struct netlink *n, const struct netlink_addr *a, bool gone)
+{
+	struct netlink_watch *w;
+
+	for (w = n->watches; w; w = n->next) {
+		n->next = w->next;
+		w->addr(w, a, gone);
+	}
+}
+
+static void tell_link(struct netlink *n, const struct netlink_link *l, bool gone)
+{
+	struct netlink_watch *w;
+
+	for (w = n->watches; w; w = n->next) {
+		n->next = w->next;
+		w->link(w, l, gone);
+	}
+}
+
+static void tell_lost(struct netlink *n)
+{
+	struct netlink_watch *w;
+
+	for (w = n->watches; w; w = n->next) {
+		n->next = w->next;
+		w->lost(w);
+	}
+}
+
+static void on_object(struct nl_object *o, void *arg)
+{
+	struct netlink *n = arg;
+	int type = nl_object_get_msgtype(o);
+	struct netlink_addr a;
+	struct netlink_link l;
+
+	if (type == RTM_NEWADDR || type == RTM_DELADDR) {
+		if (addr_of((struct rtnl_addr *)o, &a))
+			tell_addr(n, &a, type == RTM_DELADDR);
+	} else if (type == RTM_NEWLINK || type == RTM_DELLINK) {
+		link_of((struct rtnl_link *)o, &l);
+		tell_link(n, &l, type == RTM_DELLINK);
+	}
+}
+
+static int on_event(struct nl_msg *msg, void *arg)
+{
+	nl_msg_parse(msg, on_object, arg);
+	return NL_OK;
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	struct netlink *n = container_of(w, struct netlink, readable);
+	int rc;
+
+	(void)loop;
+	(void)revents;
+	do {
+		rc = nl_recvmsgs_default(n->hear);
+	} while (rc >= 0);
+	if (rc == -NLE_AGAIN)
+		return;
+	log_warn("netlink: events were lost (%s), reading everything anew", nl_geterror(rc));
+	tell_lost(n);
+}
+
+/* ---- life */
+
+static struct nl_sock *open_socket(struct err *e)
+{
+	struct nl_sock *s = nl_socket_alloc();
+	int rc;
+
+	if (!s) {
+		err_set(e, "netlink: out of memory");
+		return NULL;
+	}
+	rc = nl_connect(s, NETLINK_ROUTE);
+	if (rc < 0) {
+		err_set(e, "netlink: %s", nl_geterror(rc));
+		nl_socket_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static int listen_to_events(struct netlink *n, struct err *e)
+{
+	int rc;
+
+	nl_socket_disable_seq_check(n->hear);
+	nl_socket_modify_cb(n->hear, NL_CB_VALID, NL_CB_CUSTOM, on_event, n);
+	nl_socket_set_buffer_size(n->hear, EVENT_BUFFER, 0);
+	rc = nl_socket_add_memberships(n->hear, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, 0);
+	if (rc >= 0)
+		rc = nl_socket_set_nonblocking(n->hear);
+	return rc < 0 ? err_set(e, "netlink: %s", nl_geterror(rc)) : 0;
+}
+
+struct netlink *netlink_new(struct ev_loop *loop, struct err *e)
+{
+	struct netlink *n = def_xcalloc(1, sizeof(*n));
+	const struct timeval second = {.tv_sec = 1};
+
+	n->loop = loop;
+	n->ask = open_socket(e);
+	n->hear = n->ask ? open_socket(e) : NULL;
+	if (!n->hear || listen_to_events(n, e) < 0) {
+		netlink_free(n);
+		return NULL;
+	}
+	setsockopt(nl_socket_get_fd(n->ask), SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	ev_io_init(&n->readable, on_readable, nl_socket_get_fd(n->hear), EV_READ);
+	ev_io_start(loop, &n->readable);
+	return n;
+}
+
+void netlink_free(struct netlink *n)
+{
+	if (!n)
+		return;
+	MUST(n->watches == NULL);
+	if (ev_is_active(&n->readable))
+		ev_io_stop(n->loop, &n->readable);
+	if (n->hear)
+		nl_socket_free(n->hear);
+	if (n->ask)
+		nl_socket_free(n->ask);
+	free(n);
+}
+
+/* ---- requests */
+
+static int set_local(struct rtnl_addr *ra, const struct netlink_addr *a)
+{
+	uint32_t ip = htonl(a->ip);
+	struct nl_addr *local = nl_addr_build(AF_INET, &ip, sizeof(ip));
+	int rc;
+
+	if (!local)
+		return -NLE_NOMEM;
+	nl_addr_set_prefixlen(local, a->prefix);
+	rc = rtnl_addr_set_local(ra, local);
+	nl_addr_put(local);
+	return rc;
+}
+
+/* The libnl object of a; NULL when memory is out or the label is refused. */
+static struct rtnl_addr *object_of(const struct netlink_addr *a, uint32_t lifetime_s)
+{
+	struct rtnl_addr *ra = rtnl_addr_alloc();
+
+	if (!ra)
+		return NULL;
+	rtnl_addr_set_ifindex(ra, a->ifindex);
+	if (set_local(ra, a) < 0 || (a->label[0] && rtnl_addr_set_label(ra, a->label) < 0)) {
+		rtnl_addr_put(ra);
+		return NULL;
+	}
+	if (lifetime_s) {
+		rtnl_addr_set_valid_lifetime(ra, lifetime_s);
+		rtnl_addr_set_preferred_lifetime(ra, lifetime_s);
+	}
+	return ra;
+}
+
+/* Sends and frees msg, waits for the kernel's verdict: 0 or a negative libnl error. */
+static int ask_kernel(struct netlink *n, struct nl_msg *msg)
+{
+	int rc = nl_send_auto(n->ask, msg);
+
+	nlmsg_free(msg);
+	return rc < 0 ? rc : nl_wait_for_ack(n->ask);
+}
+
+static int fail_addr(struct err *e, const char *verb, const struct netlink_addr *a, int rc)
+{
+	return err_set(e, "%s %u.%u.%u.%u/%u: %s", verb, a->ip >> 24, a->ip >> 16 & 255, a->ip >> 8 & 255,
+		       a->ip & 255, a->prefix, nl_geterror(rc));
+}
+
+int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t lifetime_s, struct err *e)
+{
+	struct rtnl_addr *ra = object_of(a, lifetime_s);
+	struct nl_msg *msg = NULL;
+	int rc = ra ? rtnl_addr_build_add_request(ra, NLM_F_REPLACE, &msg) : -NLE_NOMEM;
+
+	if (ra)
+		rtnl_addr_put(ra);
+	if (rc == 0) {
+		nla_put_u8(msg, IFA_PROTO, PROTO_VRRP);
+		rc = ask_kernel(n, msg);
+	}
+	return rc < 0 ? fail_addr(e, "cannot set", a, rc) : 0;
+}
+
+int netlink_addr_del(struct netlink *n, const struct netlink_addr *a, struct err *e)
+{
+	struct netlink_addr bare = *a;
+	struct rtnl_addr *ra;
+	struct nl_msg *msg = NULL;
+	int rc;
+
+	bare.label[0] = '\0'; /* whatever its label is */
+	ra = object_of(&bare, 0);
+	rc = ra ? rtnl_addr_build_delete_request(ra, 0, &msg) : -NLE_NOMEM;
+	if (ra)
+		rtnl_addr_put(ra);
+	if (rc == 0)
+		rc = ask_kernel(n, msg);
+	if (rc == -NLE_NOADDR || rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV)
+		return 0;
+	return rc < 0 ? fail_addr(e, "cannot remove", a, rc) : 0;
+}
+
+struct walk {
+	int ifindex;
+	void (*each)(void *arg, const struct netlink_addr *a);
+	void *arg;
+};
+
+static void on_dumped(struct nl_object *o, void *arg)
+{
+	struct walk *w = arg;
+	struct netlink_addr a;
+
+	if (addr_of((struct rtnl_addr *)o, &a) && a.ifindex == w->ifindex)
+		w->each(w->arg, &a);
+}
+
+static int on_dump(struct nl_msg *msg, void *arg)
+{
+	nl_msg_parse(msg, on_dumped, arg);
+	return NL_OK;
+}
+
+int netlink_addr_each(struct netlink *n, int ifindex, void (*each)(void *arg, const struct netlink_addr *a),
+		      void *arg, struct err *e)
+{
+	struct walk w = {.ifindex = ifindex, .each = each, .arg = arg};
+	struct nl_cb *old = nl_socket_get_cb(n->ask), *cb = nl_cb_clone(old);
+	int rc;
+
+	nl_cb_put(old);
+	if (!cb)
+		return err_set(e, "netlink: out of memory");
+	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_dump, &w);
+	rc = nl_rtgen_request(n->ask, RTM_GETADDR, AF_INET, NLM_F_DUMP);
+	if (rc >= 0)
+		rc = nl_recvmsgs(n->ask, cb);
+	nl_cb_put(cb);
+	return rc < 0 ? err_set(e, "cannot list addresses: %s", nl_geterror(rc)) : 0;
+}
+
+int netlink_link_get(struct netlink *n, const char *name, struct netlink_link *l, struct err *e)
+{
+	struct rtnl_link *rl;
+	int rc = rtnl_link_get_kernel(n->ask, 0, name, &rl);
+
+	if (rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV)
+		return 0;
+	if (rc < 0)
+		return err_set(e, "cannot read interface %s: %s", name, nl_geterror(rc));
+	link_of(rl, l);
+	rtnl_link_put(rl);
+	return 1;
+}
