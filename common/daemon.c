@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A daemon's life: read the file, start, turn the loop, reload on SIGHUP, end on SIGTERM.
+ *
+ * A reload parses and checks the new file in an arena of its own before anything is touched; on any error it is
+ * thrown away, every error is logged, and the old generation goes on. The second SIGTERM, or the drain deadline,
+ * ends the loop whatever is left.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "conf/doc.h"
+#include "ipc/sd.h"
+
+#ifndef GREENPI_VERSION
+#define GREENPI_VERSION "0.1"
+#endif
+
+struct daemon {
+	const struct daemon_ops *ops;
+	const char *conf_path, *run_dir;
+	struct ev_loop *loop;
+	struct ev_signal on_hup, on_term, on_int;
+	struct ev_timer drained, watchdog;
+	struct ctl *ctl;
+	struct ctl_command *commands;
+	struct daemon_generation *current;
+	unsigned last_number;
+	bool stopping;
+	void *user;
+};
+
+/* ---- generations */
+
+struct daemon_generation *daemon_ref(struct daemon_generation *g)
+{
+	atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+	return g;
+}
+
+void daemon_unref(struct daemon_generation *g)
+{
+	if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	struct arena arena = g->arena;
+	arena_fini(&arena); /* g itself lives in it */
+}
+
+/* Reads and builds. NULL: there were errors, printed to `to` or, when that is NULL, logged. */
+static struct daemon_generation *read_generation(struct daemon *d, FILE *to)
+{
+	struct arena arena;
+	struct conf_errors errors;
+	arena_init(&arena, NULL, 0, ARENA_UNLIMITED);
+	conf_errors_init(&errors, &arena);
+	struct daemon_generation *g = ARENA_NEW(&arena, struct daemon_generation);
+	struct conf_errors *es = ARENA_NEW(&arena, struct conf_errors);
+	*es = errors;
+	g->arena = arena;
+	es->arena = &g->arena;
+	g->number = ++d->last_number;
+	atomic_init(&g->refs, 1);
+	g->conf = conf_read(d->conf_path, d->ops->schema, d->ops->n_schema, &g->arena, es);
+	if (g->conf)
+		d->ops->build(g, es);
+	if (g->conf && es->n == 0)
+		return g;
+	if (to) {
+		conf_errors_print(es, to);
+	} else {
+		for (const struct conf_error *e = es->first; e; e = e->next)
+			log_err("%s", e->text);
+	}
+	daemon_unref(g);
+	return NULL;
+}
+
+struct daemon_generation *daemon_current(struct daemon *d)
+{
+	return d->current;
+}
+
+/* ---- reload */
+
+static void say_restart(void *arg, const char *kind, struct str name, const char *key)
+{
+	struct daemon *d = arg;
+	log_warn("[%s%s%.*s] %s changed: it takes effect when %s is restarted", kind, name.n ? " " : "",
+		 STR_ARG(name), key, d->ops->name);
+}
+
+static bool reload(struct daemon *d)
+{
+	struct err e = {""};
+	struct daemon_generation *old = d->current, *fresh;
+	if (d->stopping)
+		return false;
+	sd_reloading();
+	fresh = read_generation(d, NULL);
+	if (fresh) {
+		d->current = fresh;
+		if (d->ops->reload(d, old, &e) < 0) {
+			log_err("%s", e.text);
+			d->current = old;
+			daemon_unref(fresh);
+			fresh = NULL;
+		}
+	}
+	sd_ready(fresh ? "running" : "running; the last reload was refused");
+	if (!fresh) {
+		log_err("%s is refused; the configuration before it goes on", d->conf_path);
+		ctl_event(d->ctl, "reload refused");
+		return false;
+	}
+	conf_restart_keys(old->conf, fresh->conf, say_restart, d);
+	daemon_unref(old);
+	log_notice("%s: configuration %u is in force", d->conf_path, fresh->number);
+	ctl_event(d->ctl, "reload done %u", fresh->number);
+	return true;
+}
+
+static void on_hup(struct ev_loop *loop, struct ev_signal *w, int events)
+{
+	(void)loop;
+	(void)events;
+	reload(container_of(w, struct daemon, on_hup));
+}
+
+/* ---- stop */
+
+void daemon_done(struct daemon *d)
+{
+	ev_break(d->loop, EVBREAK_ALL);
+}
+
+static void on_drained(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct daemon *d = container_of(w, struct daemon, drained);
+	(void)loop;
+	(void)events;
+	log_warn("still busy after %d ms: ending all the same", d->ops->drain_ms);
+	daemon_done(d);
+}
+
+static void stop(struct daemon *d, const char *why)
+{
+	if (d->stopping) {
+		log_notice("%s again: ending at once", why);
+		daemon_done(d);
+		return;
+	}
+	d->stopping = true;
+	log_notice("%s: stopping", why);
+	sd_stopping();
+	ctl_event(d->ctl, "stopping");
+	ev_timer_set(&d->drained, d->ops->drain_ms / 1e3, 0.);
+	ev_timer_start(d->loop, &d->drained);
+	d->ops->stop(d);
+}
+
+static void on_term(struct ev_loop *loop, struct ev_signal *w, int events)
+{
+	(void)loop;
+	(void)events;
+	stop(container_of(w, struct daemon, on_term), "SIGTERM");
+}
+
+static void on_int(struct ev_loop *loop, struct ev_signal *w, int events)
+{
+	(void)loop;
+	(void)events;
+	stop(container_of(w, struct daemon, on_int), "SIGINT");
+}
+
+/* ---- watchdog */
+
+static void on_watchdog(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct daemon *d = container_of(w, struct daemon, watchdog);
+	(void)loop;
+	(void)events;
+	if (!d->ops->alive || d->ops->alive(d))
+		sd_alive();
+	else
+		log_err("a worker does not turn: no sign of life for the service manager");
+}
+
+/* ---- commands that every daemon has */
+
+static void cmd_version(struct text *out, struct str args, bool json, void *arg)
+{
+	struct daemon *d = arg;
+	(void)args;
+	if (json) {
+		text_json_open(out, NULL, '{');
+		text_json_str(out, "name", str_c(d->ops->name));
+		text_json_str(out, "version", STR(GREENPI_VERSION));
+		text_json_int(out, "pid", getpid());
+		text_json_int(out, "configuration", d->current->number);
+		text_json_close(out, '}');
+	} else {
+		text_printf(out, "%s %s pid %d configuration %u\n", d->ops->name, GREENPI_VERSION, (int)getpid(),
+			    d->current->number);
+	}
+}
+
+static void cmd_reload(struct text *out, struct str args, bool json, void *arg)
+{
+	(void)args;
+	(void)json;
+	text_add(out, reload(arg) ? STR("done\n") : STR("error: refused, see the log\n"));
+}
+
+static void make_commands(struct daemon *d)
+{
+	static const struct ctl_command own[] = {
+		{"version", "", "name, version, process and configuration number", false, cmd_version},
+		{"reload", "", "read the configuration file again", true, cmd_reload},
+	};
+	size_t n = 0;
+	while (d->ops->commands && d->ops->commands[n].name)
+		n++;
+	d->commands = def_xcalloc(ARRAY_LEN(own) + n + 1, sizeof(*d->commands));
+	memcpy(d->commands, own, sizeof(own));
+	if (n)
+		memcpy(d->commands + ARRAY_LEN(own), d->ops->commands, n * sizeof(*d->commands));
+}
+
+/* ---- what the daemons ask */
+
+struct ev_loop *daemon_loop(struct daemon *d)
+{
+	return d->loop;
+}
+
+struct ctl *daemon_ctl(struct daemon *d)
+{
+	return d->ctl;
+}
+
+bool daemon_stopping(const struct daemon *d)
+{
+	return d->stopping;
+}
+
+void daemon_set_user(struct daemon *d, void *user)
+{
+	d->user = user;
+}
+
+void *daemon_user(struct daemon *d)
+{
+	return d->user;
+}
+
+char *daemon_path(const struct daemon *d, const char *name, char *to, size_t size)
+{
+	snprintf(to, size, "%s/%s", d->run_dir, name);
+	return to;
+}
+
+/* ---- running */
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static void watch_signals(struct daemon *d)
+{
+	signal(SIGPIPE, SIG_IGN);
+	ev_signal_init(&d->on_hup, on_hup, SIGHUP);
+	ev_signal_init(&d->on_term, on_term, SIGTERM);
+	ev_signal_init(&d->on_int, on_int, SIGINT);
+	ev_signal_start(d->loop, &d->on_hup);
+	ev_signal_start(d->loop, &d->on_term);
+	ev_signal_start(d->loop, &d->on_int);
+	ev_timer_init(&d->drained, on_drained, 0., 0.);
+	uint64_t us = sd_watchdog_us();
+	ev_timer_init(&d->watchdog, on_watchdog, 0., (double)us / 3e6);
+	if (us)
+		ev_timer_again(d->loop, &d->watchdog);
+}
+
+static void open_ctl(struct daemon *d)
+{
+	char name[64], path[DAEMON_PATH_SIZE];
+	struct err e;
+	make_commands(d);
+	snprintf(name, sizeof(name), "%s.sock", d->ops->name);
+	d->ctl = ctl_new(d->loop, daemon_path(d, name, path, sizeof(path)), d->commands, d, &e);
+	if (!d->ctl)
+		log_err("no control socket: %s", e.text);
+}
+
+static int run(struct daemon *d)
+{
+	struct err e = {""};
+	raise_descriptor_limit();
+	umask(007);
+	if (mkdir(d->run_dir, 0770) < 0 && errno != EEXIST)
+		log_warn("%s: %m", d->run_dir);
+	d->loop = ev_default_loop(EVFLAG_NOENV);
+	MUST(d->loop != NULL);
+	watch_signals(d);
+	open_ctl(d);
+	int rc = d->ops->start(d, &e);
+	if (rc < 0) {
+		log_err("%s", e.text);
+	} else {
+		sd_close_rest();
+		log_notice("%s %s runs by %s", d->ops->name, GREENPI_VERSION, d->conf_path);
+		sd_ready("running");
+		ev_run(d->loop, 0);
+		d->ops->finish(d);
+		log_notice("ended");
+	}
+	ctl_free(d->ctl);
+	free(d->commands);
+	return rc < 0;
+}
+
+/* ---- options */
+
+static void usage(const struct daemon_ops *ops, FILE *to)
+{
+	fprintf(to,
+		"%s: %s\n\n"
+		"usage: %s [options]\n"
+		"  -c FILE  configuration (%s)\n"
+		"  -r DIR   run directory: control sockets and tables (%s)\n"
+		"  -t       check the configuration and exit: 0 if it is good\n"
+		"  -T       print the configuration in effect and exit\n"
+		"  -d       debug messages\n"
+		"  -V       version\n"
+		"  -h       this help\n",
+		ops->name, ops->summary, ops->name, DAEMON_CONF, DAEMON_RUN_DIR);
+}
+
+static int print_doc(const struct daemon_ops *ops, const char *kind)
+{
+	if (strcmp(kind, "man") == 0)
+		conf_print_man(stdout, ops->schema, ops->n_schema);
+	else if (strcmp(kind, "example") == 0)
+		conf_print_example(stdout, ops->schema, ops->n_schema);
+	else
+		return 2;
+	return 0;
+}
+
+/* To a journal or another service manager's pipe go level prefixes; to a person's terminal, times. */
+static void init_log(bool debug)
+{
+	bool journal = getenv("JOURNAL_STREAM") || getenv("INVOCATION_ID");
+	log_init(journal, debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+}
+
+int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
+{
+	struct daemon d = {.ops = ops, .conf_path = DAEMON_CONF, .run_dir = DAEMON_RUN_DIR};
+	bool check = false, print = false, debug = false;
+	static const struct option longs[] = {{"doc", required_argument, NULL, 'D'}, {NULL, 0, NULL, 0}};
+	int o;
+	while ((o = getopt_long(argc, argv, "c:r:tTdVh", longs, NULL)) != -1) {
+		switch (o) {
+		case 'c':
+			d.conf_path = optarg;
+			break;
+		case 'r':
+			d.run_dir = optarg;
+			break;
+		case 't':
+			check = true;
+			break;
+		case 'T':
+			print = true;
+			break;
+		case 'd':
+			debug = true;
+			break;
+		case 'V':
+			printf("%s %s\n", ops->name, GREENPI_VERSION);
+			return 0;
+		case 'h':
+			usage(ops, stdout);
+			return 0;
+		case 'D':
+			return print_doc(ops, optarg);
+		default:
+			usage(ops, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		usage(ops, stderr);
+		return 2;
+	}
+	init_log(debug);
+	d.current = read_generation(&d, check || print ? stderr : NULL);
+	if (!d.current)
+		return 1;
+	int rc = 0;
+	if (print)
+		conf_print_effective(stdout, d.current->conf);
+	else if (check)
+		printf("%s: %s: good\n", ops->name, d.conf_path);
+	else
+		rc = run(&d);
+	daemon_unref(d.current);
+	return rc;
+}

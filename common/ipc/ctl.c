@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The server of a control socket. A connection is a line buffer in and a bounded text out. It may send the next
+ * command before it has read the last reply; it is read on only when the reply has gone.
+ */
+#include "ipc/ctl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "net/sock.h"
+
+#define LINE_MAX_   1024
+#define OUT_MAX	    (4u << 20)
+#define WATCHER_MAX (64u << 10) /* bytes a watcher may be behind */
+#define PEERS_MAX   64
+
+struct peer {
+	struct ev_io readable, writable;
+	struct ctl *ctl;
+	struct peer *next;
+	struct text out;
+	size_t n;
+	bool watching, may_change, closing;
+	char in[LINE_MAX_];
+};
+
+struct ctl {
+	struct ev_loop *loop;
+	struct ev_io acceptable;
+	const struct ctl_command *commands;
+	void *arg;
+	struct peer *peers;
+	unsigned count;
+	char path[108];
+};
+
+static void close_peer(struct peer *p)
+{
+	struct peer **at = &p->ctl->peers;
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	p->ctl->count--;
+	ev_io_stop(p->ctl->loop, &p->readable);
+	ev_io_stop(p->ctl->loop, &p->writable);
+	close(p->readable.fd);
+	text_fini(&p->out);
+	free(p);
+}
+
+/* Sends what is there. False: the peer is gone and freed. */
+static bool flush(struct peer *p)
+{
+	while (p->out.n) {
+		ssize_t n = send(p->readable.fd, p->out.p, p->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			ev_io_start(p->ctl->loop, &p->writable);
+			return true;
+		}
+		if (n < 0) {
+			close_peer(p);
+			return false;
+		}
+		text_drop(&p->out, (size_t)n);
+	}
+	ev_io_stop(p->ctl->loop, &p->writable);
+	if (p->closing) {
+		close_peer(p);
+		return false;
+	}
+	return true;
+}
+
+/* ---- commands */
+
+static void help(struct text *out, const struct ctl_command *commands)
+{
+	text_printf(out, "help: this list\nwatch: one line for each event, until the connection ends\n"
+			 "quit: close the connection\n");
+	for (const struct ctl_command *c = commands; c->name; c++)
+		text_printf(out, "%s%s%s: %s\n", c->name, *c->args ? " " : "", c->args, c->help);
+}
+
+/* The command that line begins with: the whole name, then the end or a blank. */
+static const struct ctl_command *find(const struct ctl_command *commands, struct str line, struct str *args)
+{
+	for (const struct ctl_command *c = commands; c->name; c++) {
+		struct str name = str_c(c->name);
+		if (str_starts(line, name) && (line.n == name.n || line.p[name.n] == ' ')) {
+			*args = str_trim(str_skip(line, name.n));
+			return c;
+		}
+	}
+	return NULL;
+}
+
+static bool take_json(struct str *args)
+{
+	if (str_eq(*args, STR("json")))
+		args->n = 0;
+	else if (str_ends(*args, STR(" json")))
+		*args = str_trim(str_of(args->p, args->n - 5));
+	else
+		return false;
+	return true;
+}
+
+static void run_line(struct peer *p, struct str line)
+{
+	struct str args;
+	const struct ctl_command *c = find(p->ctl->commands, line, &args);
+	if (str_eq(line, STR("quit"))) {
+		p->closing = true;
+		return;
+	}
+	if (str_eq(line, STR("watch"))) {
+		p->watching = true;
+		return;
+	}
+	if (str_eq(line, STR("help"))) {
+		help(&p->out, p->ctl->commands);
+	} else if (!c) {
+		text_printf(&p->out, "error: unknown command \"%.*s\"; try help\n", STR_ARG(line));
+	} else if (c->changes && !p->may_change) {
+		text_printf(&p->out, "error: %s needs root or the daemon's group\n", c->name);
+	} else {
+		bool json = take_json(&args);
+		p->out.comma = false;
+		c->run(&p->out, args, json, p->ctl->arg);
+		if (p->out.n && p->out.p[p->out.n - 1] != '\n')
+			text_add(&p->out, STR("\n"));
+	}
+	text_add(&p->out, STR("\n"));
+}
+
+static void run_lines(struct peer *p)
+{
+	struct str rest = str_of(p->in, p->n);
+	ssize_t eol;
+	while (!p->closing && (eol = str_find(rest, '\n')) >= 0) {
+		struct str line = str_of(rest.p, (size_t)eol);
+		rest = str_skip(rest, line.n + 1);
+		if (line.n && line.p[line.n - 1] == '\r')
+			line.n--;
+		line = str_trim(line);
+		if (line.n)
+			run_line(p, line);
+	}
+	memmove(p->in, rest.p, rest.n);
+	p->n = rest.n;
+	if (p->n == sizeof(p->in)) {
+		text_printf(&p->out, "error: line longer than %d bytes\n\n", LINE_MAX_ - 1);
+		p->closing = true;
+	}
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *w, int events)
+{
+	struct peer *p = container_of(w, struct peer, readable);
+	(void)loop;
+	(void)events;
+	if (p->out.n && !p->watching)
+		return; /* one reply at a time: writable continues */
+	ssize_t n = recv(w->fd, p->in + p->n, sizeof(p->in) - p->n, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		close_peer(p);
+		return;
+	}
+	p->n += (size_t)n;
+	run_lines(p);
+	if (flush(p) && p->out.n && !p->watching)
+		ev_io_stop(p->ctl->loop, &p->readable);
+}
+
+static void on_writable(struct ev_loop *loop, struct ev_io *w, int events)
+{
+	struct peer *p = container_of(w, struct peer, writable);
+	(void)events;
+	if (flush(p) && p->out.n == 0)
+		ev_io_start(loop, &p->readable);
+}
+
+/* ---- connections */
+
+static bool may_change(int fd)
+{
+	struct ucred cred;
+	socklen_t n = sizeof(cred);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
+		return false;
+	return cred.uid == 0 || cred.uid == geteuid() || cred.gid == getegid();
+}
+
+static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int events)
+{
+	struct ctl *c = container_of(w, struct ctl, acceptable);
+	(void)events;
+	int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	struct peer *p = c->count < PEERS_MAX ? calloc(1, sizeof(*p)) : NULL;
+	if (!p) {
+		log_warn("control socket: more than %d connections", PEERS_MAX);
+		close(fd);
+		return;
+	}
+	p->ctl = c;
+	p->may_change = may_change(fd);
+	text_init(&p->out, OUT_MAX);
+	ev_io_init(&p->readable, on_readable, fd, EV_READ);
+	ev_io_init(&p->writable, on_writable, fd, EV_WRITE);
+	p->next = c->peers;
+	c->peers = p;
+	c->count++;
+	ev_io_start(loop, &p->readable);
+}
+
+struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_command *commands, void *arg,
+		    struct err *e)
+{
+	int fd = sock_unix_listen(path, 0660, 32, e);
+	if (fd < 0)
+		return NULL;
+	struct ctl *c = def_xcalloc(1, sizeof(*c));
+	c->loop = loop;
+	c->commands = commands;
+	c->arg = arg;
+	str_copy(c->path, sizeof(c->path), str_c(path));
+	ev_io_init(&c->acceptable, on_acceptable, fd, EV_READ);
+	ev_io_start(loop, &c->acceptable);
+	return c;
+}
+
+void ctl_free(struct ctl *c)
+{
+	if (!c)
+		return;
+	while (c->peers)
+		close_peer(c->peers);
+	ev_io_stop(c->loop, &c->acceptable);
+	unlink(c->path);
+	close(c->acceptable.fd);
+	free(c);
+}
+
+void ctl_event(struct ctl *c, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	if (!c)
+		return;
+	va_start(ap, fmt);
+	int n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	size_t size = MIN((size_t)MAX(n, 0), sizeof(line) - 2);
+	line[size++] = '\n';
+	for (struct peer *p = c->peers, *next; p; p = next) {
+		next = p->next;
+		if (!p->watching)
+			continue;
+		text_add(&p->out, str_of(line, size));
+		if (p->out.n > WATCHER_MAX)
+			close_peer(p);
+		else
+			flush(p);
+	}
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Control sockets: /run/greenpi/NAME.sock, one text command a line, the reply as text (or JSON when the command's
+ * last word is "json"), closed by an empty line; so `socat` and `nc` can drive them. `watch` keeps the connection
+ * open and carries one line for each event. `help` lists the commands.
+ *
+ * The server runs on the daemon's main loop. Who may connect is the socket file's mode (group greenpi); commands
+ * that change something also want the peer to be root, the daemon's own user, or in the daemon's group. Output is
+ * bounded: a watcher that does not read is dropped, never waited for.
+ */
+#ifndef IPC_CTL_H
+#define IPC_CTL_H
+
+#include <ev.h>
+
+#include "base/err.h"
+#include "ipc/text.h"
+
+struct ctl; /* private: the server */
+
+struct ctl_command {
+	const char *name; /* one word, or two: "disable server" */
+	const char *args; /* for help: "POOL/SERVER", or "" */
+	const char *help; /* one line */
+	bool changes;	  /* needs rights beyond looking */
+	/* args: what stood behind the name, trimmed. json: the word json was last, and is not in args. What is added to
+	 * reply goes to the peer; lines end with \n, and no line is empty. */
+	void (*run)(struct text *reply, struct str args, bool json, void *arg);
+};
+
+/* commands ends with a row whose name is NULL. NULL with e set when the socket cannot be had. */
+struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_command *commands, void *arg,
+		    struct err *e);
+void ctl_free(struct ctl *c); /* closes all, removes the socket file; accepts NULL */
+
+/* One line to every watcher; no newline in it. Does nothing for c NULL. */
+void ctl_event(struct ctl *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#endif

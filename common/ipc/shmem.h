@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Tables that one daemon writes and others map read-only: files under the run directory, which is a tmpfs.
+ *
+ * A new writer never reuses a file: it makes a new one and renames it into place, so that a reader that still
+ * maps the old one keeps a consistent table and learns by shmem_stale() that there is a newer. Readers treat the
+ * contents as input: size, magic and layout are checked when attaching. The layout is the same on 32- and 64-bit
+ * boards: fixed-width fields at fixed offsets.
+ */
+#ifndef IPC_SHMEM_H
+#define IPC_SHMEM_H
+
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+
+struct shmem_header {
+	uint32_t magic;	 /* which table */
+	uint32_t layout; /* its version */
+	uint32_t size;	 /* bytes of the whole, this header included */
+	uint32_t pid;	 /* of the writer */
+	_Atomic uint64_t generation; /* of the writer's configuration */
+	_Atomic uint64_t beat_us;    /* clock_now_us() of the writer's last sign of life */
+	uint64_t reserved[4];
+};
+_Static_assert(sizeof(struct shmem_header) == 64, "one cache line, on every board");
+_Static_assert(offsetof(struct shmem_header, beat_us) == 24, "fixed layout");
+
+struct shmem {
+	void *mem;   /* ro: starts with the header; NULL when not attached */
+	size_t size; /* ro */
+	dev_t dev;   /* private */
+	ino_t ino;   /* private */
+};
+
+/* Makes the table at path, mode 0640, zeroed behind its header. 0, or -1 with e set. */
+int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t size, struct err *e);
+
+/* Maps an existing table read-only; it must have the magic and layout and at least min_size bytes. */
+int shmem_attach(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t min_size,
+		 struct err *e);
+void shmem_detach(struct shmem *s); /* also of one never attached */
+
+/* Another file, or none, is at path now: time to attach anew. */
+bool shmem_stale(const struct shmem *s, const char *path);
+
+static inline struct shmem_header *shmem_header(const struct shmem *s)
+{
+	return s->mem;
+}
+
+/* The writer's sign of life, and how long ago the last one was. */
+void shmem_beat(struct shmem *s, int64_t now_us);
+int64_t shmem_age_us(const struct shmem *s, int64_t now_us);
+
+/*
+ * Records guarded by a sequence number: the writer makes it odd, changes the record, makes it even. Readers copy
+ * word by word and take the copy only if the number was even and the same before and after. A record is an array
+ * of 64-bit words whose first one holds the number.
+ */
+void shmem_record_write(_Atomic uint64_t *record, const uint64_t *value, size_t words);
+/* False when no stable copy could be had in a bounded number of tries (the writer died inside a write). */
+bool shmem_record_read(const _Atomic uint64_t *record, uint64_t *value, size_t words);
+
+#endif

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Text that grows: what a control command answers, as lines or as JSON. On the heap, with a cap; once the cap is
+ * reached the rest is dropped and remembered. Not for request paths.
+ */
+#ifndef IPC_TEXT_H
+#define IPC_TEXT_H
+
+#include "base/str.h"
+
+struct text {
+	char *p;   /* ro: NUL-terminated once anything was added */
+	size_t n;  /* ro */
+	size_t room, cap;
+	bool cut;  /* ro: the cap was reached */
+	bool comma; /* private: JSON wants one before the next value */
+};
+
+void text_init(struct text *t, size_t cap);
+void text_fini(struct text *t);
+void text_add(struct text *t, struct str s);
+void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void text_drop(struct text *t, size_t n); /* the first n bytes */
+
+/*
+ * JSON (RFC 8259), written in order; commas are put by themselves. key NULL inside arrays and at the top. Bytes of
+ * strings that are no UTF-8 text of ours are escaped one by one.
+ */
+void text_json_open(struct text *t, const char *key, char bracket);  /* '{' or '[' */
+void text_json_close(struct text *t, char bracket);		     /* '}' or ']' */
+void text_json_str(struct text *t, const char *key, struct str value);
+void text_json_int(struct text *t, const char *key, int64_t value);
+void text_json_real(struct text *t, const char *key, double value); /* three decimals */
+void text_json_bool(struct text *t, const char *key, bool value);
+void text_json_null(struct text *t, const char *key);
+
+#endif
