@@ -5,8 +5,8 @@
  *the manual and the example file (conf/reader.h, conf/doc.h).
  *
  *	static const struct conf_key lb_keys[] = {
- *		CONF_U32 (struct lb_conf, maxconn, "maxconn", "4096", 1, 1000000, "Connections held at
- *once."), CONF_MSEC(struct lb_conf, drain_ms, "drain", "10s", 0, 600000, "Longest wait at a
+ *		CONF_U32 (struct lb_conf, maxconn, "maxconn", "4096", 1, 1000000, "Connections held
+ *at once."), CONF_MSEC(struct lb_conf, drain_ms, "drain", "10s", 0, 600000, "Longest wait at a
  *stop."), CONF_STR (struct lb_conf, user, "user", NULL, "Who may look.", .flags = CONF_REQUIRED),
  *	};
  *	const struct conf_section lb_section =
@@ -45,13 +45,14 @@ enum {
 	CONF_REQUIRED = 1, /* its absence is an error at the section's header */
 	CONF_RESTART = 2,  /* a reload cannot change it (conf_restart_keys()) */
 	CONF_SECRET = 4,   /* printed as ****** and never in an error */
-	CONF_REPEAT = 8,   /* may stand on several lines, parse is called for each; lists always may */
+	CONF_REPEAT =
+		8, /* may stand on several lines, parse is called for each; lists always may */
 	CONF_CONCRETE = 16 /* an address that says "any" (0.0.0.0, *, ::) is refused */
 };
 
 /* Flags of a section. */
 enum {
-	CONF_IMPLICIT = 1,	  /* a single section: when absent, it exists with all its defaults */
+	CONF_IMPLICIT = 1, /* a single section: when absent, it exists with all its defaults */
 	CONF_SECTION_REQUIRED = 2 /* at least one must stand in the file */
 };
 
@@ -62,14 +63,14 @@ struct conf_enum {
 
 /* The values of a list key: one or many a line, between spaces or commas; it may be repeated. */
 struct conf_list {
-	const struct str *v;
-	size_t n;
+	struct str *v; /* ro */
+	size_t n;      /* ro */
 };
 
 /*
  * Reads a compound value (never empty, trimmed) into field. What it keeps must be in the arena:
  * text goes away. With CONF_REPEAT it is called once a line, in order, and adds to field. Returns
- * 0, or -1 with e set to what is wrong and what is allowed.
+ * 0, or -1 with field as it was and e set to what is wrong and what is allowed.
  */
 typedef int conf_parse(void *field, struct str text, struct arena *arena, struct err *e);
 
@@ -80,7 +81,7 @@ struct conf_key {
 	const char *syntax; /* of a CONF_FUNC: "none | tcp | http METHOD PATH" */
 	const struct conf_enum *names;
 	conf_parse *parse;
-	int64_t lo, hi; /* allowed values; of a string or list: its length or count, hi 0 for any */
+	int64_t lo, hi; /* allowed values; of a string its length, of a list its count; hi 0: any */
 	size_t at;      /* offset of the field */
 	unsigned flags;
 	enum conf_type type;
@@ -101,7 +102,8 @@ struct conf_section {
 	int (*finish)(void *section, struct arena *arena, struct err *e);
 };
 
-/* Sections with a name, `[server web1]`: T has a `struct str name`. Without, `[edge]`: at most one. */
+/* Sections with a name, `[server web1]`: T has a `struct str name`. Without, `[edge]`: at most one.
+ */
 #define CONF_NAMED(T, kind_, keys_, prose_, ...)                                                   \
 	{                                                                                          \
 		.kind = (kind_), .keys = (keys_), .n_keys = ARRAY_LEN(keys_), .size = sizeof(T),   \
@@ -160,7 +162,7 @@ struct conf_section {
 #define CONF_ENUM(T, f, name_, def_, names_, prose_, ...)                                          \
 	CONF_ROW_(CONF_TYPE_ENUM, _Generic(&((T *)0)->f, int *: offsetof(T, f), unsigned *: offsetof(T, f)),     \
 		  name_, def_, prose_, .names = (names_), __VA_ARGS__)
-/* Several words; the field is struct conf_list. `.lo`, `.hi` may bound their number. */
+/* Several words; the field is struct conf_list. `.hi` may bound their number. */
 #define CONF_LIST(T, f, name_, def_, prose_, ...)                                                  \
 	CONF_ROW_(CONF_TYPE_LIST, CONF_AT(T, f, struct conf_list), name_, def_, prose_, __VA_ARGS__)
 /* Whatever parse_ makes of it; the field is FT. */
