@@ -1,21 +1,33 @@
+# SPDX-License-Identifier: MIT
 # GreenPi. `make help` lists the targets.
+#
+# Sources are found by their place: a program is its folder, common/ is one archive, test/unit/x_test.c and
+# test/fuzz/x_fuzz.c are programs of their own. Adding a file needs no edit here.
 
-BUILD  ?= build
-PREFIX ?= /usr
-CC     ?= gcc
-SAN    ?=
+BUILD      ?= build
+PREFIX     ?= /usr
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
+CC         ?= gcc
+SAN        ?=
+COVER      ?=
+FUZZ_SECONDS ?= 20
+PYTHON     ?= /usr/bin/python3
 
-# A sanitizer build never shares objects with a plain one.
+# Objects of different flags never meet: a sanitizer build has a folder of its own.
 comma := ,
-O := $(BUILD)$(if $(SAN),/$(subst $(comma),-,$(SAN)),/release)
+O := $(BUILD)$(if $(SAN),/$(subst $(comma),-,$(SAN)),$(if $(COVER),/cover,/release))
+SAN_CHECK := address,undefined
 
-DAEMONS := lbd vipd edged healthd
+PROGRAMS := lbd vipd edged healthd greenpictl
 DIR_lbd := lb
 DIR_vipd := vipd
 DIR_edged := edge
 DIR_healthd := healthd
 DIR_greenpictl := ctl
-PROGRAMS := $(DAEMONS) greenpictl
+DIRS := $(foreach p,$(PROGRAMS),$(DIR_$(p)))
+# The program that a folder makes.
+$(foreach p,$(PROGRAMS),$(eval PROGRAM_$(DIR_$(p)) := $(p)))
 
 PKGS_common  := inih libsystemd libxxhash
 PKGS_vipd    := libnl-3.0 libnl-route-3.0
@@ -32,67 +44,205 @@ ifdef CI
 WARN += -Werror
 endif
 
-OPT := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all,-O2 -g -D_FORTIFY_SOURCE=2)
+OPT_release := -O2 -g -D_FORTIFY_SOURCE=2
+OPT_san     := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
+OPT_cover   := -O0 -g --coverage
+OPT := $(if $(SAN),$(OPT_san),$(if $(COVER),$(OPT_cover),$(OPT_release)))
 # 64-bit file offsets and times on 32-bit boards too.
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 CFLAGS += -std=gnu17 $(OPT) -fstack-protector-strong -fPIE -pthread $(WARN)
-LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread $(if $(SAN),-fsanitize=$(SAN))
+LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread $(if $(SAN),-fsanitize=$(SAN)) $(if $(COVER),--coverage)
 
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS_ALL) 2>/dev/null)
-LIBS_common := $(shell pkg-config --libs $(PKGS_common) 2>/dev/null) -lev -lm
+# 64-bit atomics of the oldest boards (ARMv6) are calls into libatomic.
+LIBS_atomic := -Wl,--push-state,--as-needed -latomic -Wl,--pop-state
+LIBS_common := $(shell pkg-config --libs $(PKGS_common) 2>/dev/null) -lev -lm $(LIBS_atomic)
 LIBS_vipd := $(shell pkg-config --libs $(PKGS_vipd) 2>/dev/null)
 LIBS_healthd := $(shell pkg-config --libs $(PKGS_healthd) 2>/dev/null)
-LIBS_lbd :=
-LIBS_edged :=
-LIBS_greenpictl :=
 
-COMMON_SRC := $(wildcard common/*/*.c common/*.c)
+COMMON_SRC := $(sort $(wildcard common/*/*.c common/*.c))
 COMMON_OBJ := $(COMMON_SRC:%.c=$(O)/%.o)
 COMMON_LIB := $(O)/libcommon.a
-UNIT_SRC := $(wildcard test/unit/*_test.c)
+UNIT_SRC := $(sort $(wildcard test/unit/*_test.c))
 UNIT_BIN := $(UNIT_SRC:test/unit/%.c=$(O)/unit/%)
+FUZZ_SRC := $(sort $(wildcard test/fuzz/*_fuzz.c))
+REPLAY_BIN := $(FUZZ_SRC:test/fuzz/%_fuzz.c=$(O)/fuzz/%_replay)
+FUZZ_BIN := $(FUZZ_SRC:test/fuzz/%.c=$(O)/fuzz/%)
+ALL_SRC := $(COMMON_SRC) $(foreach d,$(DIRS),$(sort $(wildcard $(d)/*.c)))
+ALL_HDR := $(sort $(wildcard common/*/*.h common/*.h $(DIRS:%=%/*.h)))
+TEST_SRC := $(sort $(wildcard test/*/*.c))
+TEST_HDR := $(sort $(wildcard test/*/*.h))
 
-.PHONY: all unit clean
-all: $(PROGRAMS:%=$(O)/%)
+ifndef V
+say = @printf '  %-5s %s\n' $(1) $(2);
+endif
 
-# A program is its folder; all but main.c is also an archive that unit tests link.
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration lint format format-check check-layers \
+	check-symbols check-headers docs install uninstall deps demo bench cover clean help
+
+all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
+
+# ---- programs: all of a folder but main.c is also an archive, which unit tests link
 define program
-$(1)_SRC := $$(wildcard $$(DIR_$(1))/*.c)
+$(1)_SRC := $$(sort $$(wildcard $$(DIR_$(1))/*.c))
 $(1)_OBJ := $$($(1)_SRC:%.c=$(O)/%.o)
 $(1)_LIB := $(O)/lib$(1).a
 $$($(1)_OBJ): INCLUDES := -Icommon -I$$(DIR_$(1))
 $$($(1)_LIB): $$(filter-out %/main.o,$$($(1)_OBJ))
 $(O)/$(1): $(O)/$$(DIR_$(1))/main.o $$($(1)_LIB) $(COMMON_LIB)
-	$$(CC) $(LDFLAGS) -o $$@ $$^ $$(LIBS_$(1)) $(LIBS_common)
+	$$(call say,LD,$$@) $$(CC) $(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS_$(1)) $(LIBS_common)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 $(COMMON_OBJ): INCLUDES := -Icommon
+$(COMMON_LIB): $(COMMON_OBJ)
+
 $(O)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
-$(COMMON_LIB): $(COMMON_OBJ)
+	$(call say,AR,$@) $(AR) rcs $@ $^
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<) $(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 
-# Unit tests: test/unit/x_test.c includes and links everything it needs from common, and from the one daemon
-# that a line "// TEST-OF: lb" names.
-$(O)/unit/%: test/unit/%.c $(COMMON_LIB)
-	@mkdir -p $(@D)
-	@d=$$(sed -n 's,^// TEST-OF: *,,p' $<); \
-	case "$$d" in lb) p=lbd ;; edge) p=edged ;; ctl) p=greenpictl ;; *) p=$$d ;; esac; \
-	lib=; libs=; [ -z "$$p" ] || { lib=$(O)/lib$$p.a; $(MAKE) --no-print-directory $$lib || exit 1; }; \
-	case "$$p" in vipd) libs="$(LIBS_vipd)" ;; healthd) libs="$(LIBS_healthd)" ;; esac; \
-	set -x; $(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -Icommon $${d:+-I$$d} -MMD -MP -o $@ $< \
-		$$lib $(COMMON_LIB) $$libs $(LIBS_common) -lcmocka $(LDFLAGS)
+# ---- tests: a line "// TEST-OF: lb" gives a test that folder's headers and archive beside common's.
+# One look at all of them: words such as test/unit/pick_test.c=lb.
+TEST_OF := $(shell awk '/^\/\/ TEST-OF:/ { print FILENAME "=" $$3 }' $(UNIT_SRC) $(FUZZ_SRC) /dev/null)
+test_of = $(patsubst $(1)=%,%,$(filter $(1)=%,$(TEST_OF)))
 
-unit: $(UNIT_BIN)
-	@set -e; for t in $^; do echo "== $$t"; $$t; done
+# $(1) source, $(2) program, $(3) the program of the folder under test, $(4) more objects and flags
+define test_program
+$(O)/$(1:%.c=%.o): INCLUDES := -Icommon -I$(dir $(1)) $(addprefix -I,$(call test_of,$(1)))
+$(2): $(O)/$(1:%.c=%.o) $(4) $(if $(3),$(O)/lib$(3).a) $(COMMON_LIB)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@) $$(CC) -o $$@ $$(filter %.o %.a,$$^) $(LIBS_$(3)) $(LIBS_common) $(5) $(LDFLAGS)
+endef
+$(foreach t,$(UNIT_SRC),$(eval $(call test_program,$(t),$(t:test/unit/%.c=$(O)/unit/%),$(PROGRAM_$(call test_of,$(t))),,-lcmocka)))
+$(foreach t,$(FUZZ_SRC),$(eval $(call test_program,$(t),$(t:test/fuzz/%_fuzz.c=$(O)/fuzz/%_replay),$(PROGRAM_$(call test_of,$(t))),$(O)/test/fuzz/replay.o)))
+$(foreach t,$(FUZZ_SRC),$(eval $(call test_program,$(t),$(t:test/fuzz/%.c=$(O)/fuzz/%),$(PROGRAM_$(call test_of,$(t))),,-fsanitize=fuzzer)))
+$(O)/test/fuzz/replay.o: INCLUDES := -Icommon
 
-clean:
+unit: $(UNIT_BIN) ## build and run the unit tests (SAN=...: on that build)
+	@.ci/unit $^
+
+# Where threads meet, the thread sanitizer looks on too.
+UNIT_THREADS := $(if $(UNIT_SRC),$(shell grep -lE 'pthread_create|worker_set_start|thrd_create' $(UNIT_SRC)))
+unit-threads: $(UNIT_THREADS:test/unit/%.c=$(O)/unit/%)
+	@.ci/unit $^
+
+fuzz-replay: $(REPLAY_BIN)
+	@set -e; for t in $^; do x=$$(basename $$t _replay); $$t $$(find test/fuzz/corpus/$$x -type f 2>/dev/null | sort); done
+
+fuzz-run: $(FUZZ_BIN)
+	@set -e; for t in $^; do x=$$(basename $$t _fuzz); echo "== $$x"; \
+	mkdir -p $(BUILD)/corpus/$$x test/fuzz/corpus/$$x; \
+	$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -artifact_prefix=$(BUILD)/corpus/$$x- \
+		$(BUILD)/corpus/$$x test/fuzz/corpus/$$x; done
+
+fuzz: ## fuzz every parser for FUZZ_SECONDS (20) each, with clang's libFuzzer
+	$(MAKE) CC=clang SAN=fuzzer-no-link,$(SAN_CHECK) FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-run
+
+check: ## everything that must pass: unit tests, corpora, integration, all on sanitizer builds
+	$(MAKE) SAN=$(SAN_CHECK) unit
+	$(MAKE) SAN=thread unit-threads
+	$(MAKE) SAN=$(SAN_CHECK) fuzz-replay
+	$(MAKE) SAN=$(SAN_CHECK) integration
+
+ifdef SAN
+integration: all
+	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q test/integration $(PYTEST_ARGS)
+else
+integration: ## daemons of the sanitizer build in the lab's network namespaces (root; PYTEST_ARGS="-k name")
+	$(MAKE) SAN=$(SAN_CHECK) integration
+endif
+
+bench: all ## side by side with the peers: CPU a request, as ratios
+	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) -m test.bench $(BENCH_ARGS)
+
+cover: ## line coverage of the unit tests (gcovr), to build/cover/index.html
+	$(MAKE) COVER=1 unit
+	cd $(BUILD)/cover && gcovr -r $(CURDIR) --object-directory . --exclude '.*test/.*' \
+		--html-details index.html --print-summary .
+
+# ---- looks at the source
+lint: ## clang-tidy, cppcheck, shellcheck
+	@.ci/tidy "$(CPPFLAGS) -std=gnu17 $(PKG_CFLAGS)" $(ALL_SRC) $(TEST_SRC)
+	@.ci/cppcheck "$(CPPFLAGS)" $(ALL_SRC)
+	shellcheck $(wildcard .ci/*) $(shell git ls-files '*.sh' 2>/dev/null)
+
+FORMAT := clang-format --style=file
+format: ## put every source into the house's format
+	$(FORMAT) -i $(ALL_SRC) $(ALL_HDR) $(TEST_SRC) $(TEST_HDR)
+
+format-check: ## is it in the house's format?
+	$(FORMAT) --dry-run --Werror $(ALL_SRC) $(ALL_HDR) $(TEST_SRC) $(TEST_HDR)
+
+check-layers: ## includes point down: daemon, then common's layers in their order
+	@.ci/layers $(ALL_SRC) $(ALL_HDR)
+
+check-symbols: $(ALL_SRC:%.c=$(O)/%.o) ## exported names start with their file's stem
+	@.ci/symbols $(O) $^
+
+check-headers: ## every header compiles alone
+	@.ci/headers "$(CC) $(CPPFLAGS) -std=gnu17 $(WARN) $(PKG_CFLAGS)" $(ALL_HDR)
+
+MAN := $(wildcard $(DIRS:%=%/*.[18]))
+docs: ## check the manual pages and print them as text to build/docs
+	@mkdir -p $(BUILD)/docs
+	@.ci/docs $(BUILD)/docs $(MAN)
+
+# ---- on a machine
+SBINDIR := $(DESTDIR)$(PREFIX)/sbin
+BINDIR  := $(DESTDIR)$(PREFIX)/bin
+MANDIR  := $(DESTDIR)$(PREFIX)/share/man
+DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/greenpi
+LIBDIR  := $(DESTDIR)$(PREFIX)/lib
+CONFDIR := $(DESTDIR)$(SYSCONFDIR)/greenpi
+UNITS   := $(wildcard systemd/*.service systemd/*.target systemd/*.socket)
+# Where the programs went, in the files that name them.
+PLACED  := sed -e 's,/usr/sbin/,$(PREFIX)/sbin/,g' -e 's,/usr/bin/greenpictl,$(PREFIX)/bin/greenpictl,g' \
+	-e 's,/etc/greenpi/,$(SYSCONFDIR)/greenpi/,g'
+
+install: all ## programs, pages, units, configuration: DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
+	install -d $(SBINDIR) $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(DOCDIR) $(CONFDIR) \
+		$(LIBDIR)/systemd/system $(LIBDIR)/sysusers.d $(LIBDIR)/tmpfiles.d
+	install -m 755 $(filter-out %/greenpictl,$(PROGRAMS:%=$(O)/%)) $(SBINDIR)
+	install -m 755 $(O)/greenpictl $(BINDIR)
+	@set -ex; for m in $(MAN); do install -m 644 $$m $(MANDIR)/man$${m##*.}/; done
+	@set -ex; for u in $(notdir $(UNITS)); do $(PLACED) systemd/$$u >$(LIBDIR)/systemd/system/$$u; \
+		chmod 644 $(LIBDIR)/systemd/system/$$u; done
+	install -m 644 systemd/greenpi.sysusers $(LIBDIR)/sysusers.d/greenpi.conf
+	install -m 644 systemd/greenpi.tmpfiles $(LIBDIR)/tmpfiles.d/greenpi.conf
+	install -m 644 $(wildcard README LICENSE conf/*.conf) $(DOCDIR)
+	@set -ex; to=$(CONFDIR)/greenpi.conf; [ ! -e $$to ] || cmp -s conf/greenpi.conf $$to || to=$$to.new; \
+		install -m 644 conf/greenpi.conf $$to
+
+uninstall: ## what install put there; a configuration that was changed stays
+	rm -f $(filter-out %/greenpictl,$(PROGRAMS:%=$(SBINDIR)/%)) $(BINDIR)/greenpictl
+	rm -f $(foreach m,$(MAN),$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(notdir $(m)))
+	rm -f $(addprefix $(LIBDIR)/systemd/system/,$(notdir $(UNITS)))
+	rm -f $(LIBDIR)/sysusers.d/greenpi.conf $(LIBDIR)/tmpfiles.d/greenpi.conf
+	rm -f $(addprefix $(DOCDIR)/,$(notdir $(wildcard README LICENSE conf/*.conf))) $(CONFDIR)/greenpi.conf.new
+	@if cmp -s conf/greenpi.conf $(CONFDIR)/greenpi.conf; then rm -f $(CONFDIR)/greenpi.conf; fi
+	-@rmdir $(DOCDIR) $(CONFDIR) 2>/dev/null || true
+
+deps: ## install what building and testing need (Debian 12; starts no service)
+	.ci/deps build lab test
+
+# The build is a make of its own: before deps its libraries may be missing.
+demo: ## four boards, a switch and a page to look at, in network namespaces (root; DEMO_SECONDS=20 ends by itself)
+	.ci/deps build lab
+	$(MAKE) all
+	GREENPI_BUILD=$(abspath $(O)) DEMO_SECONDS=$(DEMO_SECONDS) $(PYTHON) -m test.lab.demo
+
+clean: ## remove what was built
 	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -6,17 +6,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int err_set(struct err *e, const char *fmt, ...)
+void err_format(struct err *e, const char *fmt, ...)
 {
 	int saved = errno;
 	va_list args;
 
 	if (e == NULL)
-		return -1;
+		return;
 	va_start(args, fmt);
 	if (vsnprintf(e->text, sizeof(e->text), fmt, args) < 0)
 		e->text[0] = '\0';
 	va_end(args);
 	errno = saved;
-	return -1;
 }

@@ -12,9 +12,17 @@ struct err {
 };
 
 /*
- * Formats into e (which may be NULL). Always returns -1, so that `return err_set(e, ...)` reads
- * well. %m prints errno; errno itself is left as it was.
+ * err_set(e, fmt, ...) formats into e (which may be NULL). Its value is always -1, so that
+ * `return err_set(e, ...)` reads well; being a macro, it lets the compiler and the analyser know
+ * that too. %m prints errno; errno itself is left as it was.
  */
-int err_set(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#define err_set(e, ...) (err_format((e), __VA_ARGS__), err_minus_one())
+
+void err_format(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static inline int err_minus_one(void)
+{
+	return -1;
+}
 
 #endif

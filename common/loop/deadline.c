@@ -16,7 +16,6 @@ static void unlink_one(struct deadline *d)
 {
 	d->prev->next = d->next;
 	d->next->prev = d->prev;
-	d->prev = d->next = NULL;
 	d->class = NULL;
 }
 
