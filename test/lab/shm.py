@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The daemons' shared-memory tables, read as any other process would: counters and verdicts.
+
+The layouts are those of common/ipc/shmem.h, stats.h and health.h, whose numbers are repeated here so
+that a change of layout breaks a test instead of passing unseen.
+"""
+
+import struct
+import time
+
+HEADER = struct.Struct("<IIIIQQ4Q")
+DIRECTORY = struct.Struct("<IIII6Q")
+VERDICT = struct.Struct("<Q64sqqIIIIIIII104s")
+STATS_MAGIC, HEALTH_MAGIC = 0x47505354, 0x47504845
+STATES = ("unknown", "up", "down")
+RESULTS = ("INI", "L4OK", "L4CON", "L4TOUT", "L7OK", "L7STS", "L7RSP", "L7TOUT", "SOCKERR")
+
+
+def _read(path, magic):
+    with open(path, "rb") as f:
+        data = f.read()
+    found, layout, size, pid, generation, beat_us = HEADER.unpack_from(data)[:6]
+    assert (found, layout, size) == (magic, 1, len(data)), f"{path}: {found:#x} layout {layout} size {size}"
+    return data, {"pid": pid, "generation": generation, "beat_us": beat_us}
+
+
+def _text(raw):
+    return raw.split(b"\0", 1)[0].decode()
+
+
+def header(path):
+    """{pid, generation, beat_us} of any table."""
+    with open(path, "rb") as f:
+        fields = HEADER.unpack(f.read(HEADER.size))
+    return dict(zip(("pid", "generation", "beat_us"), fields[3:6]))
+
+
+def stats(path):
+    """All counters of a table as {name: sum over the workers}."""
+    data, _ = _read(path, STATS_MAGIC)
+    count, blocks, stride, cells_at = DIRECTORY.unpack_from(data, HEADER.size)[:4]
+    names = [_text(data[HEADER.size + DIRECTORY.size + i * 40:][:39]) for i in range(count)]
+    sums = [sum(struct.unpack_from("<Q", data, cells_at + (b * stride + i) * 8)[0] for b in range(blocks))
+            for i in range(count)]
+    return dict(zip(names, sums))
+
+
+def health(path):
+    """All verdicts as {name: {state, result, code, latency_us, health, rise, fall, changes, reason, since_s}}."""
+    for _ in range(100):
+        first, second = _read(path, HEALTH_MAGIC)[0], _read(path, HEALTH_MAGIC)[0]
+        records = _records(second)
+        if first[128:] == second[128:] and all(r[0] % 2 == 0 for r in records):
+            return {_text(r[1]): _verdict(r) for r in records}
+        time.sleep(0.001)
+    raise AssertionError(f"{path} does not hold still")
+
+
+def _records(data):
+    count, size = struct.unpack_from("<II", data, HEADER.size)
+    assert size == VERDICT.size, f"a record of {size} bytes"
+    return [VERDICT.unpack_from(data, 128 + i * size) for i in range(count)]
+
+
+def _verdict(r):
+    _, _, since, checked, state, result, code, latency, health_, rise, fall, changes, reason = r
+    return {"state": STATES[state], "result": RESULTS[result], "code": code, "latency_us": latency,
+            "since_s": since, "checked_s": checked, "health": health_, "rise": rise, "fall": fall,
+            "changes": changes, "reason": _text(reason)}
