@@ -147,14 +147,16 @@ fuzz: ## fuzz every parser for FUZZ_SECONDS (20) each, with clang's libFuzzer
 	$(MAKE) CC=clang SAN=fuzzer-no-link,$(SAN_CHECK) FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-run
 
 check: ## everything that must pass: unit tests, corpora, integration, all on sanitizer builds
-	$(MAKE) SAN=$(SAN_CHECK) unit
-	$(MAKE) SAN=thread unit-threads
-	$(MAKE) SAN=$(SAN_CHECK) fuzz-replay
-	$(MAKE) SAN=$(SAN_CHECK) integration
+	@failed=; \
+	$(MAKE) SAN=$(SAN_CHECK) unit || failed="$$failed unit"; \
+	$(MAKE) SAN=thread unit-threads || failed="$$failed unit-threads"; \
+	$(MAKE) SAN=$(SAN_CHECK) fuzz-replay || failed="$$failed fuzz-replay"; \
+	$(MAKE) SAN=$(SAN_CHECK) integration || failed="$$failed integration"; \
+	[ -z "$$failed" ] || { echo "check: FAILED:$$failed"; exit 1; }
 
 ifdef SAN
 integration: all
-	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q test/integration $(PYTEST_ARGS)
+	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) -m pytest test/integration $(PYTEST_ARGS)
 else
 integration: ## daemons of the sanitizer build in the lab's network namespaces (root; PYTEST_ARGS="-k name")
 	$(MAKE) SAN=$(SAN_CHECK) integration
@@ -170,16 +172,17 @@ cover: ## line coverage of the unit tests (gcovr), to build/cover/index.html
 
 # ---- looks at the source
 lint: ## clang-tidy, cppcheck, shellcheck
-	@.ci/tidy "$(CPPFLAGS) -std=gnu17 $(PKG_CFLAGS)" $(ALL_SRC) $(TEST_SRC)
+	@.ci/tidy "$(CPPFLAGS) -std=gnu17 $(PKG_CFLAGS)" $(ALL_SRC) $(UNIT_SRC) $(FUZZ_SRC)
 	@.ci/cppcheck "$(CPPFLAGS)" $(ALL_SRC)
-	shellcheck $(wildcard .ci/*) $(shell git ls-files '*.sh' 2>/dev/null)
+	shellcheck $(filter-out .ci/layers,$(wildcard .ci/*)) $(wildcard test/*/*.sh)
 
 FORMAT := clang-format --style=file
 format: ## put every source into the house's format
 	$(FORMAT) -i $(ALL_SRC) $(ALL_HDR) $(TEST_SRC) $(TEST_HDR)
 
 format-check: ## is it in the house's format?
-	$(FORMAT) --dry-run --Werror $(ALL_SRC) $(ALL_HDR) $(TEST_SRC) $(TEST_HDR)
+	@$(FORMAT) --dry-run --Werror $(ALL_SRC) $(ALL_HDR) $(TEST_SRC) $(TEST_HDR)
+	@echo "format-check: $(words $(ALL_SRC) $(ALL_HDR) $(TEST_SRC) $(TEST_HDR)) files in format"
 
 check-layers: ## includes point down: daemon, then common's layers in their order
 	@.ci/layers $(ALL_SRC) $(ALL_HDR)
