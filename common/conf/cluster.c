@@ -3,8 +3,8 @@
  * The tables of the shared sections, and the parsers of their compound values.
  *
  * The words of `cookie` are HAProxy's. All of them are known here, so that a combination which
- * makes no sense there is told from one that makes sense but is not supported; what is supported is
- * in one place, at the end of parse_cookie().
+ * makes no sense there is told from one that makes sense but is not supported; what is
+ * supported is in one place, at the end of parse_cookie().
  */
 #include "conf/cluster.h"
 
@@ -48,8 +48,8 @@ static const struct conf_key board_keys[] = {
 		 "VRRP priority of this board, instead of the instance's."),
 };
 
-const struct conf_section conf_board_section =
-	CONF_NAMED(struct conf_board, "board", board_keys, "One of the hosts of the cluster.");
+const struct conf_section conf_board_section = CONF_NAMED(struct conf_board, "board", board_keys,
+							  "One of the hosts of the cluster.");
 
 /* ---- pools: cookie */
 
@@ -254,9 +254,9 @@ static int finish_pool(void *section, struct arena *arena, struct err *e)
 	return 0;
 }
 
-const struct conf_section conf_pool_section =
-	CONF_NAMED(struct conf_pool, "pool", pool_keys, "Servers that do the same work.",
-		   .finish = finish_pool);
+const struct conf_section conf_pool_section = CONF_NAMED(struct conf_pool, "pool", pool_keys,
+							 "Servers that do the same work.",
+							 .finish = finish_pool);
 
 /* ---- servers */
 
@@ -281,8 +281,8 @@ static const struct conf_key server_keys[] = {
 		 "Its share of the requests; with 0 it gets those only whose cookie names it."),
 };
 
-const struct conf_section conf_server_section =
-	CONF_NAMED(struct conf_server, "server", server_keys, "A server of a pool.");
+const struct conf_section conf_server_section = CONF_NAMED(struct conf_server, "server",
+							   server_keys, "A server of a pool.");
 
 /* ---- what holds between them */
 

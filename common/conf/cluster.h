@@ -20,7 +20,7 @@ enum conf_cookie_mode { CONF_COOKIE_NONE, CONF_COOKIE_INSERT, CONF_COOKIE_REWRIT
 
 struct conf_cookie { /* cookie = SERVERID insert indirect nocache */
 	enum conf_cookie_mode mode;
-	struct str name;        /* a token */
+	struct str name;	/* a token */
 	bool indirect, nocache; /* with insert only */
 };
 
@@ -60,14 +60,14 @@ extern const struct conf_section conf_pool_section;
 extern const struct conf_section conf_server_section;
 
 /*
- * Adds what is wrong between boards, pools and servers, of those kinds that are in c's schema: a
- * server of no pool, two boards or two servers of a pool with one address.
+ * Adds what is wrong between boards, pools and servers, of those kinds that are in c's schema:
+ * a server of no pool, two boards or two servers of a pool with one address.
  */
 void conf_check_cluster(const struct conf *c, struct conf_errors *errors);
 
 /*
- * The board whose address is this host's, as is_local() says (addr_is_local(), but for tests); NULL
- * when none is. Of several, the first in the file.
+ * The board whose address is this host's, as is_local() says (addr_is_local(), but for tests);
+ * NULL when none is. Of several, the first in the file.
  */
 const struct conf_board *conf_own_board(const struct conf *c,
 					bool (*is_local)(const struct addr *));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Documents made from the tables, so that no second copy of them is ever written: what -T prints,
- * the options of a manual page, and an example file.
+ * Documents made from the tables, so that no second copy of them is ever written: what -T
+ * prints, the options of a manual page, and an example file.
  */
 #ifndef CONF_DOC_H
 #define CONF_DOC_H

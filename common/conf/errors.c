@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A doubly linked list kept sorted: errors come almost in order, so a new one looks for its place
- * from the end. Among errors of one line, the first found stays first.
+ * A doubly linked list kept sorted: errors come almost in order, so a new one looks for its
+ * place from the end. Among errors of one line, the first found stays first.
  */
 #include "conf/errors.h"
 

@@ -4,13 +4,13 @@
  *
  * inih takes its input line by line from a function of ours, next_pair(). That function counts
  * lines, follows includes, swallows comments and headers, refuses what inih would misread, and
- * hands over nothing but lines with a key, an "=" and no leading space. So the traps of Debian's
- * libinih stay shut: a long line is never cut in two, a section's name never shortened, empty and
- * repeated sections are seen, an indented line is no continuation, `key : value` and a key without
- * value are errors, and each pair has its place.
+ * hands over nothing but lines with a key, an "=" and no leading space. So the traps of
+ * Debian's libinih stay shut: a long line is never cut in two, a section's name never
+ * shortened, empty and repeated sections are seen, an indented line is no continuation, `key :
+ * value` and a key without value are errors, and each pair has its place.
  *
- * Sources form a stack: the file being read, below it those that include it. A section ends where
- * its file does, and at an include.
+ * Sources form a stack: the file being read, below it those that include it. A section ends
+ * where its file does, and at an include.
  *
  * Invariant: each line handed to inih comes back as one call of take_pair() before the next is
  * asked for.
@@ -46,14 +46,14 @@ struct reader {
 	struct arena *arena;
 	struct conf_errors *errors;
 	struct source *top;
-	bool includes;          /* may be followed */
-	unsigned n_files;       /* read so far */
+	bool includes;		/* may be followed */
+	unsigned n_files;	/* read so far */
 	struct header *headers; /* all good ones, last first */
 	size_t n_headers;
-	bool outside;               /* no header yet in this file */
+	bool outside;		    /* no header yet in this file */
 	struct conf_instance *open; /* NULL in sections that are skipped */
-	struct conf_loc handed;     /* place of the line that inih has */
-	bool pending;               /* inih has a line and has not called back */
+	struct conf_loc handed;	    /* place of the line that inih has */
+	bool pending;		    /* inih has a line and has not called back */
 };
 
 static struct conf_loc here(const struct reader *r)

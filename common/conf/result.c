@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * One group per schema, an array of instances per group. An instance keeps, besides the struct that
- * the daemon sees, the text and place of each of its keys: from these come the print of the
- * effective configuration, places for the checks across sections, and the comparison of
+ * One group per schema, an array of instances per group. An instance keeps, besides the struct
+ * that the daemon sees, the text and place of each of its keys: from these come the print of
+ * the effective configuration, places for the checks across sections, and the comparison of
  * generations.
  *
  * A key whose text was bad is marked, so that it is neither missed nor complained of twice, and
  * gets its default, so that later checks see something sane.
  *
- * Invariant: after conf_close(), the values of a key are those of the file, or its default alone.
+ * Invariant: after conf_close(), the values of a key are those of the file, or its default
+ * alone.
  */
 #include "conf/result.h"
 

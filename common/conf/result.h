@@ -3,8 +3,8 @@
  * A configuration that was read: by kind of section, its instances in file order, each a typed
  * struct.
  *
- * A struct conf and all it points to live in the arena it was read into. Once the reader's caller
- * has checked it, it is immutable, so threads may share it.
+ * A struct conf and all it points to live in the arena it was read into. Once the reader's
+ * caller has checked it, it is immutable, so threads may share it.
  */
 #ifndef CONF_RESULT_H
 #define CONF_RESULT_H
@@ -22,8 +22,8 @@ struct conf_value {
 };
 
 /*
- * The sections of a kind (which must be in the schema), in file order; an absent CONF_IMPLICIT one
- * is there. conf_at() gives NULL for i >= count, so conf_at(c, "edge", 0) asks for a single
+ * The sections of a kind (which must be in the schema), in file order; an absent CONF_IMPLICIT
+ * one is there. conf_at() gives NULL for i >= count, so conf_at(c, "edge", 0) asks for a single
  * section.
  */
 size_t conf_count(const struct conf *c, const char *kind);
@@ -32,9 +32,9 @@ void *conf_find(const struct conf *c, const char *kind,
 		struct str name); /* NULL: no such section */
 
 /*
- * Of section i < count: its name (STR_NONE for a single one), its header's place, the place of a
- * key (its header's, when the key is not in the file), and whether the key is in the file. key must
- * be in the table.
+ * Of section i < count: its name (STR_NONE for a single one), its header's place, the place of
+ * a key (its header's, when the key is not in the file), and whether the key is in the file.
+ * key must be in the table.
  */
 struct str conf_name(const struct conf *c, const char *kind, size_t i);
 struct conf_loc conf_loc(const struct conf *c, const char *kind, size_t i);
@@ -53,9 +53,9 @@ size_t conf_schema(const struct conf *c, const struct conf_section *const **sche
 struct conf_loc conf_file(const struct conf *c);
 
 /*
- * Calls say() for each CONF_RESTART key whose text differs between two generations (both read by
- * the same schemas), sections paired by name; a section that came or went is not reported. Returns
- * their number.
+ * Calls say() for each CONF_RESTART key whose text differs between two generations (both read
+ * by the same schemas), sections paired by name; a section that came or went is not reported.
+ * Returns their number.
  */
 size_t conf_restart_keys(const struct conf *old, const struct conf *fresh,
 			 void (*say)(void *arg, const char *kind, struct str name, const char *key),
@@ -63,8 +63,8 @@ size_t conf_restart_keys(const struct conf *old, const struct conf *fresh,
 
 /*
  * The reader's side. An instance is opened at its header, filled key by key, and closed, when
- * defaults are put in, missing keys reported and the section's own finish() run. listed: false for
- * one that is only read for its errors (a name given twice).
+ * defaults are put in, missing keys reported and the section's own finish() run. listed: false
+ * for one that is only read for its errors (a name given twice).
  */
 struct conf_instance; /* private to result.c */
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * From text to typed fields. One function a type, found by a switch; each says what is wrong and
- * what is allowed, and touches the field only when the text was good. Text, of which secrets are
- * made, is never repeated in a message.
+ * From text to typed fields. One function a type, found by a switch; each says what is wrong
+ * and what is allowed, and touches the field only when the text was good. Text, of which
+ * secrets are made, is never repeated in a message.
  *
- * A list has no room counter of its own: its capacity is the power of two that holds n, so it is
- * copied to twice the room whenever n has become one.
+ * A list has no room counter of its own: its capacity is the power of two that holds n, so it
+ * is copied to twice the room whenever n has become one.
  */
 #include "conf/schema.h"
 
@@ -209,7 +209,7 @@ static int parse_u64(const struct conf_key *key, uint64_t *field, struct str tex
 
 static int parse_bool(bool *field, struct str text, struct err *e)
 {
-	static const struct conf_enum words[] = {{"yes", 1}, {"on", 1},    {"true", 1}, {"no", 0},
+	static const struct conf_enum words[] = {{"yes", 1}, {"on", 1},	   {"true", 1}, {"no", 0},
 						 {"off", 0}, {"false", 0}, {0}};
 
 	for (const struct conf_enum *w = words; w->name != NULL; w++) {

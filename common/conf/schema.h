@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * The keys of a configuration section as a table: the only place where a key is written. From the
- *rows come parsing, defaults, range errors, the check and the print of the effective configuration,
- *the manual and the example file (conf/reader.h, conf/doc.h).
+ * The keys of a configuration section as a table: the only place where a key is written. From
+ * the rows come parsing, defaults, range errors, the check and the print of the effective
+ * configuration, the manual and the example file (conf/reader.h, conf/doc.h).
  *
  *	static const struct conf_key lb_keys[] = {
- *		CONF_U32 (struct lb_conf, maxconn, "maxconn", "4096", 1, 1000000, "Connections held
- *at once."), CONF_MSEC(struct lb_conf, drain_ms, "drain", "10s", 0, 600000, "Longest wait at a
- *stop."), CONF_STR (struct lb_conf, user, "user", NULL, "Who may look.", .flags = CONF_REQUIRED),
+ *		CONF_U32 (struct lb_conf, maxconn, "maxconn", "4096", 1, 65536, "Most clients."),
+ *		CONF_MSEC(struct lb_conf, drain_ms, "drain", "10s", 0, 60000, "Wait at a stop."),
+ *		CONF_STR (struct lb_conf, auth, "auth", NULL, "Who may look.", .flags = CONF_SECRET),
  *	};
  *	const struct conf_section lb_section =
- *		CONF_SINGLE(struct lb_conf, "lb", lb_keys, "The balancer.", .flags = CONF_IMPLICIT);
+ *		CONF_SINGLE(struct lb_conf, "lb", lb_keys, "Limits.", .flags = CONF_IMPLICIT);
  *
  * A field of another type than the macro's does not compile. After a row's prose any member of
- *struct conf_key may be set, as `.flags = ...` above. A default is text in the language of the
- *file; NULL means no default: the field stays zero when the key is absent (see conf_given()),
- *unless CONF_REQUIRED is set.
+ * struct conf_key may be set, as `.flags = ...` above. A default is text in the language of the
+ * file; NULL means no default: the field stays zero when the key is absent (see conf_given()),
+ * unless CONF_REQUIRED is set.
  */
 #ifndef CONF_SCHEMA_H
 #define CONF_SCHEMA_H
@@ -45,8 +45,7 @@ enum {
 	CONF_REQUIRED = 1, /* its absence is an error at the section's header */
 	CONF_RESTART = 2,  /* a reload cannot change it (conf_restart_keys()) */
 	CONF_SECRET = 4,   /* printed as ****** and never in an error */
-	CONF_REPEAT =
-		8, /* may stand on several lines, parse is called for each; lists always may */
+	CONF_REPEAT = 8,   /* may stand on several lines, each is parsed; lists always may */
 	CONF_CONCRETE = 16 /* an address that says "any" (0.0.0.0, *, ::) is refused */
 };
 
@@ -69,8 +68,8 @@ struct conf_list {
 
 /*
  * Reads a compound value (never empty, trimmed) into field. What it keeps must be in the arena:
- * text goes away. With CONF_REPEAT it is called once a line, in order, and adds to field. Returns
- * 0, or -1 with field as it was and e set to what is wrong and what is allowed.
+ * text goes away. With CONF_REPEAT it is called once a line, in order, and adds to field.
+ * Returns 0, or -1 with field as it was and e set to what is wrong and what is allowed.
  */
 typedef int conf_parse(void *field, struct str text, struct arena *arena, struct err *e);
 
@@ -82,7 +81,7 @@ struct conf_key {
 	const struct conf_enum *names;
 	conf_parse *parse;
 	int64_t lo, hi; /* allowed values; of a string its length, of a list its count; hi 0: any */
-	size_t at;      /* offset of the field */
+	size_t at;	/* offset of the field */
 	unsigned flags;
 	enum conf_type type;
 	uint16_t port; /* default port of an address, 0: it must be written */
@@ -93,7 +92,7 @@ struct conf_section {
 	const char *prose; /* for the manual */
 	const struct conf_key *keys;
 	size_t n_keys;
-	size_t size;     /* of the struct that the keys fill */
+	size_t size;	 /* of the struct that the keys fill */
 	ssize_t name_at; /* offset of its struct str name; -1 for a single section */
 	unsigned flags;
 	unsigned max; /* at most this many in a file, 0: any number */
@@ -171,9 +170,9 @@ struct conf_section {
 		  .syntax = (syntax_), __VA_ARGS__)
 
 /*
- * Reads text as the type of key says, into the section's struct at `section`. Values that outlive
- * the call are copied to the arena. Returns 0, or -1 with e set to what is wrong and what is
- * allowed.
+ * Reads text as the type of key says, into the section's struct at `section`. Values that
+ * outlive the call are copied to the arena. Returns 0, or -1 with e set to what is wrong and
+ * what is allowed.
  */
 int conf_key_parse(const struct conf_key *key, void *section, struct str text, struct arena *arena,
 		   struct err *e);
