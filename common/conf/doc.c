@@ -14,16 +14,23 @@ static void with_arena(struct arena *arena, char *block, size_t size)
 
 /* ---- -T */
 
+/* One line, aligned where that leaves it short enough to be read again. */
+static void print_value(FILE *to, const struct conf_key *key, struct str text, int width)
+{
+	if (key->flags & CONF_SECRET)
+		text = STR(MASK);
+	if ((size_t)width + strlen(" = ") + text.n <= CONF_LINE_MAX)
+		fprintf(to, "%-*s = %.*s\n", width, key->name, STR_ARG(text));
+	else
+		fprintf(to, "%s=%.*s\n", key->name, STR_ARG(text));
+}
+
 static void print_key(FILE *to, const struct conf_key *key, const struct conf_value *v, int width)
 {
 	if (v == NULL)
 		fprintf(to, ";%-*s = (not set)\n", width - 1, key->name);
-	for (; v != NULL; v = v->next) {
-		if (key->flags & CONF_SECRET)
-			fprintf(to, "%-*s = " MASK "\n", width, key->name);
-		else
-			fprintf(to, "%-*s = %.*s\n", width, key->name, STR_ARG(v->text));
-	}
+	for (; v != NULL; v = v->next)
+		print_value(to, key, v->text, width);
 }
 
 static int widest(const struct conf_section *s)

@@ -129,28 +129,45 @@ static const char *beside(struct arena *arena, const char *file, struct str path
 	return arena_printf(arena, "%.*s/%.*s", (int)(slash - file), file, STR_ARG(path)).p;
 }
 
+static bool is_being_read(const struct reader *r, const char *file)
+{
+	for (const struct source *s = r->top; s != NULL; s = s->below) {
+		if (strcmp(s->file, file) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Opens the file at path. Returns 0, or -1 with e set. */
+static int push_file(struct reader *r, struct str path, struct err *e)
+{
+	const char *file = beside(r->arena, r->top->file, path);
+	struct str text;
+	struct err why;
+
+	if (is_being_read(r, file))
+		return err_set(e, "%s includes itself", file);
+	if (r->n_files > CONF_FILES_MAX || r->top->depth >= CONF_DEPTH_MAX)
+		return err_set(e, "at most %d files, %d deep, are allowed", CONF_FILES_MAX,
+			       CONF_DEPTH_MAX);
+	if (load(file, r->arena, &text, &why) != 0)
+		return err_set(e, "%s %s", file, why.text);
+	push(r, file, text);
+	return 0;
+}
+
 static void include(struct reader *r, struct str path)
 {
 	struct conf_loc at = here(r);
-	struct str text;
 	struct err e;
-	const char *file;
 
 	end_section(r);
-	if (!r->includes || path.n == 0) {
-		conf_error_at(r->errors, at, "include",
-			      path.n == 0 ? "needs a file" : "is not possible here");
-	} else if (r->n_files > CONF_FILES_MAX || r->top->depth >= CONF_DEPTH_MAX) {
-		conf_error_at(r->errors, at, "include",
-			      "too many: at most %d files, %d deep, are allowed", CONF_FILES_MAX,
-			      CONF_DEPTH_MAX);
-	} else {
-		file = beside(r->arena, r->top->file, path);
-		if (load(file, r->arena, &text, &e) == 0)
-			push(r, file, text);
-		else
-			conf_error_at(r->errors, at, "include", "%s %s", file, e.text);
-	}
+	if (path.n == 0)
+		conf_error_at(r->errors, at, "include", "needs a file");
+	else if (!r->includes)
+		conf_error_at(r->errors, at, "include", "is not possible here");
+	else if (push_file(r, path, &e) != 0)
+		conf_error_at(r->errors, at, "include", "%s", e.text);
 }
 
 /* ---- headers */
@@ -396,6 +413,8 @@ static int take_pair(void *user, const char *section, const char *key, const cha
 
 	(void)section; /* we know better */
 	r->pending = false;
+	if (value[0] == ';') /* "key =;x": a comment as it is after a space */
+		value = "";
 	if (r->open != NULL)
 		conf_set(r->conf, r->open, r->handed, str_c(key), str_c(value));
 	else if (r->outside)

@@ -115,7 +115,7 @@ struct conf_section {
 	}
 
 /* The offset of T.f, which must be a CT. */
-#define CONF_AT(T, f, CT) _Generic(&((T *)0)->f, CT * : offsetof(T, f))
+#define CONF_AT(T, f, CT) _Generic(&((T *)0)->f, typeof(CT) * : offsetof(T, f))
 
 #define CONF_ROW_(type_, at_, name_, def_, prose_, ...)                                            \
 	{                                                                                          \
