@@ -61,7 +61,7 @@ LIBS_vipd := $(shell pkg-config --libs $(PKGS_vipd) 2>/dev/null)
 LIBS_healthd := $(shell pkg-config --libs $(PKGS_healthd) 2>/dev/null)
 
 COMMON_SRC := $(sort $(wildcard common/*/*.c common/*.c))
-COMMON_OBJ := $(COMMON_SRC:%.c=$(O)/%.o)
+COMMON_OBJ := $(COMMON_SRC:%.c=$(O)/obj/%.o)
 COMMON_LIB := $(O)/libcommon.a
 UNIT_SRC := $(sort $(wildcard test/unit/*_test.c))
 UNIT_BIN := $(UNIT_SRC:test/unit/%.c=$(O)/unit/%)
@@ -88,11 +88,11 @@ all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,
 # ---- programs: all of a folder but main.c is also an archive, which unit tests link
 define program
 $(1)_SRC := $$(sort $$(wildcard $$(DIR_$(1))/*.c))
-$(1)_OBJ := $$($(1)_SRC:%.c=$(O)/%.o)
+$(1)_OBJ := $$($(1)_SRC:%.c=$(O)/obj/%.o)
 $(1)_LIB := $(O)/lib$(1).a
 $$($(1)_OBJ): INCLUDES := -Icommon -I$$(DIR_$(1))
 $$($(1)_LIB): $$(filter-out %/main.o,$$($(1)_OBJ))
-$(O)/$(1): $(O)/$$(DIR_$(1))/main.o $$($(1)_LIB) $(COMMON_LIB)
+$(O)/$(1): $(O)/obj/$$(DIR_$(1))/main.o $$($(1)_LIB) $(COMMON_LIB)
 	$$(call say,LD,$$@) $$(CC) $(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS_$(1)) $(LIBS_common)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
@@ -105,7 +105,7 @@ $(O)/%.a:
 	@rm -f $@
 	$(call say,AR,$@) $(AR) rcs $@ $^
 
-$(O)/%.o: %.c
+$(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 
@@ -116,15 +116,15 @@ test_of = $(patsubst $(1)=%,%,$(filter $(1)=%,$(TEST_OF)))
 
 # $(1) source, $(2) program, $(3) the program of the folder under test, $(4) more objects and flags
 define test_program
-$(O)/$(1:%.c=%.o): INCLUDES := -Icommon -I$(dir $(1)) $(addprefix -I,$(call test_of,$(1)))
-$(2): $(O)/$(1:%.c=%.o) $(4) $(if $(3),$(O)/lib$(3).a) $(COMMON_LIB)
+$(O)/obj/$(1:%.c=%.o): INCLUDES := -Icommon -I$(dir $(1)) $(addprefix -I,$(call test_of,$(1)))
+$(2): $(O)/obj/$(1:%.c=%.o) $(4) $(if $(3),$(O)/lib$(3).a) $(COMMON_LIB)
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@) $$(CC) -o $$@ $$(filter %.o %.a,$$^) $(LIBS_$(3)) $(LIBS_common) $(5) $(LDFLAGS)
 endef
 $(foreach t,$(UNIT_SRC),$(eval $(call test_program,$(t),$(t:test/unit/%.c=$(O)/unit/%),$(PROGRAM_$(call test_of,$(t))),,-lcmocka)))
-$(foreach t,$(FUZZ_SRC),$(eval $(call test_program,$(t),$(t:test/fuzz/%_fuzz.c=$(O)/fuzz/%_replay),$(PROGRAM_$(call test_of,$(t))),$(O)/test/fuzz/replay.o)))
+$(foreach t,$(FUZZ_SRC),$(eval $(call test_program,$(t),$(t:test/fuzz/%_fuzz.c=$(O)/fuzz/%_replay),$(PROGRAM_$(call test_of,$(t))),$(O)/obj/test/fuzz/replay.o)))
 $(foreach t,$(FUZZ_SRC),$(eval $(call test_program,$(t),$(t:test/fuzz/%.c=$(O)/fuzz/%),$(PROGRAM_$(call test_of,$(t))),,-fsanitize=fuzzer)))
-$(O)/test/fuzz/replay.o: INCLUDES := -Icommon
+$(O)/obj/test/fuzz/replay.o: INCLUDES := -Icommon
 
 unit: $(UNIT_BIN) ## build and run the unit tests (SAN=...: on that build)
 	@.ci/unit $^
@@ -187,8 +187,8 @@ format-check: ## is it in the house's format?
 check-layers: ## includes point down: daemon, then common's layers in their order
 	@.ci/layers $(ALL_SRC) $(ALL_HDR)
 
-check-symbols: $(ALL_SRC:%.c=$(O)/%.o) ## exported names start with their file's stem
-	@.ci/symbols $(O) $^
+check-symbols: $(ALL_SRC:%.c=$(O)/obj/%.o) ## exported names start with their file's stem
+	@.ci/symbols $(O)/obj $^
 
 check-headers: ## every header compiles alone
 	@.ci/headers "$(CC) $(CPPFLAGS) -std=gnu17 $(WARN) $(PKG_CFLAGS)" $(ALL_HDR)
