@@ -219,7 +219,7 @@ struct conf *conf_new(const char *file, const struct conf_section *const *schema
 		.schema = schema,
 		.groups = ARENA_ARRAY(arena, struct group, n),
 		.n = n,
-		.file = {.file = file},
+		.file.file = file,
 		.arena = arena,
 		.errors = errors,
 	};

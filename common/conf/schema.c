@@ -151,6 +151,7 @@ static int parse_ranged(const struct conf_key *key, struct str text, int64_t *va
 	uint64_t bytes = 0;
 	int rc;
 
+	*value = 0;
 	if (key->type == CONF_TYPE_SIZE) {
 		rc = conf_parse_size(text, &bytes, e);
 		*value = (int64_t)bytes;
