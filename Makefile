@@ -240,7 +240,7 @@ deps: ## install what building and testing need (Debian 12; starts no service)
 demo: ## four boards, a switch and a page to look at, in network namespaces (root; DEMO_SECONDS=20 ends by itself)
 	.ci/deps build lab
 	$(MAKE) all
-	GREENPI_BUILD=$(abspath $(O)) DEMO_SECONDS=$(DEMO_SECONDS) $(PYTHON) -m test.lab.demo
+	GREENPI_BUILD=$(abspath $(O)) DEMO_SECONDS=$(DEMO_SECONDS) $(PYTHON) test/lab/demo.py
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures: `lab` is a namespace of the test's own for one daemon, `cluster` the four boards running.
+"""Fixtures: `lab` is a namespace of the test's own for one daemon, `cluster` the four boards.
 
 After each test its daemons are ended and their output is searched: a sanitizer's report, a daemon
 that died by itself or does not obey SIGTERM fails the test. Then, or when the test itself failed,
@@ -36,12 +36,12 @@ def pytest_runtest_makereport(item, call):
 
 
 def _finish(bench, request):
-    """End the bench; the test fails for what its daemons did wrong, and then its traces are kept."""
+    """End the bench; the test fails for what its daemons did wrong, and its traces are kept."""
     try:
         wrong = bench.problems() + bench.end_daemons() + bench.reports()
         if wrong or getattr(request.node, "failed_somewhere", False):
             name = re.sub(r"[^\w.-]+", "_", request.node.nodeid.split("/")[-1])
-            folder = os.path.join(os.environ.get("GREENPI_LOGS") or os.path.join(build_dir(), "lab-logs"), name)
+            folder = os.path.join(build_dir(), "lab-logs", name)
             bench.keep(folder)
             print(f"configurations and logs of this test: {folder}")
         assert not wrong, "\n\n".join(wrong)

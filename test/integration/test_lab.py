@@ -2,6 +2,7 @@
 """The workbench itself, proved without any daemon of ours: what it promises the other tests."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -132,7 +133,8 @@ def test_a_power_cut_ends_the_origin_and_power_brings_it_back(bare):
 
 def test_the_origin_does_what_the_query_says(lab):
     c = lab.client(lab.origin().address)
-    r = c.get("/t/a?status=203&cc=max-age%3D60&etag=%22v%22&vary=Accept&cookie=a%3Db&hdr=X-A:1&hdr=X-B:2&size=5000")
+    r = c.get("/t/a?status=203&cc=max-age%3D60&etag=%22v%22&vary=Accept&size=5000"
+              "&cookie=a%3Db&hdr=X-A:1&hdr=X-B:2")
     assert (r.status, len(r.body), r.header("Cache-Control")) == (203, 5000, "max-age=60")
     assert r.cookies() == {"a": "b"} and r.header("X-A") == "1" and r.header("X-B") == "2"
     assert c.get("/t/a?etag=%22v%22", headers={"If-None-Match": '"v"'}).status == 304
@@ -148,9 +150,8 @@ def test_the_demo_site_hangs_together(lab):
     for path in ("/", "/boards.html", "/pictures.html", "/style.css", "/logo.svg", "/img/6.png"):
         r = c.get(path)
         assert r.status == 200 and r.complete and r.header("ETag")
-        for word in r.body.replace(b'"', b"\n").split(b"\n") if path.endswith(("/", "html")) else ():
-            if word.startswith(b"/") and b" " not in word and b">" not in word:
-                assert c.get(word.decode()).status == 200, word
+        for link in re.findall(rb'(?:href|src)="([^"]+)"', r.body):
+            assert c.get(link.decode()).status == 200, link
     assert c.get("/nothing").status == 404
 
 
@@ -160,7 +161,8 @@ def test_behaviours_that_are_not_nice(lab):
         lab.client(lab.origin(close_after_accept).address).get()
     with pytest.raises((WireError, OSError)):
         lab.client(lab.origin(reset_after_accept).address).get()
-    half = lab.client(lab.origin(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")).address).get()
+    broken = lab.origin(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
+    half = lab.client(broken.address).get()
     assert not half.complete and half.body == b"half"
     c = lab.client(lab.origin(in_turn(reply(500), reply(200))).address)
     assert [c.get().status for _ in range(3)] == [500, 200, 200]
@@ -206,11 +208,21 @@ def test_load_counts_failures_and_forgives_a_closed_idle_connection(lab):
 
 # -- programs
 
+READY = """
+import os, signal, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.sendto(b"READY=1\\nSTATUS=pid %d" % os.getpid(), os.environ["NOTIFY_SOCKET"])
+signal.pause()
+"""
+
+
+def start(lab, notify, *argv, fds=()):
+    return Proc(lab.ns, argv, os.path.join(lab.dir, "log"), {"NOTIFY_SOCKET": notify.path}, fds)
+
+
 def test_a_program_keeps_its_pid_and_speaks_through_notify(lab):
     n = Notify(os.path.join(lab.dir, "n"))
-    say = "import os,socket,time;s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);" \
-          "s.sendto(b'READY=1\\nSTATUS=pid %d'%os.getpid(),os.environ['NOTIFY_SOCKET']);time.sleep(60)"
-    p = Proc(lab.ns, [sys.executable, "-c", say], os.path.join(lab.dir, "log"), {"NOTIFY_SOCKET": n.path})
+    p = start(lab, n, sys.executable, "-c", READY)
     wait_ready(p, n)
     assert n.state("STATUS") == f"pid {p.pid}"
     assert os.readlink(f"/proc/{p.pid}/ns/net") != os.readlink("/proc/self/ns/net")
@@ -220,7 +232,7 @@ def test_a_program_keeps_its_pid_and_speaks_through_notify(lab):
 
 def test_a_program_that_ends_early_is_told_with_its_words(lab):
     n = Notify(os.path.join(lab.dir, "n"))
-    p = Proc(lab.ns, ["sh", "-c", "echo no configuration >&2; exit 3"], os.path.join(lab.dir, "log"))
+    p = start(lab, n, "sh", "-c", "echo no configuration >&2; exit 3")
     with pytest.raises(LabError, match="status 3(.|\n)*no configuration"):
         wait_ready(p, n)
     n.close()
@@ -238,13 +250,13 @@ def test_stored_descriptors_come_back_as_systemd_gives_them(lab):
     wait_until(lambda: len(n.fds) == 2)
     show = 'echo $LISTEN_FDS $LISTEN_FDNAMES $([ $LISTEN_PID = $$ ] && echo me); ' \
            '[ /proc/self/fd/4 -ef "$0" ] && [ ! -e /proc/self/fd/5 ] && echo same'
-    p = Proc(lab.ns, ["bash", "-c", show, path], os.path.join(lab.dir, "log"), fds=n.fds)
+    p = start(lab, n, "bash", "-c", show, path, fds=n.fds)
     assert p.wait() == 0 and p.output() == "2 one:two me\nsame\n"
     n.close()
 
 
 def test_reports_of_sanitizers_are_found():
-    assert "heap-use" in find_report("x\n==12==ERROR: AddressSanitizer: heap-use-after-free on\n  #0\n")
+    assert "heap-use" in find_report("x\n==12==ERROR: AddressSanitizer: heap-use-after-free\n")
     assert find_report("a.c:3:4: runtime error: signed integer overflow")
     assert find_report("<2>lb/pool.c:12: f: invariant broken: x")
     assert find_report("<5>lbd: configuration 2 is in force\n") is None
@@ -292,22 +304,27 @@ def test_a_killed_lab_leaves_nothing():
     lab_.wait(timeout=10)
     lab_.stdin.close()
     lab_.stdout.close()
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}") or _is_zombie(pid), 5, "the origin dies with its lab")
+    wait_until(lambda: gone(pid), 5, "the origin dies with its lab")
     assert not os.path.exists(switch)
     sweep()
     assert not os.path.exists(folder)
 
 
-def _is_zombie(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+def gone(pid):
+    """No such process, or one that only waits for its parent to look."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def test_two_labs_do_not_meet():
     one, two = Lab("one"), Lab("two")
     try:
         a, b = one.origin(reply(200, b"one"), port=80), two.origin(reply(200, b"two"), port=80)
-        assert one.client(a.address).get().body == b"one" and two.client(b.address).get().body == b"two"
+        assert one.client(a.address).get().body == b"one"
+        assert two.client(b.address).get().body == b"two"
     finally:
         one.close()
         two.close()

@@ -67,11 +67,12 @@ class Conn:
 
 
 def format_request(target, method="GET", headers=(), body=None, host="greenpi.test"):
-    """The bytes of a request. headers is a dict or (name, value) pairs; host None leaves Host out."""
+    """The bytes of a request. headers: a dict or (name, value) pairs; host None: no Host."""
     pairs = list(headers.items() if isinstance(headers, dict) else headers)
     if host is not None:
         pairs.insert(0, ("Host", host))
-    if body is not None and not any(n.lower() in ("content-length", "transfer-encoding") for n, _ in pairs):
+    framed = {n.lower() for n, _ in pairs} & {"content-length", "transfer-encoding"}
+    if body is not None and not framed:
         pairs.append(("Content-Length", str(len(body))))
     head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in pairs) + "\r\n"
     return head.encode("latin-1") + (body or b"")
@@ -127,7 +128,7 @@ class Browser:
 
 
 def at_once(n, work):
-    """work(0) .. work(n-1) in n threads that start together; the results in order, or the first error."""
+    """work(0) .. work(n-1) in n threads that start together; results in order, or an error."""
     results, errors = [None] * n, []
     gate = threading.Barrier(n)
 
@@ -163,9 +164,10 @@ class Load:
         self.failures = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(i,), daemon=True) for i in range(threads)]
-        for t in self._threads:
-            t.start()
+        self._threads = []
+        for i in range(threads):
+            self._threads.append(threading.Thread(target=self._run, args=(i,), daemon=True))
+            self._threads[-1].start()
 
     def _run(self, i):
         conn = None
@@ -174,7 +176,8 @@ class Load:
             i += 1
             try:
                 conn, response = self._one(conn, target)
-                problem = None if response.status == self.status and response.complete else repr(response)
+                good = response.status == self.status and response.complete
+                problem = None if good else repr(response)
                 if not self.keep or "close" in (response.header("Connection") or ""):
                     conn.close()
                     conn = None

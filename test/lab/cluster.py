@@ -91,7 +91,8 @@ class Board:
                 os.unlink(leftover)
         notify = Notify(os.path.join(self.dir, "origin.notify"))
         argv = [sys.executable, ORIGIN, "--name", self.name, "--control", self.origin.path]
-        self.origin_proc = Proc(self.ns, argv, os.path.join(self.dir, "origin.log"), {"NOTIFY_SOCKET": notify.path})
+        log = os.path.join(self.dir, "origin.log")
+        self.origin_proc = Proc(self.ns, argv, log, {"NOTIFY_SOCKET": notify.path})
         try:
             wait_ready(self.origin_proc, notify)
         finally:
@@ -127,7 +128,7 @@ class Board:
             d.kill()
 
     def power_on(self):
-        """Boot: what a power cut leaves in memory is gone, the address of eth0 comes back, all starts."""
+        """Boot: what was in memory is gone, the cable is in, everything starts."""
         if self.holds_vip():
             self.ns.ip(f"addr flush dev eth0 to {VIP}/32")
         shutil.rmtree(self.run_dir)
@@ -213,14 +214,14 @@ class Cluster(Bench):
         return holders[0] if len(holders) == 1 else None
 
     def wait_holder(self, deadline=15.0, other_than=None):
-        """Wait until exactly one powered board holds the VIP (another than that one), and return it."""
+        """Wait until one powered board (another than that one) holds the VIP, and return it."""
         def one():
             now = [b for b in self.holders() if b is not other_than and b.powered()]
             return now[0] if len(now) == 1 else None
         return wait_until(one, deadline, "one board holds the VIP")
 
     def arp_owners(self, address=VIP, wait=0.3):
-        """The MAC addresses that answer an ARP request of the client for that address within `wait` s."""
+        """The MACs that answer the client's ARP request for that address within `wait` s."""
         return arp_owners(self.client_ns, CLIENT, address, wait)
 
     def mac(self, board):
@@ -261,7 +262,8 @@ def arp_owners(ns, source, address, wait=0.3):
     link = ns.ip_json("link", "show", "dev", "eth0")[0]
     mac = bytes.fromhex(link["address"].replace(":", ""))
     me, target = socket.inet_aton(source), socket.inet_aton(address)
-    frame = b"\xff" * 6 + mac + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + mac + me + b"\0" * 6 + target
+    frame = b"\xff" * 6 + mac + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1)
+    frame += mac + me + b"\0" * 6 + target
     found = set()
     with ns.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as s:
         s.bind(("eth0", 0x0806))

@@ -20,21 +20,22 @@ REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 def build_dir():
     """Where the programs under test are."""
-    return os.path.abspath(os.environ.get("GREENPI_BUILD") or os.path.join(REPO, "build/address-undefined"))
+    default = os.path.join(REPO, "build", "address-undefined")
+    return os.path.abspath(os.environ.get("GREENPI_BUILD") or default)
 
 
 def binary(name):
     """The path of a program; LabError with what to do when it is not there."""
     path = os.path.join(build_dir(), name)
     if not os.access(path, os.X_OK):
-        raise LabError(f"no program {path}: build it (make SAN=address,undefined) or set GREENPI_BUILD")
+        raise LabError(f"no program {path}: `make SAN=address,undefined`, or set GREENPI_BUILD")
     return path
 
 
 class Daemon:
     """One of GreenPi's daemons in a namespace, with a configuration file and a run directory.
 
-    start() returns when it has said READY=1. What it prints is appended to `log` over all its lives.
+    start() returns when it has said READY=1. What it prints in all its lives is appended to `log`.
     """
 
     def __init__(self, name, ns, conf, run_dir, log, env=None):
@@ -89,11 +90,11 @@ class Daemon:
             self._ended()
 
     def restart(self):
-        """SIGTERM and start again with the descriptors it had stored, as `systemctl restart` does."""
+        """SIGTERM, then start with the descriptors it had stored, as `systemctl restart` does."""
         return self._again(lambda: self.stop())
 
     def crash(self):
-        """SIGKILL and start again with the descriptors it had stored, as Restart=always does."""
+        """SIGKILL, then start with the descriptors it had stored, as Restart=always does."""
         return self._again(lambda: self.kill())
 
     def _again(self, end):
@@ -217,6 +218,8 @@ def _reply(stream):
 
 
 def once(name, *args, ns=None, timeout=20):
-    """Run a program to its end (`-t`, `-T`, greenpictl ...); gives the CompletedProcess with text output."""
+    """Run a program to its end (`-t`, `-T`, greenpictl ...): a CompletedProcess with text."""
     argv = [binary(name), *args]
-    return subprocess.run(ns.argv(*argv) if ns else argv, capture_output=True, text=True, timeout=timeout, check=False)
+    if ns:
+        argv = ns.argv(*argv)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)

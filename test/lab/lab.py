@@ -8,6 +8,7 @@ the test's own. Fixed ports everywhere: nobody else is in the namespace.
 """
 
 import os
+import re
 import shutil
 import tempfile
 
@@ -27,8 +28,8 @@ def sweep():
     """Remove the folders of labs that were killed before they could."""
     top = tempfile.gettempdir()
     for entry in os.listdir(top):
-        parts = entry.split("-")
-        if entry.startswith("greenpi-lab-") and parts[2].isdigit() and not os.path.exists(f"/proc/{parts[2]}"):
+        owner = re.match(r"greenpi-lab-(\d+)-", entry)
+        if owner and not os.path.exists(f"/proc/{owner[1]}"):
             shutil.rmtree(os.path.join(top, entry), ignore_errors=True)
 
 
@@ -70,7 +71,8 @@ class Bench:
         found = []
         for d in self.daemons:
             if d.proc and not d.proc.alive():
-                found.append(f"{d} ended by itself with status {d.proc.wait()}:\n{d.output()[-3000:]}")
+                found.append(f"{d} ended by itself with status {d.proc.wait()}:\n"
+                             + d.output()[-3000:])
         return found
 
     def reports(self):
@@ -78,7 +80,7 @@ class Bench:
         return [f"{d}:\n{r}" for d in self.daemons for r in d.reports]
 
     def end_daemons(self):
-        """End every daemon, last started first; what refuses to is told, after all had their turn."""
+        """End every daemon, last started first; returns what refused to end well."""
         found = []
         for d in reversed(self.daemons):
             try:
@@ -137,8 +139,9 @@ class Lab(Bench):
 
     def daemon(self, name, conf_text, start=True, kind=Daemon, env=None, wait=True):
         """Any daemon with that configuration; each name has its own run directory once, `run`."""
-        conf = os.path.join(self.dir, name + ".conf")
-        d = kind(name, self.ns, conf, os.path.join(self.dir, "run"), os.path.join(self.dir, name + ".log"), env)
+        stem = os.path.join(self.dir, name)
+        run_dir = os.path.join(self.dir, "run")
+        d = kind(name, self.ns, stem + ".conf", run_dir, stem + ".log", env)
         d.write_conf(conf_text)
         self.daemons.append(d)
         return d.start(wait) if start else d

@@ -109,7 +109,8 @@ class Netns:
         done = subprocess.run(self.argv(*command), input=input, timeout=timeout, text=True,
                               capture_output=True, check=False)
         if done.returncode != 0:
-            raise LabError(f"{self.name}: {' '.join(command)}: {done.stderr.strip() or done.stdout}")
+            complaint = done.stderr.strip() or done.stdout
+            raise LabError(f"{self.name}: {' '.join(command)}: {complaint}")
         return done.stdout
 
     def ip(self, *lines):
@@ -138,7 +139,7 @@ class Netns:
         return "LOWER_UP" in flags and "NO-CARRIER" not in flags
 
     def must_be_isolated(self):
-        """Raise LabError unless nothing sent here can leave: not the host's own namespace, no default route."""
+        """LabError unless nothing sent here can leave: not the host's namespace, no way out."""
         if os.path.sameopenfile(self.fd, _host):
             raise LabError(f"{self.name} is the host's own namespace: the lab will not run there")
         for family in ("-4", "-6"):
@@ -148,7 +149,8 @@ class Netns:
         for link in self.ip_json("-d", "link", "show"):
             kind = link.get("linkinfo", {}).get("info_kind")
             if link["link_type"] != "loopback" and kind is None:
-                raise LabError(f"{self.name} holds the real interface {link['ifname']}: the lab will not run")
+                raise LabError(f"{self.name} holds a real interface, {link['ifname']}: "
+                               "the lab will not run")
 
 
 def cable(a, a_link, b, b_link):

@@ -42,9 +42,14 @@ class Call:
         pairs = list(headers.items() if isinstance(headers, dict) else headers)
         if status != 304:
             pairs.append(("Content-Length", str(len(body))))
-        head = f"HTTP/1.1 {status} {reason}\r\n" + "".join(f"{n}: {v}\r\n" for n, v in pairs) + "\r\n"
         bare = status in (204, 304) or (self.request and self.request.method == "HEAD")
-        self.send(head.encode("latin-1") + (b"" if bare else body))
+        self.send(format_head(status, pairs, reason) + (b"" if bare else body))
+
+
+def format_head(status, headers, reason="Lab"):
+    """The bytes of a response's head."""
+    fields = "".join(f"{n}: {v}\r\n" for n, v in headers)
+    return f"HTTP/1.1 {status} {reason}\r\n{fields}\r\n".encode("latin-1")
 
 
 # -- behaviours
@@ -119,7 +124,8 @@ def site(call):
     path, _, query = call.request.target.partition("?")
     args = urllib.parse.parse_qs(query, keep_blank_values=True)
     page = demosite.PAGES.get(path)
-    marks = [("X-Origin", call.origin.name), ("X-Count", str(call.origin.counts[call.request.target]))]
+    count = call.origin.counts[call.request.target]
+    marks = [("X-Origin", call.origin.name), ("X-Count", str(count))]
     if page and not args:
         demosite.answer(call, page, marks)
     elif path == "/greenpi/health":
@@ -133,8 +139,8 @@ def site(call):
 def _by_query(call, path, a, extra, headers):
     if "sleep" in a:
         time.sleep(min(float(a["sleep"]), 20))
-    named = (("type", "Content-Type"), ("cc", "Cache-Control"), ("etag", "ETag"), ("lm", "Last-Modified"),
-             ("vary", "Vary"), ("cookie", "Set-Cookie"))
+    named = (("type", "Content-Type"), ("cc", "Cache-Control"), ("etag", "ETag"),
+             ("lm", "Last-Modified"), ("vary", "Vary"), ("cookie", "Set-Cookie"))
     headers = headers + [(field, a[key]) for key, field in named if key in a]
     headers += [tuple(h.split(":", 1)) for h in extra]
     if "expires" in a:
@@ -154,7 +160,7 @@ def _by_query(call, path, a, extra, headers):
         _chunked(call, status, body, headers)
     elif "until_close" in a:
         call.keep = False
-        call.send(_head(status, headers) + (b"" if call.request.method == "HEAD" else body))
+        call.send(format_head(status, headers) + (b"" if call.request.method == "HEAD" else body))
     else:
         call.answer(status, body, headers)
 
@@ -165,12 +171,8 @@ def _not_modified(request, a):
     return "lm" in a and request.header("If-Modified-Since") == a["lm"]
 
 
-def _head(status, headers):
-    return (f"HTTP/1.1 {status} Lab\r\n" + "".join(f"{n}: {v}\r\n" for n, v in headers) + "\r\n").encode("latin-1")
-
-
 def _chunked(call, status, body, headers):
-    call.send(_head(status, headers + [("Transfer-Encoding", "chunked")]))
+    call.send(format_head(status, headers + [("Transfer-Encoding", "chunked")]))
     if call.request.method == "HEAD":
         return
     step = max(1, len(body) // 3)
@@ -288,7 +290,8 @@ class Origin:
 
 def _wants_close(request):
     connection = ",".join(request.all("Connection")).lower()
-    return "close" in connection or (request.start.endswith("HTTP/1.0") and "keep-alive" not in connection)
+    old = request.start.endswith("HTTP/1.0")
+    return "close" in connection or (old and "keep-alive" not in connection)
 
 
 def _listen_here(address):
@@ -344,7 +347,7 @@ def main():
     args = argparse.ArgumentParser(description="The lab's web server with the demo site.")
     args.add_argument("--name", default=socket.gethostname())
     args.add_argument("--port", type=int, default=6080)
-    args.add_argument("--control", required=True, help="path of the Unix socket that tells the counts")
+    args.add_argument("--control", required=True, help="the Unix socket that tells the counts")
     a = args.parse_args()
     origin = Origin(None, ("127.0.0.1", a.port), site, a.name)
     threading.Thread(target=_control, args=(origin, a.control), daemon=True).start()

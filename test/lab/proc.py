@@ -3,8 +3,8 @@
 
 Every program is started by the same chain, which keeps one pid from end to end: nsenter joins the
 namespace, setpriv asks the kernel to kill the program when the lab dies, bash (if sockets are
-passed) says so as systemd would, and the program takes over. Its output goes to a file, which is searched
-for the reports of sanitizers and broken invariants when it ends.
+passed) says so as systemd would, and the program takes over. Its output goes to a file, which is
+searched for the reports of sanitizers and broken invariants when it ends.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ SANITIZER_ENV = {
 
 
 class Notify:
-    """The other end of NOTIFY_SOCKET: what systemd would hear, including its store of descriptors."""
+    """The other end of NOTIFY_SOCKET: what systemd would hear, and its store of descriptors."""
 
     def __init__(self, path):
         self.path = path
@@ -93,7 +93,7 @@ class Proc:
     """One running program. `argv` is executed in `ns`; its output is appended to the file `log`."""
 
     def __init__(self, ns, argv, log, env=None, fds=()):
-        """`fds` are (name, fd) pairs that it gets as systemd passes sockets: LISTEN_FDS and so on."""
+        """`fds` are (name, fd) pairs that it gets as systemd passes sockets: LISTEN_FDS etc."""
         self.name = os.path.basename(argv[0])
         self.log = log
         self.expected_to_crash = False
@@ -130,7 +130,7 @@ class Proc:
             return self._popen.wait(timeout=timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise LabError(f"{self.name} (pid {self.pid}) did not stop within {timeout} s of SIGTERM") from None
+            raise LabError(f"{self.name} did not end within {timeout} s of SIGTERM") from None
 
     def wait(self, timeout=15):
         """Wait until it ends by itself and return its status."""
@@ -171,4 +171,5 @@ def wait_ready(proc, notify, deadline=20.0):
         return notify.ready.is_set() or not proc.alive()
     wait_until(ready_or_dead, deadline, f"{proc.name} says READY=1; its output: {proc.log}")
     if not notify.ready.is_set():
-        raise LabError(f"{proc.name} ended with status {proc.wait()} before it was ready:\n{proc.output()[-4000:]}")
+        raise LabError(f"{proc.name} ended with status {proc.wait()} before it was ready:\n"
+                       + proc.output()[-4000:])

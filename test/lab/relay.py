@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A door from this machine's loopback into the lab: TCP accepted here, connected inside a namespace.
+"""A door from this machine's loopback into the lab: TCP accepted here, connected in a namespace.
 
-Only 127.0.0.1 listens, and only the one address inside is reached, so the lab stays as shut as it was.
+Only 127.0.0.1 listens, and only the one address inside is reached: the lab stays shut otherwise.
 """
 
 import socket

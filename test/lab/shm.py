@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The daemons' shared-memory tables, read as any other process would: counters and verdicts.
 
-The layouts are those of common/ipc/shmem.h, stats.h and health.h, whose numbers are repeated here so
-that a change of layout breaks a test instead of passing unseen.
+The layouts are those of common/ipc/shmem.h, stats.h and health.h, whose numbers are repeated here
+so that a change of layout breaks a test instead of passing unseen.
 """
 
 import struct
@@ -11,6 +11,7 @@ import time
 HEADER = struct.Struct("<IIIIQQ4Q")
 DIRECTORY = struct.Struct("<IIII6Q")
 VERDICT = struct.Struct("<Q64sqqIIIIIIII104s")
+MASK = (1 << 64) - 1  # a gauge's block may be below zero
 STATS_MAGIC, HEALTH_MAGIC = 0x47505354, 0x47504845
 STATES = ("unknown", "up", "down")
 RESULTS = ("INI", "L4OK", "L4CON", "L4TOUT", "L7OK", "L7STS", "L7RSP", "L7TOUT", "SOCKERR")
@@ -20,7 +21,8 @@ def _read(path, magic):
     with open(path, "rb") as f:
         data = f.read()
     found, layout, size, pid, generation, beat_us = HEADER.unpack_from(data)[:6]
-    assert (found, layout, size) == (magic, 1, len(data)), f"{path}: {found:#x} layout {layout} size {size}"
+    told = f"{path}: {found:#x} layout {layout} size {size}"
+    assert (found, layout, size) == (magic, 1, len(data)), told
     return data, {"pid": pid, "generation": generation, "beat_us": beat_us}
 
 
@@ -40,13 +42,15 @@ def stats(path):
     data, _ = _read(path, STATS_MAGIC)
     count, blocks, stride, cells_at = DIRECTORY.unpack_from(data, HEADER.size)[:4]
     names = [_text(data[HEADER.size + DIRECTORY.size + i * 40:][:39]) for i in range(count)]
-    sums = [sum(struct.unpack_from("<Q", data, cells_at + (b * stride + i) * 8)[0] for b in range(blocks))
-            for i in range(count)]
-    return dict(zip(names, sums))
+
+    def cell(block, i):
+        return struct.unpack_from("<Q", data, cells_at + (block * stride + i) * 8)[0]
+
+    return {name: sum(cell(b, i) for b in range(blocks)) & MASK for i, name in enumerate(names)}
 
 
 def health(path):
-    """All verdicts as {name: {state, result, code, latency_us, health, rise, fall, changes, reason, since_s}}."""
+    """All verdicts as {name: {state, result, code, reason, health, ...}}; see _verdict()."""
     for _ in range(100):
         first, second = _read(path, HEALTH_MAGIC)[0], _read(path, HEALTH_MAGIC)[0]
         records = _records(second)

@@ -5,7 +5,7 @@ import time
 
 
 def wait_until(predicate, deadline=5.0, what=None, every=0.01):
-    """Call predicate() until it is true and return its value; AssertionError after deadline seconds.
+    """Call predicate() until it is true, return its value; AssertionError after deadline seconds.
 
     `what` says in words what was waited for. The predicate is always called once more after the
     deadline, so that a machine that slept does not turn a fulfilled condition into a failure.

@@ -90,7 +90,8 @@ class Stream:
                 if not self.buf:
                     return None
                 raise WireError(f"ended before {mark!r}: {self.buf[:200]!r}")
-        data, self.buf = self.buf[:self.buf.index(mark) + len(mark)], self.buf[self.buf.index(mark) + len(mark):]
+        end = self.buf.index(mark) + len(mark)
+        data, self.buf = self.buf[:end], self.buf[end:]
         return data
 
     def exactly(self, n):
