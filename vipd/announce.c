@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The first frame must not be the only one: a switch may be learning, a neighbour may have lost it, and the old
- * holder may have answered a question in the same millisecond. Hence the series. The refresh heals what nobody
- * noticed.
+ * The first frame must not be the only one: a switch may be learning, a neighbour may have lost it,
+ * and the old holder may have answered a question in the same millisecond. Hence the series. The
+ * refresh heals what nobody noticed.
  */
 #include "announce.h"
 
@@ -14,7 +14,8 @@
 
 #include "base/log.h"
 
-static const double wait_before_s[] = {0, 0.010, 0.090, 0.900, 4.000}; /* at 0, 10, 100 ms, 1 s, 5 s */
+static const double wait_before_s[] = {0, 0.010, 0.090, 0.900,
+				       4.000}; /* at 0, 10, 100 ms, 1 s, 5 s */
 
 static void put32(uint8_t *p, uint32_t v)
 {
@@ -22,7 +23,8 @@ static void put32(uint8_t *p, uint32_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
-void announce_frame(uint8_t to[ANNOUNCE_FRAME_SIZE], const uint8_t mac[6], uint32_t ip, enum announce_form form)
+void announce_frame(uint8_t to[ANNOUNCE_FRAME_SIZE], const uint8_t mac[6], uint32_t ip,
+		    enum announce_form form)
 {
 	static const uint8_t fixed[] = {0x08, 0x06, /* ARP */ 0, 1, 0x08, 0, 6, 4, 0};
 
@@ -38,7 +40,8 @@ void announce_frame(uint8_t to[ANNOUNCE_FRAME_SIZE], const uint8_t mac[6], uint3
 
 static void send_one(struct announce *a, uint32_t ip, enum announce_form form)
 {
-	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = a->ifindex, .sll_halen = ETH_ALEN};
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET, .sll_ifindex = a->ifindex, .sll_halen = ETH_ALEN};
 	uint8_t frame[ANNOUNCE_FRAME_SIZE];
 
 	announce_frame(frame, a->mac, ip, form);
@@ -61,7 +64,8 @@ static void send_all(struct announce *a)
 
 static void arm(struct announce *a)
 {
-	double wait = a->step < ARRAY_LEN(wait_before_s) ? wait_before_s[a->step] : a->refresh_ms / 1e3;
+	double wait = a->step < ARRAY_LEN(wait_before_s) ? wait_before_s[a->step]
+							 : a->refresh_ms / 1e3;
 
 	if (a->step >= ARRAY_LEN(wait_before_s) && a->refresh_ms == 0)
 		return;
@@ -98,7 +102,8 @@ void announce_fini(struct announce *a)
 int announce_open(struct announce *a, int ifindex, const uint8_t mac[6], struct err *e)
 {
 	announce_close(a);
-	a->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); /* 0: hears nothing */
+	a->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		       0); /* 0: hears nothing */
 	if (a->fd < 0)
 		return err_set(e, "packet socket: %m");
 	a->ifindex = ifindex;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Gratuitous ARP (RFC 5227 §3, RFC 9568 §8.2): tells switches and neighbours on one interface where the virtual
- * addresses live now. A series of 0, 10, 100 ms, 1 s, 5 s, then a refresh now and then. Each time as a request
- * and as a reply, because there are stacks that heed only one of them.
+ * Gratuitous ARP (RFC 5227 §3, RFC 9568 §8.2): tells switches and neighbours on one interface where
+ * the virtual addresses live now. A series of 0, 10, 100 ms, 1 s, 5 s, then a refresh now and then.
+ * Each time as a request and as a reply, because there are stacks that heed only one of them.
  */
 #ifndef ANNOUNCE_H
 #define ANNOUNCE_H
@@ -15,7 +15,7 @@
 #define ANNOUNCE_ADDRS_MAX  20
 
 struct announce {
-	struct ev_loop *loop; /* private */
+	struct ev_loop *loop;  /* private */
 	struct ev_timer timer; /* private */
 	int fd;		       /* private: packet socket, -1 when closed */
 	int ifindex;	       /* private */
@@ -30,7 +30,10 @@ struct announce {
 void announce_init(struct announce *a, struct ev_loop *loop);
 void announce_fini(struct announce *a);
 
-/* Speaks on this interface with this hardware address from now on. 0, or -1 with e. Needs CAP_NET_RAW. */
+/*
+ * Speaks on this interface with this hardware address from now on. 0, or -1 with e. Needs
+ * CAP_NET_RAW.
+ */
 int announce_open(struct announce *a, int ifindex, const uint8_t mac[6], struct err *e);
 void announce_close(struct announce *a); /* stops too */
 
@@ -40,6 +43,7 @@ void announce_stop(struct announce *a);
 enum announce_form { ANNOUNCE_REQUEST = 1, ANNOUNCE_REPLY = 2 };
 
 /* The frame itself; pure. */
-void announce_frame(uint8_t to[ANNOUNCE_FRAME_SIZE], const uint8_t mac[6], uint32_t ip, enum announce_form form);
+void announce_frame(uint8_t to[ANNOUNCE_FRAME_SIZE], const uint8_t mac[6], uint32_t ip,
+		    enum announce_form form);
 
 #endif

@@ -1,38 +1,35 @@
 // SPDX-License-Identifier: MIT
 /*
- * Usable means what VRRP's FAULT state asks: the interface is there, up, has carrier (IFF_RUNNING), and has an
- * address of its own to speak from. The virtual address never is the source of an advert: two routers would
- * then speak with one address, and the tie-break by address could not work.
+ * Usable means what VRRP's FAULT state asks: the interface is there, up, has carrier (IFF_RUNNING),
+ * and has an address of its own to speak from. The virtual address never is the source of an
+ * advert: two routers would then speak with one address, and the tie-break by address could not
+ * work.
  */
 #include "link.h"
 
 struct choice {
-	uint32_t prefer, source;
-	const uint32_t *not;
-	unsigned n_not;
-	bool primary; /* source is a primary address */
+	enum link_fitness (*fitness)(void *arg, uint32_t ip);
+	void *arg;
+	uint32_t source;
+	unsigned rank; /* of source: fitness, then primary */
 };
 
 static void consider(void *arg, const struct netlink_addr *a)
 {
 	struct choice *c = arg;
-	unsigned i;
+	enum link_fitness fitness = c->fitness(c->arg, a->ip);
+	unsigned rank = 2 * (unsigned)fitness + !a->secondary;
 
-	for (i = 0; i < c->n_not; i++)
-		if (c->not[i] == a->ip)
-			return;
-	if (c->source != 0 && c->source == c->prefer)
-		return;
-	if (a->ip == c->prefer || c->source == 0 || (!c->primary && !a->secondary)) {
+	if (fitness != LINK_NOT_OURS && rank > c->rank) {
 		c->source = a->ip;
-		c->primary = !a->secondary;
+		c->rank = rank;
 	}
 }
 
-int link_read(struct link *l, struct netlink *n, uint32_t prefer, const uint32_t *not, unsigned n_not,
-	      struct err *e)
+int link_read(struct link *l, struct netlink *n,
+	      enum link_fitness (*fitness)(void *arg, uint32_t ip), void *arg, struct err *e)
 {
-	struct choice c = {.prefer = prefer, .not = not, .n_not = n_not};
+	struct choice c = {.fitness = fitness, .arg = arg};
 	struct netlink_link found = {0};
 	int rc = netlink_link_get(n, l->name, &found, e);
 

@@ -2,8 +2,8 @@
 /*
  * One interface, found by name: what an instance needs to know of it, and whether it can be used.
  *
- * A link is read anew whenever netlink says that something about it changed. It may be absent, come later,
- * and come back under another index.
+ * A link is read anew whenever netlink says that something about it changed. It may be absent, come
+ * later, and come back under another index.
  */
 #ifndef LINK_H
 #define LINK_H
@@ -20,12 +20,17 @@ struct link {
 };
 
 /*
- * Reads the interface l->name. An address counts as our own unless it is one of the n in not[] (the virtual
- * ones); prefer is taken if it is there, else the first primary address, else any. 0, or -1 with e and l
- * as if the interface were absent.
+ * How good an address is as our own: the virtual ones are none of ours, those of the boards in the
+ * configuration are the best.
  */
-int link_read(struct link *l, struct netlink *n, uint32_t prefer, const uint32_t *not, unsigned n_not,
-	      struct err *e);
+enum link_fitness { LINK_NOT_OURS, LINK_ANY, LINK_BEST };
+
+/*
+ * Reads the interface l->name and chooses the source among its addresses: the fittest, of equals a
+ * primary one, of equals the first. 0, or -1 with e and l as if the interface were absent.
+ */
+int link_read(struct link *l, struct netlink *n,
+	      enum link_fitness (*fitness)(void *arg, uint32_t ip), void *arg, struct err *e);
 
 /* Why the link cannot be used now, for the log; NULL when it can. */
 const char *link_fault(const struct link *l);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two netlink sockets: one for requests and their answers, one that only listens to the link and IPv4 address
- * groups. Were they one, an event between request and answer would have to be queued here.
+ * Two netlink sockets: one for requests and their answers, one that only listens to the link and
+ * IPv4 address groups. Were they one, an event between request and answer would have to be queued
+ * here.
  *
- * Addresses we set carry IFA_PROTO (Linux 5.18; older kernels ignore it), so that `ip addr` shows whose they are.
+ * Addresses we set carry IFA_PROTO (Linux 5.18; older kernels ignore it), so that `ip addr` shows
+ * whose they are.
  */
 #include "netlink.h"
 
@@ -76,7 +78,8 @@ static void link_of(struct rtnl_link *rl, struct netlink_link *l)
 	const char *name = rtnl_link_get_name(rl);
 	struct nl_addr *mac = rtnl_link_get_addr(rl);
 
-	*l = (struct netlink_link){.ifindex = rtnl_link_get_ifindex(rl), .flags = rtnl_link_get_flags(rl)};
+	*l = (struct netlink_link){.ifindex = rtnl_link_get_ifindex(rl),
+				   .flags = rtnl_link_get_flags(rl)};
 	if (name)
 		str_copy(l->name, sizeof(l->name), str_c(name));
 	if (mac && nl_addr_get_len(mac) == sizeof(l->mac))
@@ -264,11 +267,12 @@ static int ask_kernel(struct netlink *n, struct nl_msg *msg)
 
 static int fail_addr(struct err *e, const char *verb, const struct netlink_addr *a, int rc)
 {
-	return err_set(e, "%s %u.%u.%u.%u/%u: %s", verb, a->ip >> 24, a->ip >> 16 & 255, a->ip >> 8 & 255,
-		       a->ip & 255, a->prefix, nl_geterror(rc));
+	return err_set(e, "%s %u.%u.%u.%u/%u: %s", verb, a->ip >> 24, a->ip >> 16 & 255,
+		       a->ip >> 8 & 255, a->ip & 255, a->prefix, nl_geterror(rc));
 }
 
-int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t lifetime_s, struct err *e)
+int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t lifetime_s,
+		     struct err *e)
 {
 	struct rtnl_addr *ra = object_of(a, lifetime_s);
 	struct nl_msg *msg = NULL;
@@ -323,8 +327,9 @@ static int on_dump(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-int netlink_addr_each(struct netlink *n, int ifindex, void (*each)(void *arg, const struct netlink_addr *a),
-		      void *arg, struct err *e)
+int netlink_addr_each(struct netlink *n, int ifindex,
+		      void (*each)(void *arg, const struct netlink_addr *a), void *arg,
+		      struct err *e)
 {
 	struct walk w = {.ifindex = ifindex, .each = each, .arg = arg};
 	struct nl_cb *old = nl_socket_get_cb(n->ask), *cb = nl_cb_clone(old);

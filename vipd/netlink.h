@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * What vipd asks of rtnetlink(7), through libnl: set and remove IPv4 addresses, read links, hear of changes.
+ * What vipd asks of rtnetlink(7), through libnl: set and remove IPv4 addresses, read links, hear of
+ * changes.
  *
- * Nothing is cached: the kernel is asked when something matters. Requests are answered before the call returns
- * (the kernel does so at once; a lost answer costs a second). Events come on the loop. One thread.
+ * Nothing is cached: the kernel is asked when something matters. Requests are answered before the
+ * call returns (the kernel does so at once; a lost answer costs a second). Events come on the loop.
+ * One thread.
  */
 #ifndef NETLINK_H
 #define NETLINK_H
@@ -47,16 +49,21 @@ void netlink_free(struct netlink *n); /* NULL is fine; all watches must be gone 
 void netlink_watch(struct netlink *n, struct netlink_watch *w);
 void netlink_unwatch(struct netlink *n, struct netlink_watch *w);
 
-/* Adds the address, or renews the lifetime of one that is there. lifetime_s 0: it stays for ever. 0, or -1 with e. */
-int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t lifetime_s, struct err *e);
+/*
+ * Adds the address, or renews the lifetime of one that is there. lifetime_s 0: it stays for ever.
+ * 0, or -1 with e.
+ */
+int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t lifetime_s,
+		     struct err *e);
 /* Removes it; an address that is not there is no error. */
 int netlink_addr_del(struct netlink *n, const struct netlink_addr *a, struct err *e);
 /*
- * Calls each for every IPv4 address of the interface. 0, or -1 with e. The answer is still coming in meanwhile,
- * so each only takes notes: no request from inside it.
+ * Calls each for every IPv4 address of the interface. 0, or -1 with e. The answer is still coming
+ * in meanwhile, so each only takes notes: no request from inside it.
  */
-int netlink_addr_each(struct netlink *n, int ifindex, void (*each)(void *arg, const struct netlink_addr *a), void *arg,
-		 struct err *e);
+int netlink_addr_each(struct netlink *n, int ifindex,
+		      void (*each)(void *arg, const struct netlink_addr *a), void *arg,
+		      struct err *e);
 
 /* 1 and l filled, 0 when there is no such interface, -1 with e. */
 int netlink_link_get(struct netlink *n, const char *name, struct netlink_link *l, struct err *e);

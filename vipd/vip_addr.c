@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * held says what should be so; the kernel says what is so. Events about our own doing come back to us, maybe
- * after the next thing we did: so an event that contradicts held is only a reason to ask the kernel.
+ * held says what should be so; the kernel says what is so. Events about our own doing come back to
+ * us, maybe after the next thing we did: so an event that contradicts held is only a reason to ask
+ * the kernel.
  *
- * A lifetime that ran out looks like a removal. The caller must therefore have asked the state machine first
- * whether it is still entitled to be master (it may have been frozen) before it lets an address be restored.
+ * A lifetime that ran out looks like a removal. The caller must therefore have asked the state
+ * machine first whether it is still entitled to be master (it may have been frozen) before it lets
+ * an address be restored.
  */
 #include "vip_addr.h"
 
@@ -15,7 +17,8 @@
 
 static struct netlink_addr nth(const struct vip_addr *v, const struct vip_addr_set *set, unsigned i)
 {
-	struct netlink_addr a = {.ifindex = v->ifindex, .ip = set->at[i].ip, .prefix = set->at[i].prefix};
+	struct netlink_addr a = {
+		.ifindex = v->ifindex, .ip = set->at[i].ip, .prefix = set->at[i].prefix};
 
 	memcpy(a.label, set->label, sizeof(a.label));
 	return a;
@@ -89,7 +92,8 @@ void vip_addr_bind(struct vip_addr *v, int ifindex)
 	if (netlink_addr_each(v->netlink, ifindex, note_leftover, &l, &e) < 0)
 		log_err("%s", e.text);
 	for (i = 0; i < l.count; i++) {
-		log_notice("removing the virtual address that an earlier run left on the interface");
+		log_notice(
+			"removing the virtual address that an earlier run left on the interface");
 		remove_one(v, &l.at[i]);
 	}
 }
@@ -183,11 +187,13 @@ static bool is_there(struct vip_addr *v, uint32_t ip, bool guess)
 	return guess;
 }
 
-enum vip_addr_event vip_addr_heard(struct vip_addr *v, const struct netlink_addr *a, bool gone, int64_t now)
+enum vip_addr_event vip_addr_heard(struct vip_addr *v, const struct netlink_addr *a, bool gone,
+				   int64_t now)
 {
 	struct err e = {0};
 
-	if (v->ifindex == 0 || a->ifindex != v->ifindex || !vip_addr_is(v, a->ip) || gone != v->held)
+	if (v->ifindex == 0 || a->ifindex != v->ifindex || !vip_addr_is(v, a->ip) ||
+	    gone != v->held)
 		return VIP_ADDR_NOTHING;
 	if (is_there(v, a->ip, !gone) == v->held)
 		return VIP_ADDR_NOTHING;

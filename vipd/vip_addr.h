@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The virtual addresses of one instance in the kernel: on an interface while the instance is master, with a
- * label and a lifetime, and not there otherwise.
+ * The virtual addresses of one instance in the kernel: on an interface while the instance is
+ * master, with a label and a lifetime, and not there otherwise.
  *
- * The lifetime bounds what a dead or hung vipd leaves behind: unless renewed, the kernel takes the address away.
- * What others do to the address is undone: removed ones come back, foreign ones are taken off.
+ * The lifetime bounds what a dead or hung vipd leaves behind: unless renewed, the kernel takes the
+ * address away. What others do to the address is undone: removed ones come back, foreign ones are
+ * taken off.
  */
 #ifndef VIP_ADDR_H
 #define VIP_ADDR_H
@@ -12,8 +13,9 @@
 #include "netlink.h"
 
 #define VIP_ADDR_MAX	    20
-#define VIP_ADDR_LOSSES_MAX 3		      /* so many losses ... */
-#define VIP_ADDR_WINDOW_US  (10 * 1000 * 1000) /* ... in this time, and somebody else wants it gone */
+#define VIP_ADDR_LOSSES_MAX 3 /* so many losses ... */
+#define VIP_ADDR_WINDOW_US                                                                         \
+	(10 * 1000 * 1000) /* ... in this time, and somebody else wants it gone */
 
 struct vip_addr_set { /* what is wanted */
 	unsigned count;
@@ -26,26 +28,29 @@ struct vip_addr_set { /* what is wanted */
 };
 
 struct vip_addr {
-	struct netlink *netlink;	       /* private */
-	int ifindex;			       /* private: 0 while there is no interface */
-	struct vip_addr_set want;	       /* ro */
-	bool held;			       /* ro */
-	int64_t renewed_us;		       /* private */
-	int64_t lost_us[VIP_ADDR_LOSSES_MAX];  /* private: ring of the last losses */
-	unsigned losses;		       /* ro: since start */
+	struct netlink *netlink;	      /* private */
+	int ifindex;			      /* private: 0 while there is no interface */
+	struct vip_addr_set want;	      /* ro */
+	bool held;			      /* ro */
+	int64_t renewed_us;		      /* private */
+	int64_t lost_us[VIP_ADDR_LOSSES_MAX]; /* private: ring of the last losses */
+	unsigned losses;		      /* ro: since start */
 };
 
 /* What a change of an address in the kernel meant. */
 enum vip_addr_event {
 	VIP_ADDR_NOTHING,
-	VIP_ADDR_RESTORED,  /* ours was removed and is there again: announce it */
-	VIP_ADDR_LOST,	    /* it was removed too often, or does not come back */
-	VIP_ADDR_INTRUDER,  /* it appeared though we do not hold it; it was removed */
+	VIP_ADDR_RESTORED, /* ours was removed and is there again: announce it */
+	VIP_ADDR_LOST,	   /* it was removed too often, or does not come back */
+	VIP_ADDR_INTRUDER, /* it appeared though we do not hold it; it was removed */
 };
 
 void vip_addr_init(struct vip_addr *v, struct netlink *netlink, const struct vip_addr_set *want);
 
-/* The interface, or 0 when it is gone (and the addresses with it). Removes what an earlier life left there. */
+/*
+ * The interface, or 0 when it is gone (and the addresses with it). Removes what an earlier life
+ * left there.
+ */
 void vip_addr_bind(struct vip_addr *v, int ifindex);
 
 /* Adds all. 0, or -1 with e when one could not be added (the others are). */
@@ -55,13 +60,18 @@ void vip_addr_drop(struct vip_addr *v);
 /* Renews the lifetimes when a quarter of them is over. 0, or -1 with e. */
 int vip_addr_renew(struct vip_addr *v, int64_t now, struct err *e);
 
-/* Wants another set from now on: while held, new ones are added before old ones go. 0, or -1 with e. */
-int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, int64_t now, struct err *e);
+/*
+ * Wants another set from now on: while held, new ones are added before old ones go. 0, or -1 with
+ * e.
+ */
+int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, int64_t now,
+		    struct err *e);
 
 /* Is this one of ours? (Any interface.) */
 bool vip_addr_is(const struct vip_addr *v, uint32_t ip);
 
 /* Tells what netlink said about an address. */
-enum vip_addr_event vip_addr_heard(struct vip_addr *v, const struct netlink_addr *a, bool gone, int64_t now);
+enum vip_addr_event vip_addr_heard(struct vip_addr *v, const struct netlink_addr *a, bool gone,
+				   int64_t now);
 
 #endif

@@ -5,24 +5,28 @@
  *            START, no fault            silence, or skew after a resignation
  *     INIT ─────────────────▶ BACKUP ─────────────────────────────────────▶ MASTER
  *       ▲                      ▲  │ ◀───────────────────────────────────────  │ │
- *       │ STOP    fault cleared│  │ fault     better advert, unfit, late wake │ │ STOP: resign, linger, INIT
+ *       │ STOP    fault cleared│  │ fault     better advert, unfit, late wake │ │ STOP: linger, INIT
  *       └──────────────────── FAULT ◀──────────────────────────────────────── ┘ ▼
  *
- * Invariants: only MASTER holds the addresses, and every way out of MASTER carries DROP. There is one timer: in
- * MASTER the next advert (or the end of lingering), in BACKUP the moment to claim, otherwise never. In BACKUP
- * it is always derived from silent_since_us, so a change of fitness or rules needs no history.
+ * Invariants: only MASTER holds the addresses, and every way out of MASTER carries DROP. There is
+ * one timer: in MASTER the next advert (or the end of lingering), in BACKUP the moment to claim,
+ * otherwise never. In BACKUP it is always derived from silent_since_us, so a change of fitness or
+ * rules needs no history.
  *
  * Where we go beyond RFC 3768 and RFC 9568:
- * - Equal priorities. All backups of an equal master would claim in the same instant. Each adds tie_us, so that
- *   one is first and the others hear it in time. Whether there is a tie is judged by the last master's priority.
- * - Fitness. An unfit master resigns at once and does not claim, except as the last resort: after three whole
- *   master-down times without any master it takes the address at priority 1. Whoever is fit treats priority 1
- *   like a resignation.
+ * - Equal priorities. All backups of an equal master would claim in the same instant. Each adds
+ *   tie_us, so that one is first and the others hear it in time. Whether there is a tie is judged
+ *   by the last master's priority.
+ * - Fitness. An unfit master resigns at once and does not claim, except as the last resort: after
+ *   three whole master-down times without any master it takes the address at priority 1. Whoever is
+ *   fit treats priority 1 like a resignation.
  * - A planned stop resigns but keeps the addresses until a successor's advert is heard.
- * - Late wake. A master that finds its last advert older than a master-down time was frozen; its peers have
- *   replaced it. It drops the addresses without a word and listens for an interval. A late backup does the same
- *   before it claims, since the adverts it missed may still be in the socket.
- * - A master that yields speaks once more, so that the winner knows that there was a rival and announces again.
+ * - Late wake. A master that finds its last advert older than a master-down time was frozen; its
+ *   peers have replaced it. It drops the addresses without a word and listens for an interval. A
+ *   late backup does the same before it claims, since the adverts it missed may still be in the
+ *   socket.
+ * - A master that yields speaks once more, so that the winner knows that there was a rival and
+ *   announces again.
  */
 #include "vrrp_fsm.h"
 
@@ -40,7 +44,8 @@ const char *vrrp_fsm_state_name(enum vrrp_fsm_state state)
 
 int64_t vrrp_fsm_due(const struct vrrp_fsm *s)
 {
-	return s->state == VRRP_FSM_BACKUP || s->state == VRRP_FSM_MASTER ? s->due_us : VRRP_FSM_NEVER;
+	return s->state == VRRP_FSM_BACKUP || s->state == VRRP_FSM_MASTER ? s->due_us
+									  : VRRP_FSM_NEVER;
 }
 
 uint8_t vrrp_fsm_priority(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)
@@ -50,10 +55,14 @@ uint8_t vrrp_fsm_priority(const struct vrrp_fsm_rules *r, const struct vrrp_fsm 
 	return (uint8_t)MAX(1, MIN(254, r->priority + s->bonus));
 }
 
-/* RFC 9568 §6.1: a version 3 backup counts in the master's interval; version 2 demands that they are equal. */
+/*
+ * RFC 9568 §6.1: a version 3 backup counts in the master's interval; version 2 demands that they
+ * are equal.
+ */
 static int64_t interval_us(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)
 {
-	return r->version == 3 && s->master_interval_us != 0 ? s->master_interval_us : r->interval_us;
+	return r->version == 3 && s->master_interval_us != 0 ? s->master_interval_us
+							     : r->interval_us;
 }
 
 int64_t vrrp_fsm_skew_us(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)
@@ -125,20 +134,23 @@ static void to_init(struct vrrp_fsm *s, const char *why, struct vrrp_fsm_out *ou
 	out->acts |= VRRP_FSM_DONE;
 }
 
-static void speak(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s, struct vrrp_fsm_out *out)
+static void speak(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s,
+		  struct vrrp_fsm_out *out)
 {
 	out->acts |= VRRP_FSM_SEND;
 	out->priority = vrrp_fsm_priority(r, s);
 }
 
 /* Speaks now and counts the interval from now. */
-static void speak_now(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out, int64_t now)
+static void speak_now(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out,
+		      int64_t now)
 {
 	speak(r, s, out);
 	s->due_us = now + r->interval_us;
 }
 
-static void claim(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out, int64_t now)
+static void claim(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out,
+		  int64_t now)
 {
 	const char *why = !s->fit	? "last resort: nobody fit is there"
 			  : s->resigned ? "the master resigned"
@@ -162,7 +174,8 @@ static void listen_once(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, int6
 	s->silent_since_us = s->due_us - wait_us(r, s);
 }
 
-static void on_timer(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out, int64_t now)
+static void on_timer(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out,
+		     int64_t now)
 {
 	if (now < vrrp_fsm_due(s))
 		return;
@@ -188,7 +201,8 @@ static void on_timer(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct 
 	}
 }
 
-static void heed(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct vrrp_fsm_event *e, int64_t now)
+static void heed(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct vrrp_fsm_event *e,
+		 int64_t now)
 {
 	s->resigned = false;
 	s->listening = false;
@@ -199,8 +213,8 @@ static void heed(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struc
 	arm_backup(r, s, now);
 }
 
-static void backup_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct vrrp_fsm_event *e,
-			 int64_t now)
+static void backup_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+			 const struct vrrp_fsm_event *e, int64_t now)
 {
 	uint8_t own = vrrp_fsm_priority(r, s);
 	bool unfit = e->priority == VRRP_FSM_LAST_RESORT_PRIORITY && own > e->priority;
@@ -219,8 +233,8 @@ static void backup_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, con
 	}
 }
 
-static void master_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct vrrp_fsm_event *e,
-			 struct vrrp_fsm_out *out, int64_t now)
+static void master_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+			 const struct vrrp_fsm_event *e, struct vrrp_fsm_out *out, int64_t now)
 {
 	uint8_t own = vrrp_fsm_priority(r, s);
 
@@ -234,8 +248,10 @@ static void master_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, con
 	if (e->priority > own || (e->priority == own && e->source > r->self)) {
 		speak(r, s, out);
 		out->acts |= VRRP_FSM_DROP;
-		to_backup(r, s, e->priority > own ? "a master of higher priority is heard"
-						  : "a master of equal priority and higher address is heard",
+		to_backup(r, s,
+			  e->priority > own
+				  ? "a master of higher priority is heard"
+				  : "a master of equal priority and higher address is heard",
 			  out, now);
 		heed(r, s, e, now);
 		return;
@@ -244,8 +260,8 @@ static void master_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, con
 	out->acts |= VRRP_FSM_ANNOUNCE;
 }
 
-static void on_advert(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct vrrp_fsm_event *e,
-		      struct vrrp_fsm_out *out, int64_t now)
+static void on_advert(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+		      const struct vrrp_fsm_event *e, struct vrrp_fsm_out *out, int64_t now)
 {
 	switch (s->state) {
 	case VRRP_FSM_BACKUP:
@@ -260,7 +276,8 @@ static void on_advert(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const 
 	}
 }
 
-static void on_start(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out, int64_t now)
+static void on_start(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out,
+		     int64_t now)
 {
 	if (s->state != VRRP_FSM_INIT)
 		return;
@@ -270,7 +287,8 @@ static void on_start(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct 
 		to_backup(r, s, "started", out, now);
 }
 
-static void on_stop(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out, int64_t now)
+static void on_stop(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out,
+		    int64_t now)
 {
 	if (s->state != VRRP_FSM_MASTER) {
 		to_init(s, "stopped", out, now);
@@ -291,8 +309,8 @@ static void let_go(struct vrrp_fsm *s, struct vrrp_fsm_out *out)
 	out->acts |= VRRP_FSM_DROP;
 }
 
-static void on_fit(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct vrrp_fsm_event *e,
-		   struct vrrp_fsm_out *out, int64_t now)
+static void on_fit(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+		   const struct vrrp_fsm_event *e, struct vrrp_fsm_out *out, int64_t now)
 {
 	bool was_fit = s->fit;
 	uint8_t was = vrrp_fsm_priority(r, s);
@@ -324,8 +342,8 @@ static void on_fit(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const str
 	}
 }
 
-static void on_faults(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct vrrp_fsm_event *e,
-		      struct vrrp_fsm_out *out, int64_t now)
+static void on_faults(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+		      const struct vrrp_fsm_event *e, struct vrrp_fsm_out *out, int64_t now)
 {
 	s->faults = e->faults;
 	switch (s->state) {
@@ -353,7 +371,8 @@ static void on_faults(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const 
 	}
 }
 
-static void on_rules(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out, int64_t now)
+static void on_rules(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out,
+		     int64_t now)
 {
 	if (s->state == VRRP_FSM_BACKUP) {
 		arm_backup(r, s, now);

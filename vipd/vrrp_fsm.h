@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * The VRRP state machine (RFC 3768 §6, RFC 9568 §6) as a pure function: (rules, state, event, now) gives a new
- * state and what the caller has to do. No clock, no socket, no log; times are absolute microseconds on any
- * monotonic scale. One timer: when vrrp_fsm_due() has passed, the caller hands in VRRP_FSM_TIMER.
+ * The VRRP state machine (RFC 3768 §6, RFC 9568 §6) as a pure function: (rules, state, event, now)
+ * gives a new state and what the caller has to do. No clock, no socket, no log; times are absolute
+ * microseconds on any monotonic scale. One timer: when vrrp_fsm_due() has passed, the caller hands
+ * in VRRP_FSM_TIMER.
  *
- * Beyond the RFC: release of the address when what it leads to is dead, last resort, a planned stop that keeps
- * answering, equal priorities told apart by address before they collide, and distrust of a clock that jumped.
+ * Beyond the RFC: release of the address when what it leads to is dead, last resort, a planned stop
+ * that keeps answering, equal priorities told apart by address before they collide, and distrust of
+ * a clock that jumped.
  */
 #ifndef VRRP_FSM_H
 #define VRRP_FSM_H
@@ -27,14 +29,14 @@ enum vrrp_fsm_state {
 
 /* The instance's configuration, as far as the machine is concerned. */
 struct vrrp_fsm_rules {
-	uint8_t version;	/* 2 or 3: they scale the skew differently */
-	uint8_t priority;	/* 1..254 */
-	bool preempt;		/* take over from a master of lower priority */
-	bool last_resort;	/* unfit, and nobody is master: take it at priority 1 */
-	uint32_t self;		/* our address, host order: decides between equals, the higher wins */
-	uint32_t interval_us;	/* between adverts */
-	uint32_t tie_us;	/* added to the skew when priorities tie; differs from board to board */
-	uint32_t linger_us;	/* a planned stop answers at most so long */
+	uint8_t version;      /* 2 or 3: they scale the skew differently */
+	uint8_t priority;     /* 1..254 */
+	bool preempt;	      /* take over from a master of lower priority */
+	bool last_resort;     /* unfit, and nobody is master: take it at priority 1 */
+	uint32_t self;	      /* our address, host order: decides between equals, the higher wins */
+	uint32_t interval_us; /* between adverts */
+	uint32_t tie_us;    /* added to the skew when priorities tie; differs from board to board */
+	uint32_t linger_us; /* a planned stop answers at most so long */
 };
 
 /* Reasons to be in FAULT; several may hold. */
@@ -46,18 +48,18 @@ enum vrrp_fsm_fault {
 /* Zero is INIT. The fields are for reading. */
 struct vrrp_fsm {
 	enum vrrp_fsm_state state;
-	unsigned faults;	    /* of enum vrrp_fsm_fault */
-	bool fit;		    /* may hold the address; false until told so */
-	bool leaving;		    /* MASTER: resigned, answers until the successor speaks */
-	bool resigned;		    /* BACKUP: the master gave up, only the skew is left to wait */
-	bool listening;		    /* BACKUP: woke up late and listens once more before it claims */
-	int bonus;		    /* added to the priority by tracking */
-	uint8_t master_priority;    /* of the last advert listened to; 0: none yet */
-	uint32_t master;	    /* who sent it (or we ourselves); 0: nobody */
+	unsigned faults;	 /* of enum vrrp_fsm_fault */
+	bool fit;		 /* may hold the address; false until told so */
+	bool leaving;		 /* MASTER: resigned, answers until the successor speaks */
+	bool resigned;		 /* BACKUP: the master gave up, only the skew is left to wait */
+	bool listening;		 /* BACKUP: woke up late and listens once more before it claims */
+	int bonus;		 /* added to the priority by tracking */
+	uint8_t master_priority; /* of the last advert listened to; 0: none yet */
+	uint32_t master;	 /* who sent it (or we ourselves); 0: nobody */
 	uint32_t master_interval_us;
-	int64_t silent_since_us;    /* BACKUP: the last sign of a master */
-	int64_t due_us;		    /* when the timer rings */
-	int64_t since_us;	    /* when this state was entered */
+	int64_t silent_since_us; /* BACKUP: the last sign of a master */
+	int64_t due_us;		 /* when the timer rings */
+	int64_t since_us;	 /* when this state was entered */
 };
 
 enum vrrp_fsm_event_type {
@@ -82,12 +84,12 @@ struct vrrp_fsm_event {
 
 /* To be done in this order. */
 enum vrrp_fsm_act {
-	VRRP_FSM_SEND = 1,     /* an advert with .priority */
-	VRRP_FSM_RESIGN = 2,   /* an advert with priority 0 */
-	VRRP_FSM_HOLD = 4,     /* add the addresses and announce them */
-	VRRP_FSM_DROP = 8,     /* remove the addresses */
+	VRRP_FSM_SEND = 1,	/* an advert with .priority */
+	VRRP_FSM_RESIGN = 2,	/* an advert with priority 0 */
+	VRRP_FSM_HOLD = 4,	/* add the addresses and announce them */
+	VRRP_FSM_DROP = 8,	/* remove the addresses */
 	VRRP_FSM_ANNOUNCE = 16, /* announce them again: somebody else held them */
-	VRRP_FSM_DONE = 32,    /* the stop is complete */
+	VRRP_FSM_DONE = 32,	/* the stop is complete */
 };
 
 struct vrrp_fsm_out {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Parsing goes outside in: IP header, version, length, checksum; each check may rely on those before it, so no
- * byte is read that was not counted. Whether the advert concerns us is a second question (vrrp_pkt_match),
- * since several instances hear the same group.
+ * Parsing goes outside in: IP header, version, length, checksum; each check may rely on those
+ * before it, so no byte is read that was not counted. Whether the advert concerns us is a second
+ * question (vrrp_pkt_match), since several instances hear the same group.
  *
- * Differences from keepalived 2.2.7, wished for: a source of 0.0.0.0 is refused; version 3 is accepted with
- * and without pseudo-header in the sum (implementations disagree; RFC 9568 §5.2.8 says without); a list of
- * addresses that shares one with ours is ours, so that addresses can be rolled out board by board.
+ * Differences from keepalived 2.2.7, wished for: a source of 0.0.0.0 is refused; version 3 is
+ * accepted with and without pseudo-header in the sum (implementations disagree; RFC 9568 §5.2.8
+ * says without); a list of addresses that shares one with ours is ours, so that addresses can be
+ * rolled out board by board.
  */
 #include "vrrp_pkt.h"
 
@@ -66,10 +67,9 @@ uint16_t vrrp_pkt_checksum(const uint8_t *p, size_t n)
 
 const char *vrrp_pkt_drop_text(enum vrrp_pkt_drop d)
 {
-	static const char *const texts[] = {
-		[VRRP_PKT_OK] = "good",
+	static const char *const texts[] = {[VRRP_PKT_OK] = "good",
 #define X(name, text) [VRRP_PKT_DROP_##name] = text,
-		VRRP_PKT_DROPS(X)
+					    VRRP_PKT_DROPS(X)
 #undef X
 	};
 
@@ -79,10 +79,9 @@ const char *vrrp_pkt_drop_text(enum vrrp_pkt_drop d)
 
 const char *vrrp_pkt_drop_name(enum vrrp_pkt_drop d)
 {
-	static const char *const names[] = {
-		[VRRP_PKT_OK] = "ok",
+	static const char *const names[] = {[VRRP_PKT_OK] = "ok",
 #define X(name, text) [VRRP_PKT_DROP_##name] = #name,
-		VRRP_PKT_DROPS(X)
+					    VRRP_PKT_DROPS(X)
 #undef X
 	};
 
@@ -141,8 +140,12 @@ enum vrrp_pkt_drop vrrp_pkt_parse(struct str packet, struct vrrp_pkt *out)
 		return d;
 	m = ip + head;
 	n = packet.n - head;
-	p = (struct vrrp_pkt){.source = get32(ip + 12), .version = m[0] >> 4, .vrid = m[1],
-			      .priority = m[2], .count = m[3], .addrs = m + VRRP_HEAD};
+	p = (struct vrrp_pkt){.source = get32(ip + 12),
+			      .version = m[0] >> 4,
+			      .vrid = m[1],
+			      .priority = m[2],
+			      .count = m[3],
+			      .addrs = m + VRRP_HEAD};
 	if (p.version != 2 && p.version != 3)
 		return VRRP_PKT_DROP_version;
 	if ((m[0] & 15) != TYPE_ADVERT)
@@ -217,7 +220,8 @@ static void build_ip(const struct vrrp_pkt_rules *r, size_t total, uint8_t *ip)
 	put16(ip + 10, vrrp_pkt_checksum(ip, IP_HEAD));
 }
 
-size_t vrrp_pkt_build(const struct vrrp_pkt_rules *r, uint8_t priority, uint8_t to[VRRP_PKT_SIZE_MAX])
+size_t vrrp_pkt_build(const struct vrrp_pkt_rules *r, uint8_t priority,
+		      uint8_t to[VRRP_PKT_SIZE_MAX])
 {
 	uint8_t *m = to + IP_HEAD;
 	size_t n = message_size(r->version, r->count);

@@ -2,8 +2,9 @@
 /*
  * VRRP advertisements over IPv4 as bytes: version 2 (RFC 3768 §5.3) and version 3 (RFC 9568 §5.2).
  *
- * Pure: no socket, no clock, no memory of its own. Parsing is strict and names what it refuses; what a peer
- * sends is an outcome, never an assert. Addresses are in host byte order, so that they compare as numbers.
+ * Pure: no socket, no clock, no memory of its own. Parsing is strict and names what it refuses;
+ * what a peer sends is an outcome, never an assert. Addresses are in host byte order, so that they
+ * compare as numbers.
  */
 #ifndef VRRP_PKT_H
 #define VRRP_PKT_H
@@ -40,7 +41,7 @@ enum vrrp_pkt_drop {
 #define X(name, text) VRRP_PKT_DROP_##name,
 	VRRP_PKT_DROPS(X)
 #undef X
-	VRRP_PKT_DROP_COUNT
+		VRRP_PKT_DROP_COUNT
 };
 
 /* An advert as parsed; it points into the packet. */
@@ -59,9 +60,9 @@ struct vrrp_pkt {
 
 /* What an instance sends, and demands of what it hears. */
 struct vrrp_pkt_rules {
-	uint8_t version;      /* 2 or 3 */
+	uint8_t version; /* 2 or 3 */
 	uint8_t vrid;
-	uint8_t auth_type;    /* version 2 only: 0 or 1 */
+	uint8_t auth_type; /* version 2 only: 0 or 1 */
 	uint8_t auth[VRRP_PKT_AUTH_SIZE];
 	bool plain_sum;	      /* version 3: send without pseudo-header */
 	uint32_t interval_us; /* whole seconds up to 255 (2), hundredths up to 4095 (3) */
@@ -74,16 +75,26 @@ struct vrrp_pkt_rules {
 const char *vrrp_pkt_drop_text(enum vrrp_pkt_drop d);
 const char *vrrp_pkt_drop_name(enum vrrp_pkt_drop d);
 
-/* Internet checksum (RFC 1071) of n bytes, as it stands in a header; 0 over a message with a good one. */
+/*
+ * Internet checksum (RFC 1071) of n bytes, as it stands in a header; 0 over a message with a good
+ * one.
+ */
 uint16_t vrrp_pkt_checksum(const uint8_t *p, size_t n);
 
-/* Reads an IPv4 packet with its header, as a raw socket gives it. p is set only when the result is OK. */
+/*
+ * Reads an IPv4 packet with its header, as a raw socket gives it. p is set only when the result is
+ * OK.
+ */
 enum vrrp_pkt_drop vrrp_pkt_parse(struct str packet, struct vrrp_pkt *p);
 
 /* Is this well-formed advert meant for the instance that r describes? */
 enum vrrp_pkt_drop vrrp_pkt_match(const struct vrrp_pkt *p, const struct vrrp_pkt_rules *r);
 
-/* Writes header and advert with this priority; returns the number of bytes. The IP id is left to the kernel. */
-size_t vrrp_pkt_build(const struct vrrp_pkt_rules *r, uint8_t priority, uint8_t to[VRRP_PKT_SIZE_MAX]);
+/*
+ * Writes header and advert with this priority; returns the number of bytes. The IP id is left to
+ * the kernel.
+ */
+size_t vrrp_pkt_build(const struct vrrp_pkt_rules *r, uint8_t priority,
+		      uint8_t to[VRRP_PKT_SIZE_MAX]);
 
 #endif

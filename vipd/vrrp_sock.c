@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Bound to the group, so that nothing else of protocol 112 arrives; to the device, because a membership alone
- * lets other interfaces' packets in; and with IP_MULTICAST_ALL off, or memberships of other sockets would count
- * for this one. Binding to a multicast address leaves the source open: the header we write ourselves has it.
+ * Bound to the group, so that nothing else of protocol 112 arrives; to the device, because a
+ * membership alone lets other interfaces' packets in; and with IP_MULTICAST_ALL off, or memberships
+ * of other sockets would count for this one. Binding to a multicast address leaves the source open:
+ * the header we write ourselves has it.
  */
 #include "vrrp_sock.h"
 
@@ -21,11 +22,15 @@ static int set_int(int fd, int level, int option, int value)
 
 static int set_up(int fd, const char *interface, int ifindex)
 {
-	const struct ip_mreqn group = {.imr_multiaddr.s_addr = htonl(VRRP_PKT_GROUP), .imr_ifindex = ifindex};
-	const struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(VRRP_PKT_GROUP)};
+	const struct ip_mreqn group = {.imr_multiaddr.s_addr = htonl(VRRP_PKT_GROUP),
+				       .imr_ifindex = ifindex};
+	const struct sockaddr_in to = {.sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(VRRP_PKT_GROUP)};
 
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) < 0 ||
-	    set_int(fd, IPPROTO_IP, IP_HDRINCL, 1) < 0 || set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0 ||
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) <
+		    0 ||
+	    set_int(fd, IPPROTO_IP, IP_HDRINCL, 1) < 0 ||
+	    set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0 ||
 	    set_int(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) < 0 ||
 	    set_int(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_INTERACTIVE) < 0 ||
 	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &group, sizeof(group)) < 0 ||
@@ -48,7 +53,8 @@ int vrrp_sock_open(const char *interface, int ifindex, struct err *e)
 
 int vrrp_sock_send(int fd, struct str packet)
 {
-	const struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(VRRP_PKT_GROUP)};
+	const struct sockaddr_in to = {.sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(VRRP_PKT_GROUP)};
 	ssize_t n = sendto(fd, packet.p, packet.n, 0, (const struct sockaddr *)&to, sizeof(to));
 
 	return n < 0 ? -1 : 0;

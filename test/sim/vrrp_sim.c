@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Time jumps from event to event: a packet's arrival or a node's wake-up. Between events nothing changes except
- * that leases end, which is looked at whenever somebody asks.
+ * Time jumps from event to event: a packet's arrival or a node's wake-up. Between events nothing
+ * changes except that leases end, which is looked at whenever somebody asks.
  */
 #include "vrrp_sim.h"
 
@@ -58,7 +58,8 @@ int sim_master(const struct sim *s, unsigned group)
 
 static bool hears(const struct sim_node *from, const struct sim_node *to)
 {
-	return from != to && from->group == to->group && from->linked && to->linked && to->powered && to->running;
+	return from != to && from->group == to->group && from->linked && to->linked &&
+	       to->powered && to->running;
 }
 
 static void broadcast(struct sim *s, struct sim_node *from, uint8_t priority)
@@ -76,7 +77,9 @@ static void broadcast(struct sim *s, struct sim_node *from, uint8_t priority)
 			.at = s->now + s->delay_min +
 			      (int64_t)sim_random(s, (uint64_t)(s->delay_max - s->delay_min + 1)),
 			.to = i,
-			.advert = {.type = VRRP_FSM_ADVERT, .priority = priority, .source = from->rules.self,
+			.advert = {.type = VRRP_FSM_ADVERT,
+				   .priority = priority,
+				   .source = from->rules.self,
 				   .interval_us = from->rules.interval_us},
 		};
 		s->packets++;
@@ -91,7 +94,8 @@ static void plan_wake(struct sim *s, struct sim_node *n)
 
 	n->wake_at = INT64_MAX;
 	if (due != VRRP_FSM_NEVER)
-		n->wake_at = MAX(s->now, real_time(n, due)) + (int64_t)sim_random(s, (uint64_t)s->late_max + 1);
+		n->wake_at = MAX(s->now, real_time(n, due)) +
+			     (int64_t)sim_random(s, (uint64_t)s->late_max + 1);
 }
 
 static void step(struct sim *s, struct sim_node *n, struct vrrp_fsm_event e)
@@ -111,7 +115,8 @@ static void step(struct sim *s, struct sim_node *n, struct vrrp_fsm_event e)
 		n->running = false;
 	if (was != n->fsm.state)
 		n->transitions++;
-	if ((n->fsm.state == VRRP_FSM_BACKUP || n->fsm.state == VRRP_FSM_FAULT || n->fsm.state == VRRP_FSM_INIT) &&
+	if ((n->fsm.state == VRRP_FSM_BACKUP || n->fsm.state == VRRP_FSM_FAULT ||
+	     n->fsm.state == VRRP_FSM_INIT) &&
 	    n->lease_until > s->now)
 		broken(s, "an address without mastership");
 	if (out.acts & VRRP_FSM_SEND && out.priority == 0)
@@ -140,7 +145,8 @@ static void watch_orphan(struct sim *s)
 	bool held = false;
 
 	for (unsigned i = 0; i < s->n; i++)
-		held = held || (s->node[i].group == s->node[0].group && s->node[i].linked && sim_holds(s, i));
+		held = held || (s->node[i].group == s->node[0].group && s->node[i].linked &&
+				sim_holds(s, i));
 	if (held)
 		s->orphan_since = -1;
 	else if (s->orphan_since < 0)
@@ -192,7 +198,8 @@ static struct sim_node *next_wake(struct sim *s)
 	for (unsigned i = 0; i < s->n; i++) {
 		struct sim_node *n = &s->node[i];
 
-		if (n->powered && n->running && !n->frozen && (!first || n->wake_at < first->wake_at))
+		if (n->powered && n->running && !n->frozen &&
+		    (!first || n->wake_at < first->wake_at))
 			first = n;
 	}
 	return first;
@@ -240,9 +247,14 @@ void sim_init(struct sim *s, uint64_t seed, unsigned n, bool distinct)
 	s->rivals_since = s->orphan_since = -1;
 	for (unsigned i = 0; i < n; i++) {
 		s->node[i] = (struct sim_node){
-			.rules = {.version = 2, .priority = (uint8_t)(distinct ? 101 + i * 20 : 101), .preempt = true,
-				  .last_resort = true, .self = UINT32_C(0xc0a801ab) + i, .interval_us = 1000000,
-				  .tie_us = (n - 1 - i) * 10000, .linger_us = 1000000},
+			.rules = {.version = 2,
+				  .priority = (uint8_t)(distinct ? 101 + i * 20 : 101),
+				  .preempt = true,
+				  .last_resort = true,
+				  .self = UINT32_C(0xc0a801ab) + i,
+				  .interval_us = 1000000,
+				  .tie_us = (n - 1 - i) * 10000,
+				  .linger_us = 1000000},
 			.clock_offset = (int64_t)sim_random(s, 1000) * SIM_SECOND,
 			.clock_rate = 1.0 + ((double)sim_random(s, 400) - 200) / 1e6, /* 200 ppm */
 			.linked = true,
@@ -265,7 +277,9 @@ void sim_start(struct sim *s, unsigned i)
 	n->frozen = false;
 	n->lease_until = 0; /* leftovers are removed first */
 	n->fsm = (struct vrrp_fsm){0};
-	step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = n->linked ? 0 : VRRP_FSM_FAULT_LINK});
+	step(s, n,
+	     (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS,
+				     .faults = n->linked ? 0 : VRRP_FSM_FAULT_LINK});
 	step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_FIT, .fit = n->fit});
 	step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_START});
 }
@@ -312,8 +326,9 @@ void sim_freeze(struct sim *s, unsigned i, bool frozen)
 		return;
 	if (n->frozen && !frozen) { /* what it missed waits in other sockets */
 		n->frozen = false;
-		step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS,
-						   .faults = n->linked ? 0 : VRRP_FSM_FAULT_LINK});
+		step(s, n,
+		     (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS,
+					     .faults = n->linked ? 0 : VRRP_FSM_FAULT_LINK});
 		step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_FIT, .fit = n->fit});
 	}
 	n->frozen = frozen;
@@ -321,7 +336,8 @@ void sim_freeze(struct sim *s, unsigned i, bool frozen)
 		n->wake_at = MAX(n->wake_at, s->now + (int64_t)sim_random(s, 2) * 100);
 	for (unsigned k = 0; k < s->packets && !frozen; k++)
 		if (s->packet[k].to == i)
-			s->packet[k].at = MAX(s->packet[k].at, s->now + (int64_t)sim_random(s, 100));
+			s->packet[k].at = MAX(s->packet[k].at,
+					      s->now + (int64_t)sim_random(s, 100));
 }
 
 void sim_link(struct sim *s, unsigned i, bool up)
@@ -330,7 +346,9 @@ void sim_link(struct sim *s, unsigned i, bool up)
 
 	n->linked = up;
 	if (awake(n))
-		step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = up ? 0 : VRRP_FSM_FAULT_LINK});
+		step(s, n,
+		     (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS,
+					     .faults = up ? 0 : VRRP_FSM_FAULT_LINK});
 }
 
 void sim_fit(struct sim *s, unsigned i, bool fit)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * A LAN of routers that run vipd's state machine, in simulated time: packets are lost and late, groups are cut
- * off from one another, boards lose power, processes die or freeze, clocks run at their own pace. All chance
- * comes from a seed, so a failure can be played again.
+ * A LAN of routers that run vipd's state machine, in simulated time: packets are lost and late,
+ * groups are cut off from one another, boards lose power, processes die or freeze, clocks run at
+ * their own pace. All chance comes from a seed, so a failure can be played again.
  *
- * The simulation plays the shell around the machine (instance.c) and the kernel (leases of addresses). It
- * aborts nothing: what went wrong is found in sim->broken.
+ * The simulation plays the shell around the machine (instance.c) and the kernel (leases of
+ * addresses). It aborts nothing: what went wrong is found in sim->broken.
  */
 #ifndef VRRP_SIM_H
 #define VRRP_SIM_H
@@ -23,11 +23,11 @@ struct sim_node {
 	int64_t clock_offset;
 	double clock_rate;
 	bool powered, running, frozen, linked, fit;
-	unsigned group;	      /* nodes of one group hear each other */
-	int64_t lease_until;  /* the kernel has the address until then */
+	unsigned group;	     /* nodes of one group hear each other */
+	int64_t lease_until; /* the kernel has the address until then */
 	int64_t renewed;
-	int64_t wake_at;      /* when its timer will be served, in real time */
-	int64_t idle_since;   /* process dead or frozen since then; -1 while it works */
+	int64_t wake_at;    /* when its timer will be served, in real time */
+	int64_t idle_since; /* process dead or frozen since then; -1 while it works */
 	unsigned transitions;
 };
 
@@ -60,10 +60,10 @@ uint64_t sim_random(struct sim *s, uint64_t below);
 
 void sim_run(struct sim *s, int64_t until);
 
-void sim_start(struct sim *s, unsigned i);   /* power and process on; does what a start does */
-void sim_stop(struct sim *s, unsigned i);    /* SIGTERM */
-void sim_kill(struct sim *s, unsigned i);    /* SIGKILL: the address stays until its lease ends */
-void sim_cut(struct sim *s, unsigned i);     /* power */
+void sim_start(struct sim *s, unsigned i); /* power and process on; does what a start does */
+void sim_stop(struct sim *s, unsigned i);  /* SIGTERM */
+void sim_kill(struct sim *s, unsigned i);  /* SIGKILL: the address stays until its lease ends */
+void sim_cut(struct sim *s, unsigned i);   /* power */
 void sim_freeze(struct sim *s, unsigned i, bool frozen);
 void sim_link(struct sim *s, unsigned i, bool up);
 void sim_fit(struct sim *s, unsigned i, bool fit);

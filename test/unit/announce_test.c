@@ -15,11 +15,11 @@ static const uint8_t mac[6] = {0xb8, 0x27, 0xeb, 1, 2, 3};
 static void is_a_broadcast_about_the_address(void **state)
 {
 	static const uint8_t want[ANNOUNCE_FRAME_SIZE] = {
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff,			  /* to all */
-		0xb8, 0x27, 0xeb, 1, 2, 3, 0x08, 0x06,			  /* from us, ARP */
-		0, 1, 0x08, 0, 6, 4, 0, 1,				  /* Ethernet, IPv4, request */
-		0xb8, 0x27, 0xeb, 1, 2, 3, 192, 168, 1, 170,		  /* we have it */
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 192, 168, 1, 170};	  /* who has it? */
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff,		/* to all */
+		0xb8, 0x27, 0xeb, 1,	2,    3,    0x08, 0x06, /* from us, ARP */
+		0,    1,    0x08, 0,	6,    4,    0,	  1,	/* Ethernet, IPv4, request */
+		0xb8, 0x27, 0xeb, 1,	2,    3,    192,  168,	1, 170,	 /* we have it */
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 192,  168,	1, 170}; /* who has it? */
 	uint8_t got[ANNOUNCE_FRAME_SIZE];
 
 	(void)state;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // TEST-OF: vipd
 /*
- * The state machine by table: each case is the story of one router, told as events with their time, and after
- * each the state, the acts and the moment of the timer that must follow. Times are in milliseconds unless
- * they end in _us. The figures are RFC 3768's: priority 101 waits 3 s + 155/256 s = 3605.468 ms.
+ * The state machine by table: each case is the story of one router, told as events with their time,
+ * and after each the state, the acts and the moment of the timer that must follow. Times are in
+ * milliseconds unless they end in _us. The figures are RFC 3768's: priority 101 waits 3 s + 155/256
+ * s = 3605.468 ms.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,8 +39,14 @@ enum {
 #define SENDS(priority) (SEND | (priority) << 8) /* when it is not 101 */
 
 static const struct vrrp_fsm_rules post = {
-	.version = 2, .priority = 101, .preempt = true, .last_resort = true, .self = SELF,
-	.interval_us = 1000000, .tie_us = TIE_US, .linger_us = 1000000,
+	.version = 2,
+	.priority = 101,
+	.preempt = true,
+	.last_resort = true,
+	.self = SELF,
+	.interval_us = 1000000,
+	.tie_us = TIE_US,
+	.linger_us = 1000000,
 };
 
 struct line {
@@ -50,31 +57,63 @@ struct line {
 	int64_t due_us; /* VRRP_FSM_NEVER, or absolute */
 };
 
-#define NEVER		VRRP_FSM_NEVER
-#define EV_START	{.type = VRRP_FSM_START}
-#define EV_STOP		{.type = VRRP_FSM_STOP}
-#define EV_TIMER	{.type = VRRP_FSM_TIMER}
-#define EV_RULES	{.type = VRRP_FSM_RULES}
-#define EV_FIT		{.type = VRRP_FSM_FIT, .fit = true}
-#define EV_UNFIT	{.type = VRRP_FSM_FIT, .fit = false}
-#define EV_BONUS(n)	{.type = VRRP_FSM_FIT, .fit = true, .bonus = (n)}
-#define EV_FAULT(f)	{.type = VRRP_FSM_FAULTS, .faults = (f)}
-#define EV_HEAR(p, who) {.type = VRRP_FSM_ADVERT, .priority = (p), .source = (who), .interval_us = 1000000}
-#define EV_HEAR3(p, who, us) {.type = VRRP_FSM_ADVERT, .priority = (p), .source = (who), .interval_us = (us)}
+#define NEVER VRRP_FSM_NEVER
+#define EV_START                                                                                   \
+	{                                                                                          \
+		.type = VRRP_FSM_START                                                             \
+	}
+#define EV_STOP                                                                                    \
+	{                                                                                          \
+		.type = VRRP_FSM_STOP                                                              \
+	}
+#define EV_TIMER                                                                                   \
+	{                                                                                          \
+		.type = VRRP_FSM_TIMER                                                             \
+	}
+#define EV_RULES                                                                                   \
+	{                                                                                          \
+		.type = VRRP_FSM_RULES                                                             \
+	}
+#define EV_FIT                                                                                     \
+	{                                                                                          \
+		.type = VRRP_FSM_FIT, .fit = true                                                  \
+	}
+#define EV_UNFIT                                                                                   \
+	{                                                                                          \
+		.type = VRRP_FSM_FIT, .fit = false                                                 \
+	}
+#define EV_BONUS(n)                                                                                \
+	{                                                                                          \
+		.type = VRRP_FSM_FIT, .fit = true, .bonus = (n)                                    \
+	}
+#define EV_FAULT(f)                                                                                \
+	{                                                                                          \
+		.type = VRRP_FSM_FAULTS, .faults = (f)                                             \
+	}
+#define EV_HEAR(p, who)                                                                            \
+	{                                                                                          \
+		.type = VRRP_FSM_ADVERT, .priority = (p), .source = (who), .interval_us = 1000000  \
+	}
+#define EV_HEAR3(p, who, us)                                                                       \
+	{                                                                                          \
+		.type = VRRP_FSM_ADVERT, .priority = (p), .source = (who), .interval_us = (us)     \
+	}
 
 #define BACKUP VRRP_FSM_BACKUP
 #define MASTER VRRP_FSM_MASTER
 #define FAULT  VRRP_FSM_FAULT
 #define INIT   VRRP_FSM_INIT
 
-static void play_on(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct line *lines, size_t n)
+static void play_on(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct line *lines,
+		    size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct line *l = &lines[i];
 		struct vrrp_fsm_out out = vrrp_fsm_step(r, s, &l->event, (int64_t)(l->at * 1000));
 
-		print_message("line %zu at %.3f: %s acts %u due %lld %s\n", i, l->at, vrrp_fsm_state_name(s->state),
-			      out.acts, (long long)vrrp_fsm_due(s), out.why ? out.why : "");
+		print_message("line %zu at %.3f: %s acts %u due %lld %s\n", i, l->at,
+			      vrrp_fsm_state_name(s->state), out.acts, (long long)vrrp_fsm_due(s),
+			      out.why ? out.why : "");
 		assert_int_equal(s->state, l->state);
 		assert_int_equal(out.acts, l->acts & ALL);
 		assert_true(vrrp_fsm_due(s) == l->due_us);
@@ -91,14 +130,21 @@ static void play_on(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const st
 	} while (0)
 
 /* Every story of a router that works begins so. */
-#define BORN_FIT {0, EV_FIT, INIT, 0, NEVER}, {0, EV_START, BACKUP, 0, DOWN101_US + TIE_US}
-#define BORN_MASTER BORN_FIT, {3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468}
+#define BORN_FIT                                                                                   \
+	{0, EV_FIT, INIT, 0, NEVER},                                                               \
+	{                                                                                          \
+		0, EV_START, BACKUP, 0, DOWN101_US + TIE_US                                        \
+	}
+#define BORN_MASTER                                                                                \
+	BORN_FIT,                                                                                  \
+	{                                                                                          \
+		3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468                                   \
+	}
 
 static void claims_after_silence(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_FIT,
-	     {3625.467, EV_TIMER, BACKUP, 0, 3625468},
+	PLAY(&post, BORN_FIT, {3625.467, EV_TIMER, BACKUP, 0, 3625468},
 	     {3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468},
 	     {4625.468, EV_TIMER, MASTER, SEND, 5625468},
 	     {5626, EV_TIMER, MASTER, SEND, 6625468}); /* late: the rhythm stays */
@@ -107,8 +153,7 @@ static void claims_after_silence(void **state)
 static void stays_backup_while_a_master_speaks(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_FIT,
-	     {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
+	PLAY(&post, BORN_FIT, {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
 	     {2000, EV_HEAR(101, LOW), BACKUP, 0, 2000000 + DOWN101_US + TIE_US},
 	     {3000, EV_HEAR(200, LOW), BACKUP, 0, 3000000 + DOWN101_US}, /* no tie: no extra wait */
 	     {3500, EV_HEAR(102, HIGH), BACKUP, 0, 3500000 + DOWN101_US});
@@ -117,8 +162,7 @@ static void stays_backup_while_a_master_speaks(void **state)
 static void preempts_a_lower_priority(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_FIT,
-	     {1000, EV_HEAR(100, HIGH), BACKUP, 0, DOWN101_US + TIE_US},
+	PLAY(&post, BORN_FIT, {1000, EV_HEAR(100, HIGH), BACKUP, 0, DOWN101_US + TIE_US},
 	     {2000, EV_HEAR(100, HIGH), BACKUP, 0, DOWN101_US + TIE_US},
 	     {3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468});
 }
@@ -129,8 +173,7 @@ static void without_preempt_a_lower_master_stays(void **state)
 
 	(void)state;
 	r.preempt = false;
-	PLAY(&r, BORN_FIT,
-	     {1000, EV_HEAR(100, HIGH), BACKUP, 0, 1000000 + DOWN101_US},
+	PLAY(&r, BORN_FIT, {1000, EV_HEAR(100, HIGH), BACKUP, 0, 1000000 + DOWN101_US},
 	     {2000, EV_HEAR(100, HIGH), BACKUP, 0, 2000000 + DOWN101_US},
 	     /* but one that holds it as the last resort does not */
 	     {3000, EV_HEAR(1, HIGH), BACKUP, 0, 3000000 + SKEW101_US},
@@ -140,21 +183,19 @@ static void without_preempt_a_lower_master_stays(void **state)
 static void a_resignation_leaves_the_skew(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_FIT,
-	     {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
+	PLAY(&post, BORN_FIT, {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
 	     {1500, EV_HEAR(0, LOW), BACKUP, 0, 1500000 + SKEW101_US + TIE_US},
 	     {2125.468, EV_TIMER, MASTER, SEND | HOLD, 3125468});
-	PLAY(&post, BORN_FIT,
-	     {1000, EV_HEAR(102, LOW), BACKUP, 0, 1000000 + DOWN101_US},
+	PLAY(&post, BORN_FIT, {1000, EV_HEAR(102, LOW), BACKUP, 0, 1000000 + DOWN101_US},
 	     {1500, EV_HEAR(0, LOW), BACKUP, 0, 1500000 + SKEW101_US},
-	     {1600, EV_HEAR(101, HIGH), BACKUP, 0, 1600000 + DOWN101_US + TIE_US}); /* another was first */
+	     {1600, EV_HEAR(101, HIGH), BACKUP, 0,
+	      1600000 + DOWN101_US + TIE_US}); /* another was first */
 }
 
 static void master_answers_who_is_lower(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_MASTER,
-	     {4000, EV_HEAR(100, HIGH), MASTER, SEND | ANNOUNCE, 5000000},
+	PLAY(&post, BORN_MASTER, {4000, EV_HEAR(100, HIGH), MASTER, SEND | ANNOUNCE, 5000000},
 	     {4100, EV_HEAR(101, LOW), MASTER, SEND | ANNOUNCE, 5100000},
 	     {4200, EV_HEAR(0, HIGH), MASTER, SEND | ANNOUNCE, 5200000});
 }
@@ -162,30 +203,26 @@ static void master_answers_who_is_lower(void **state)
 static void master_yields_to_who_is_higher(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_MASTER, {4000, EV_HEAR(102, LOW), BACKUP, SEND | DROP, 4000000 + DOWN101_US});
-	PLAY(&post, BORN_MASTER, {4000, EV_HEAR(101, HIGH), BACKUP, SEND | DROP, 4000000 + DOWN101_US + TIE_US});
-	PLAY(&post, BORN_MASTER, {4000, EV_HEAR(255, LOW), BACKUP, SEND | DROP, 4000000 + DOWN101_US});
+	PLAY(&post, BORN_MASTER,
+	     {4000, EV_HEAR(102, LOW), BACKUP, SEND | DROP, 4000000 + DOWN101_US});
+	PLAY(&post, BORN_MASTER,
+	     {4000, EV_HEAR(101, HIGH), BACKUP, SEND | DROP, 4000000 + DOWN101_US + TIE_US});
+	PLAY(&post, BORN_MASTER,
+	     {4000, EV_HEAR(255, LOW), BACKUP, SEND | DROP, 4000000 + DOWN101_US});
 }
 
 static void a_planned_stop_answers_until_the_successor_speaks(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_MASTER,
-	     {4000, EV_STOP, MASTER, RESIGN, 5000000},
-	     {4100, EV_STOP, MASTER, 0, 5000000},
-	     {4200, EV_HEAR(0, LOW), MASTER, 0, 5000000},
-	     {4300, EV_FIT, MASTER, 0, 5000000},
-	     {4400, EV_RULES, MASTER, 0, 5000000},
+	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, RESIGN, 5000000},
+	     {4100, EV_STOP, MASTER, 0, 5000000}, {4200, EV_HEAR(0, LOW), MASTER, 0, 5000000},
+	     {4300, EV_FIT, MASTER, 0, 5000000}, {4400, EV_RULES, MASTER, 0, 5000000},
 	     {4606, EV_HEAR(50, LOW), INIT, DROP | DONE, NEVER});
-	PLAY(&post, BORN_MASTER,
-	     {4000, EV_STOP, MASTER, RESIGN, 5000000},
-	     {4999.999, EV_TIMER, MASTER, 0, 5000000},
-	     {5000, EV_TIMER, INIT, DROP | DONE, NEVER});
-	PLAY(&post, BORN_MASTER,
-	     {4000, EV_STOP, MASTER, RESIGN, 5000000},
+	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, RESIGN, 5000000},
+	     {4999.999, EV_TIMER, MASTER, 0, 5000000}, {5000, EV_TIMER, INIT, DROP | DONE, NEVER});
+	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, RESIGN, 5000000},
 	     {4100, EV_UNFIT, INIT, DROP | DONE, NEVER});
-	PLAY(&post, BORN_MASTER,
-	     {4000, EV_STOP, MASTER, RESIGN, 5000000},
+	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, RESIGN, 5000000},
 	     {4100, EV_FAULT(VRRP_FSM_FAULT_LINK), INIT, DROP | DONE, NEVER});
 }
 
@@ -201,8 +238,7 @@ static void who_holds_nothing_stops_at_once(void **state)
 static void a_fault_resigns_and_lets_go(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_MASTER,
-	     {4000, EV_FAULT(VRRP_FSM_FAULT_LINK), FAULT, RESIGN | DROP, NEVER},
+	PLAY(&post, BORN_MASTER, {4000, EV_FAULT(VRRP_FSM_FAULT_LINK), FAULT, RESIGN | DROP, NEVER},
 	     {4100, EV_HEAR(1, LOW), FAULT, 0, NEVER},
 	     {4200, EV_FAULT(VRRP_FSM_FAULT_LINK | VRRP_FSM_FAULT_ADDRESS), FAULT, 0, NEVER},
 	     {4300, EV_FAULT(VRRP_FSM_FAULT_ADDRESS), FAULT, 0, NEVER},
@@ -214,11 +250,11 @@ static void a_fault_resigns_and_lets_go(void **state)
 static void release_resigns_and_claims_nothing(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_MASTER,
-	     {4000, EV_UNFIT, BACKUP, RESIGN | DROP, 4000000 + LAST_US},
+	PLAY(&post, BORN_MASTER, {4000, EV_UNFIT, BACKUP, RESIGN | DROP, 4000000 + LAST_US},
 	     {4700, EV_HEAR(101, LOW), BACKUP, 0, 4700000 + LAST_US},
 	     {5000, EV_HEAR(1, LOW), BACKUP, 0, 5000000 + LAST_US},
-	     {6000, EV_HEAR(0, LOW), BACKUP, 0, 6000000 + LAST_US}, /* a resignation is for the others */
+	     {6000, EV_HEAR(0, LOW), BACKUP, 0,
+	      6000000 + LAST_US}, /* a resignation is for the others */
 	     {6100, EV_FIT, BACKUP, 0, 6000000 + SKEW101_US},
 	     {6200, EV_HEAR(101, HIGH), BACKUP, 0, 6200000 + DOWN101_US + TIE_US});
 }
@@ -248,7 +284,8 @@ static void the_last_resort_is_priority_1(void **state)
 	     {AT / 1000.0 + 1300, EV_UNFIT, BACKUP, RESIGN | DROP, AT + 1300000 + LAST_US});
 	PLAY(&post, {0, EV_START, BACKUP, 0, AT},
 	     {AT / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, AT + 1000000},
-	     {AT / 1000.0 + 100, EV_HEAR(101, LOW), BACKUP, SENDS(1) | DROP, AT + 100000 + LAST_US});
+	     {AT / 1000.0 + 100, EV_HEAR(101, LOW), BACKUP, SENDS(1) | DROP,
+	      AT + 100000 + LAST_US});
 	none.last_resort = false;
 	PLAY(&none, {0, EV_START, BACKUP, 0, NEVER}, {99999, EV_TIMER, BACKUP, 0, NEVER},
 	     {99999, EV_FIT, BACKUP, 0, 99999000});
@@ -257,10 +294,10 @@ static void the_last_resort_is_priority_1(void **state)
 static void the_fit_take_over_from_the_last_resort(void **state)
 {
 	(void)state;
-	PLAY(&post, BORN_FIT,
-	     {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
+	PLAY(&post, BORN_FIT, {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
 	     {2000, EV_HEAR(1, HIGH), BACKUP, 0, 2000000 + SKEW101_US + TIE_US},
-	     {2500, EV_HEAR(1, HIGH), BACKUP, 0, 2000000 + SKEW101_US + TIE_US}, /* does not postpone */
+	     {2500, EV_HEAR(1, HIGH), BACKUP, 0,
+	      2000000 + SKEW101_US + TIE_US}, /* does not postpone */
 	     {2625.468, EV_TIMER, MASTER, SEND | HOLD, 3625468});
 }
 
@@ -271,13 +308,16 @@ static void weight_moves_the_priority(void **state)
 	(void)state;
 	PLAY(&post, {0, EV_BONUS(2), INIT, 0, NEVER},
 	     {0, EV_START, BACKUP, 0, 3000000 + 597656 + TIE_US},
-	     {1000, EV_HEAR(101, HIGH), BACKUP, 0, 3000000 + 597656 + TIE_US}, /* lower: not heeded */
+	     {1000, EV_HEAR(101, HIGH), BACKUP, 0,
+	      3000000 + 597656 + TIE_US}, /* lower: not heeded */
 	     {3617.656, EV_TIMER, MASTER, SENDS(103) | HOLD, 4617656},
 	     {4000, EV_BONUS(0), MASTER, SENDS(101), 5000000},
 	     {4100, EV_HEAR(103, LOW), BACKUP, SENDS(101) | DROP, 4100000 + DOWN101_US});
 	top.priority = 253;
-	PLAY(&top, {0, EV_BONUS(100), INIT, 0, NEVER}, {0, EV_START, BACKUP, 0, 3000000 + 7812 + TIE_US});
-	PLAY(&top, {0, EV_BONUS(-300), INIT, 0, NEVER}, {0, EV_START, BACKUP, 0, 3000000 + 996093 + TIE_US});
+	PLAY(&top, {0, EV_BONUS(100), INIT, 0, NEVER},
+	     {0, EV_START, BACKUP, 0, 3000000 + 7812 + TIE_US});
+	PLAY(&top, {0, EV_BONUS(-300), INIT, 0, NEVER},
+	     {0, EV_START, BACKUP, 0, 3000000 + 996093 + TIE_US});
 }
 
 static void a_frozen_master_listens_first(void **state)
@@ -286,13 +326,12 @@ static void a_frozen_master_listens_first(void **state)
 	/* last spoken at 3625; one that wakes before the others claim goes on */
 	PLAY(&post, BORN_MASTER, {7250, EV_TIMER, MASTER, SEND, 7750000});
 	PLAY(&post, BORN_MASTER, {7251, EV_TIMER, BACKUP, DROP, 8251000});
-	PLAY(&post, BORN_MASTER,
-	     {11000, EV_TIMER, BACKUP, DROP, 12000000},
+	PLAY(&post, BORN_MASTER, {11000, EV_TIMER, BACKUP, DROP, 12000000},
 	     {11001, EV_HEAR(101, LOW), BACKUP, 0, 11001000 + DOWN101_US + TIE_US});
 	PLAY(&post, BORN_MASTER,
-	     {11000, EV_HEAR(101, LOW), BACKUP, DROP, 11000000 + DOWN101_US + TIE_US}); /* no answer to it */
-	PLAY(&post, BORN_MASTER,
-	     {11000, EV_TIMER, BACKUP, DROP, 12000000},
+	     {11000, EV_HEAR(101, LOW), BACKUP, DROP,
+	      11000000 + DOWN101_US + TIE_US}); /* no answer to it */
+	PLAY(&post, BORN_MASTER, {11000, EV_TIMER, BACKUP, DROP, 12000000},
 	     {12000, EV_TIMER, MASTER, SEND | HOLD, 13000000}); /* silence: it was alone */
 	PLAY(&post, BORN_MASTER, {11000, EV_STOP, INIT, DROP | DONE, NEVER});
 }
@@ -301,12 +340,11 @@ static void a_frozen_backup_listens_first(void **state)
 {
 	(void)state;
 	PLAY(&post, BORN_FIT, {4500, EV_TIMER, MASTER, SEND | HOLD, 5500000});
-	PLAY(&post, BORN_FIT,
-	     {60000, EV_TIMER, BACKUP, 0, 61000000},
+	PLAY(&post, BORN_FIT, {60000, EV_TIMER, BACKUP, 0, 61000000},
 	     {60001, EV_HEAR(101, LOW), BACKUP, 0, 60001000 + DOWN101_US + TIE_US});
-	PLAY(&post, BORN_FIT,
-	     {60000, EV_TIMER, BACKUP, 0, 61000000},
-	     {69000, EV_TIMER, MASTER, SEND | HOLD, 70000000}); /* once only: a slow machine must not wait for ever */
+	PLAY(&post, BORN_FIT, {60000, EV_TIMER, BACKUP, 0, 61000000},
+	     {69000, EV_TIMER, MASTER, SEND | HOLD,
+	      70000000}); /* once only: a slow machine must not wait for ever */
 }
 
 static void new_rules_apply_at_once(void **state)
@@ -331,8 +369,9 @@ static void a_last_resort_can_be_forbidden_later(void **state)
 {
 	struct vrrp_fsm_rules r = post;
 	struct vrrp_fsm s = {0};
-	static const struct line alone[] = {{0, EV_START, BACKUP, 0, LAST_US},
-					    {LAST_US / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, LAST_US + 1000000}};
+	static const struct line alone[] = {
+		{0, EV_START, BACKUP, 0, LAST_US},
+		{LAST_US / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, LAST_US + 1000000}};
 	static const struct line barred[] = {{12500, EV_RULES, BACKUP, RESIGN | DROP, NEVER}};
 
 	(void)state;

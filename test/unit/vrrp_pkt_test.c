@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // TEST-OF: vipd
 /*
- * Adverts byte for byte: those captured from keepalived 2.2.7 are parsed and built, and crafted ones are
- * refused by the right name. Every truncation and every flipped bit of a good advert is tried as well.
+ * Adverts byte for byte: those captured from keepalived 2.2.7 are parsed and built, and crafted
+ * ones are refused by the right name. Every truncation and every flipped bit of a good advert is
+ * tried as well.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,10 +19,10 @@
 #define VIP    UINT32_C(0xc0a801aa) /* 192.168.1.170 */
 
 /* 192.168.1.171 to 224.0.0.18, as captured (with the Ethernet header cut off). */
-static const uint8_t frame_v2[] = {
-	0x45, 0xc0, 0x00, 0x28, 0x00, 0x01, 0x00, 0x00, 0xff, 0x70, 0x18, 0x3f, 0xc0, 0xa8,
-	0x01, 0xab, 0xe0, 0x00, 0x00, 0x12, 0x21, 0x33, 0x65, 0x01, 0x00, 0x01, 0xb7, 0x77,
-	0xc0, 0xa8, 0x01, 0xaa, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
+static const uint8_t frame_v2[] = {0x45, 0xc0, 0x00, 0x28, 0x00, 0x01, 0x00, 0x00, 0xff, 0x70,
+				   0x18, 0x3f, 0xc0, 0xa8, 0x01, 0xab, 0xe0, 0x00, 0x00, 0x12,
+				   0x21, 0x33, 0x65, 0x01, 0x00, 0x01, 0xb7, 0x77, 0xc0, 0xa8,
+				   0x01, 0xaa, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
 
 struct capture {
 	const char *name;
@@ -31,24 +32,38 @@ struct capture {
 	size_t n;
 };
 
-#define V2(...) {.version = 2, .vrid = 51, .interval_us = 1000000, .source = BOARD1, .count = 1, .addrs = {VIP}, ##__VA_ARGS__}
-#define V3(...) {.version = 3, .vrid = 51, .interval_us = 100000, .source = BOARD1, .count = 1, .addrs = {VIP}, ##__VA_ARGS__}
+#define V2(...)                                                                                    \
+	{                                                                                          \
+		.version = 2, .vrid = 51, .interval_us = 1000000, .source = BOARD1, .count = 1,    \
+		.addrs = {VIP}, ##__VA_ARGS__                                                      \
+	}
+#define V3(...)                                                                                    \
+	{                                                                                          \
+		.version = 3, .vrid = 51, .interval_us = 100000, .source = BOARD1, .count = 1,     \
+		.addrs = {VIP}, ##__VA_ARGS__                                                      \
+	}
 
 static const struct capture captures[] = {
-	{"v2 101", V2(), 101,
-	 {0x21, 0x33, 0x65, 1, 0, 1, 0xb7, 0x77, 0xc0, 0xa8, 1, 0xaa}, 20},
-	{"v2 0", V2(), 0,
-	 {0x21, 0x33, 0x00, 1, 0, 1, 0x1c, 0x78, 0xc0, 0xa8, 1, 0xaa}, 20},
-	{"v2 PASS", V2(.auth_type = 1, .auth = "s3cr3tpw"), 101,
-	 {0x21, 0x33, 0x65, 1, 1, 1, 0x3b, 0xe6, 0xc0, 0xa8, 1, 0xaa, 's', '3', 'c', 'r', '3', 't', 'p', 'w'}, 20},
-	{"v3 101", V3(), 101,
-	 {0x31, 0x33, 0x65, 1, 0, 0x0a, 0x04, 0x8c, 0xc0, 0xa8, 1, 0xaa}, 12},
-	{"v3 101 RFC 9568", V3(.plain_sum = true), 101,
-	 {0x31, 0x33, 0x65, 1, 0, 0x0a, 0xa7, 0x6e, 0xc0, 0xa8, 1, 0xaa}, 12},
-	{"v3 0", V3(), 0,
-	 {0x31, 0x33, 0x00, 1, 0, 0x0a, 0x69, 0x8c, 0xc0, 0xa8, 1, 0xaa}, 12},
-	{"v3 0 RFC 9568", V3(.plain_sum = true), 0,
-	 {0x31, 0x33, 0x00, 1, 0, 0x0a, 0x0c, 0x6f, 0xc0, 0xa8, 1, 0xaa}, 12},
+	{"v2 101", V2(), 101, {0x21, 0x33, 0x65, 1, 0, 1, 0xb7, 0x77, 0xc0, 0xa8, 1, 0xaa}, 20},
+	{"v2 0", V2(), 0, {0x21, 0x33, 0x00, 1, 0, 1, 0x1c, 0x78, 0xc0, 0xa8, 1, 0xaa}, 20},
+	{"v2 PASS",
+	 V2(.auth_type = 1, .auth = "s3cr3tpw"),
+	 101,
+	 {0x21, 0x33, 0x65, 1,	 1,   1,   0x3b, 0xe6, 0xc0, 0xa8,
+	  1,	0xaa, 's',  '3', 'c', 'r', '3',	 't',  'p',  'w'},
+	 20},
+	{"v3 101", V3(), 101, {0x31, 0x33, 0x65, 1, 0, 0x0a, 0x04, 0x8c, 0xc0, 0xa8, 1, 0xaa}, 12},
+	{"v3 101 RFC 9568",
+	 V3(.plain_sum = true),
+	 101,
+	 {0x31, 0x33, 0x65, 1, 0, 0x0a, 0xa7, 0x6e, 0xc0, 0xa8, 1, 0xaa},
+	 12},
+	{"v3 0", V3(), 0, {0x31, 0x33, 0x00, 1, 0, 0x0a, 0x69, 0x8c, 0xc0, 0xa8, 1, 0xaa}, 12},
+	{"v3 0 RFC 9568",
+	 V3(.plain_sum = true),
+	 0,
+	 {0x31, 0x33, 0x00, 1, 0, 0x0a, 0x0c, 0x6f, 0xc0, 0xa8, 1, 0xaa},
+	 12},
 };
 
 static struct str bytes(const uint8_t *p, size_t n)
@@ -97,8 +112,9 @@ static void parses_what_it_builds(void **state)
 		uint8_t raw[VRRP_PKT_SIZE_MAX];
 		struct vrrp_pkt p;
 
-		assert_int_equal(vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&c->rules, c->priority, raw)), &p),
-				 VRRP_PKT_OK);
+		assert_int_equal(
+			vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&c->rules, c->priority, raw)), &p),
+			VRRP_PKT_OK);
 		assert_int_equal(p.source, BOARD1);
 		assert_int_equal(p.version, c->rules.version);
 		assert_int_equal(p.vrid, 51);
@@ -144,7 +160,10 @@ static void carries_many_addresses(void **state)
 	assert_int_equal(vrrp_pkt_match(&p, &other), VRRP_PKT_DROP_addresses);
 }
 
-/* ---- crafted adverts: a good one with some bytes changed, its sum put right again unless told not to */
+/*
+ * ---- crafted adverts: a good one with some bytes changed, its sum put right again unless told not
+ * to
+ */
 
 enum sum { SUM_GOOD, SUM_PSEUDO, SUM_KEEP };
 
@@ -166,7 +185,13 @@ static const struct vector vectors[] = {
 	{"priority 255", 2, 0, {{22, 255}}, SUM_GOOD, VRRP_PKT_OK, VRRP_PKT_OK},
 	{"ttl 254", 2, 0, {{8, 254}}, SUM_GOOD, VRRP_PKT_DROP_ttl, 0},
 	{"ttl 1", 2, 0, {{8, 1}}, SUM_GOOD, VRRP_PKT_DROP_ttl, 0},
-	{"source 0.0.0.0", 2, 0, {{12, 0}, {13, 0}, {14, 0}, {15, 0}}, SUM_GOOD, VRRP_PKT_DROP_source, 0},
+	{"source 0.0.0.0",
+	 2,
+	 0,
+	 {{12, 0}, {13, 0}, {14, 0}, {15, 0}},
+	 SUM_GOOD,
+	 VRRP_PKT_DROP_source,
+	 0},
 	{"source multicast", 2, 0, {{12, 224}}, SUM_GOOD, VRRP_PKT_DROP_source, 0},
 	{"source loopback", 2, 0, {{12, 127}}, SUM_GOOD, VRRP_PKT_DROP_source, 0},
 	{"own source", 2, 0, {{15, 0xac}}, SUM_GOOD, VRRP_PKT_OK, VRRP_PKT_DROP_own},
@@ -193,7 +218,10 @@ static const struct vector vectors[] = {
 	{"trailing byte", 2, -1, {{3, 41}}, SUM_GOOD, VRRP_PKT_DROP_length, 0},
 	{"seven bytes", 2, 13, {{3, 27}}, SUM_KEEP, VRRP_PKT_DROP_short, 0},
 	{"header alone", 2, 20, {{3, 20}}, SUM_KEEP, VRRP_PKT_DROP_short, 0},
-	/* CARP: same protocol and group, first byte 0x21, then vhid, advskew, authlen 7, pad, advbase */
+	/*
+	 * CARP: same protocol and group, first byte 0x21, then vhid, advskew, authlen 7, pad,
+	 * advbase
+	 */
 	{"CARP", 2, 4, {{3, 36}, {22, 0}, {23, 7}, {25, 1}}, SUM_GOOD, VRRP_PKT_DROP_length, 0},
 	{"v3", 3, 0, {{0}}, SUM_PSEUDO, VRRP_PKT_OK, VRRP_PKT_OK},
 	{"v3 without pseudo-header", 3, 0, {{0}}, SUM_GOOD, VRRP_PKT_OK, VRRP_PKT_OK},
@@ -270,7 +298,8 @@ static void one_address_more_is_ours(void **state)
 	(void)state;
 	theirs.addrs[theirs.count++] = VIP + 30;
 	mine.source = BOARD2;
-	assert_int_equal(vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&theirs, 101, raw)), &p), VRRP_PKT_OK);
+	assert_int_equal(vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&theirs, 101, raw)), &p),
+			 VRRP_PKT_OK);
 	assert_int_equal(vrrp_pkt_match(&p, &mine), VRRP_PKT_OK);
 }
 
@@ -282,7 +311,8 @@ static void passwords_must_be_equal(void **state)
 
 	(void)state;
 	mine.source = BOARD2;
-	assert_int_equal(vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&theirs, 101, raw)), &p), VRRP_PKT_OK);
+	assert_int_equal(vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&theirs, 101, raw)), &p),
+			 VRRP_PKT_OK);
 	assert_int_equal(vrrp_pkt_match(&p, &mine), VRRP_PKT_OK);
 	mine.auth[7] = 'x';
 	assert_int_equal(vrrp_pkt_match(&p, &mine), VRRP_PKT_DROP_auth);
@@ -310,7 +340,10 @@ static void refuses_every_truncation(void **state)
 	}
 }
 
-/* A one-bit error in the VRRP message is always seen: its checksum has no blind spot for single bits. */
+/*
+ * A one-bit error in the VRRP message is always seen: its checksum has no blind spot for single
+ * bits.
+ */
 static void sees_every_flipped_bit(void **state)
 {
 	(void)state;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // TEST-OF: vipd
 /*
- * The state machine among its own kind: stories with figures, then many random histories that must all settle
- * into one master per group, the right one, without a flap. A failing seed is printed.
+ * The state machine among its own kind: stories with figures, then many random histories that must
+ * all settle into one master per group, the right one, without a flap. A failing seed is printed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include "../sim/vrrp_sim.c"
 
-#define SECONDS(x) ((int64_t)((x) * SIM_SECOND))
+#define SECONDS(x) ((int64_t)((x)*SIM_SECOND))
 
 /* n boards, started within a second, elected. */
 static void elected(struct sim *s, uint64_t seed, unsigned n, bool distinct)
@@ -47,7 +47,8 @@ static void started_together_the_highest_address_wins_without_a_duel(void **stat
 		assert_int_equal(sim_master(&s, 0), n - 1);
 		assert_int_equal(s.rivals_worst, 0);
 		for (unsigned i = 0; i < n - 1; i++)
-			assert_int_equal(s.node[i].transitions, 1); /* INIT to BACKUP, never MASTER */
+			assert_int_equal(s.node[i].transitions,
+					 1); /* INIT to BACKUP, never MASTER */
 	}
 }
 
@@ -141,7 +142,7 @@ static void unfit_on_all_it_is_held_as_the_last_resort(void **state)
 	assert_true(master >= 0);
 	assert_true(s.orphan_worst > SECONDS(10) && s.orphan_worst < SECONDS(13));
 	sim_fit(&s, master == 0 ? 1 : 0, true); /* one recovers */
-	sim_run(&s, s.now + SECONDS(1.7)); /* an advert of priority 1, then the skew */
+	sim_run(&s, s.now + SECONDS(1.7));	/* an advert of priority 1, then the skew */
 	assert_int_equal(sim_master(&s, 0), master == 0 ? 1 : 0);
 }
 
@@ -351,7 +352,10 @@ static void every_history_settles(void **state)
 	assert_int_equal(bad, 0);
 }
 
-/* Equal priorities, nothing lost: whatever dies and comes back, two masters never coexist noticeably. */
+/*
+ * Equal priorities, nothing lost: whatever dies and comes back, two masters never coexist
+ * noticeably.
+ */
 static void without_loss_there_are_no_rivals(void **state)
 {
 	(void)state;
@@ -383,8 +387,8 @@ static void without_loss_there_are_no_rivals(void **state)
 		}
 		sim_run(&s, s.now + SECONDS(20));
 		if (s.broken || s.rivals_worst > SECONDS(0.01))
-			print_message("seed %u: %s, rivals for %d us\n", (unsigned)seed, s.broken ? s.broken : "",
-				      (int)s.rivals_worst);
+			print_message("seed %u: %s, rivals for %d us\n", (unsigned)seed,
+				      s.broken ? s.broken : "", (int)s.rivals_worst);
 		assert_null(s.broken);
 		assert_true(s.rivals_worst <= SECONDS(0.01));
 	}

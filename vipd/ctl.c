@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One question so far: who is master here, and why (not). Changes come by `watch`, as "instance
+ * NAME state ...".
+ */
+#include "ctl.h"
+
+#include "daemon.h"
+#include "instances.h"
+
+static void state(struct text *reply, struct str args, bool json, void *arg)
+{
+	const struct instances *s = daemon_user(arg);
+
+	(void)args;
+	if (s)
+		instances_report(s, reply, json);
+}
+
+const struct ctl_command ctl_commands[] = {
+	{"state", "", "each virtual router: state, priority, who is master", false, state},
+	{NULL, NULL, NULL, false, NULL},
+};

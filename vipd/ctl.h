@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+/* What vipd answers on its control socket, beside what every daemon does. */
+#ifndef VIPD_CTL_H
+#define VIPD_CTL_H
+
+#include "ipc/ctl.h"
+
+extern const struct ctl_command
+	ctl_commands[]; /* run with the struct daemon, whose user is the struct instances */
+
+#endif

@@ -1,0 +1,637 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Everything that happens becomes an event for the state machine (feed), and what the machine
+ * answers is done (perform). Nothing else sends, adds or removes.
+ *
+ * Order on waking: adverts that wait in the socket are read before the timer is served, and the
+ * timer is served before a lost address is restored or renewed; so a vipd that was frozen learns
+ * that it was replaced before it touches anything.
+ *
+ * Sockets follow the interface: they are opened anew when its index, address or hardware address
+ * changes, which also joins the multicast group again.
+ */
+#include "instance.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "announce.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "link.h"
+#include "stats.h"
+#include "track.h"
+#include "vrrp_sock.h"
+
+enum {
+	READ_MAX = 64,	   /* packets at a time */
+	FAULT_HOLD_S = 30, /* how long we stand back when the address does not stay */
+	REOPEN_S = 1,	   /* between attempts to open sockets */
+	PACKET_MAX = 20 + 40 + 8 + 4 * 255 + VRRP_PKT_AUTH_SIZE + 1,
+};
+
+struct instance {
+	const struct instance_env *env;
+	struct vip_conf_instance conf;
+	struct vrrp_pkt_rules packet;
+	struct vrrp_fsm_rules rules;
+	struct vrrp_fsm fsm;
+	struct link link;
+	const char *fault; /* why the link cannot be used, or NULL */
+	bool address_fault;
+	int fd; /* -1 while closed */
+	struct ev_io readable;
+	struct ev_timer timer, reopen, fault_hold;
+	struct announce announce;
+	struct vip_addr addrs;
+	struct track track;
+	struct netlink_watch watch;
+	uint32_t dropped;  /* reasons already logged in this state, a bit each */
+	int64_t changed_s; /* wall clock of the last change of state */
+	bool done;
+};
+
+_Static_assert(VRRP_PKT_DROP_COUNT <= 32, "a bit for each reason");
+_Static_assert(VRRP_PKT_ADDRS_MAX == VIP_ADDR_MAX && VIP_ADDR_MAX == ANNOUNCE_ADDRS_MAX,
+	       "one limit");
+
+static void feed(struct instance *i, struct vrrp_fsm_event e);
+
+static void count(struct instance *i, unsigned stat)
+{
+	stats_add(&i->env->counters[stat], 1);
+}
+
+static char *ip_text(uint32_t ip, char to[16])
+{
+	snprintf(to, 16, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
+	return to;
+}
+
+/* ---- what the machine wants done */
+
+static void send_advert(struct instance *i, uint8_t priority)
+{
+	uint8_t raw[VRRP_PKT_SIZE_MAX];
+	size_t n = vrrp_pkt_build(&i->packet, priority, raw);
+
+	if (i->fd < 0)
+		return;
+	if (vrrp_sock_send(i->fd, str_of((const char *)raw, n)) == 0) {
+		count(i, priority ? STAT_adverts_sent : STAT_resignations_sent);
+		return;
+	}
+	count(i, STAT_adverts_failed);
+	log_warn("instance %s: an advert was not sent: %m", i->conf.name);
+}
+
+static void note_state(struct instance *i, enum vrrp_fsm_state was, const char *why)
+{
+	static const unsigned stat[] = {[VRRP_FSM_BACKUP] = STAT_became_backup,
+					[VRRP_FSM_MASTER] = STAT_became_master,
+					[VRRP_FSM_FAULT] = STAT_became_fault};
+	const char *state = vrrp_fsm_state_name(i->fsm.state);
+	const char *detail = i->fsm.state == VRRP_FSM_FAULT && i->fault ? i->fault : why;
+	char text[192];
+
+	if (i->fsm.state == was)
+		return;
+	if (i->fsm.state != VRRP_FSM_INIT)
+		count(i, stat[i->fsm.state]);
+	if (was == VRRP_FSM_MASTER)
+		stats_add(&i->env->counters[STAT_masters], -1);
+	if (i->fsm.state == VRRP_FSM_MASTER)
+		count(i, STAT_masters);
+	i->dropped = 0;
+	i->changed_s = clock_wall_s();
+	log_notice("instance %s: %s: %s", i->conf.name, state, detail);
+	snprintf(text, sizeof(text), "instance %s state %s: %s", i->conf.name, state, detail);
+	i->env->event(i->env->arg, text);
+}
+
+/* An address could not be set: stand back for a while. */
+static void address_failed(struct instance *i, const char *why)
+{
+	log_err("instance %s: %s; standing back for %d s", i->conf.name, why, FAULT_HOLD_S);
+	i->address_fault = true;
+	ev_timer_stop(i->env->loop, &i->fault_hold);
+	ev_timer_set(&i->fault_hold, FAULT_HOLD_S, 0);
+	ev_timer_start(i->env->loop, &i->fault_hold);
+}
+
+static void hold(struct instance *i, int64_t now)
+{
+	struct err e = {0};
+
+	if (vip_addr_hold(&i->addrs, now, &e) < 0)
+		address_failed(i, e.text);
+	announce_start(&i->announce);
+}
+
+static void perform(struct instance *i, const struct vrrp_fsm_out *out, int64_t now)
+{
+	struct err e = {0};
+
+	if (out->acts & VRRP_FSM_SEND)
+		send_advert(i, out->priority);
+	if (out->acts & VRRP_FSM_RESIGN)
+		send_advert(i, 0);
+	if (out->acts & VRRP_FSM_HOLD)
+		hold(i, now);
+	if (out->acts & VRRP_FSM_DROP) {
+		announce_stop(&i->announce);
+		vip_addr_drop(&i->addrs);
+	}
+	if (out->acts & VRRP_FSM_ANNOUNCE)
+		announce_start(&i->announce);
+	if (out->acts & (VRRP_FSM_SEND | VRRP_FSM_RESIGN) && vip_addr_renew(&i->addrs, now, &e) < 0)
+		address_failed(i, e.text);
+}
+
+static void arm(struct instance *i)
+{
+	int64_t due = vrrp_fsm_due(&i->fsm);
+
+	ev_timer_stop(i->env->loop, &i->timer);
+	if (due == VRRP_FSM_NEVER)
+		return;
+	ev_now_update(i->env->loop);
+	ev_timer_set(&i->timer, (double)MAX(due - clock_now_us(), 0) / 1e6, 0);
+	ev_timer_start(i->env->loop, &i->timer);
+}
+
+static unsigned faults(const struct instance *i)
+{
+	return (i->fault || i->fd < 0 ? VRRP_FSM_FAULT_LINK : 0u) |
+	       (i->address_fault ? VRRP_FSM_FAULT_ADDRESS : 0u);
+}
+
+static void feed(struct instance *i, struct vrrp_fsm_event e)
+{
+	enum vrrp_fsm_state was = i->fsm.state;
+	int64_t now = clock_now_us();
+	struct vrrp_fsm_out out;
+
+	if (i->done)
+		return;
+	out = vrrp_fsm_step(&i->rules, &i->fsm, &e, now);
+	perform(i, &out, now);
+	if (out.why)
+		note_state(i, was, out.why);
+	arm(i);
+	if (out.acts & VRRP_FSM_DONE) {
+		i->done = true;
+		i->env->done(i->env->arg, i);
+		return;
+	}
+	if (i->fsm.faults != faults(i))
+		feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = faults(i)});
+}
+
+/* ---- adverts */
+
+/*
+ * Once for each reason until the state changes; what belongs to other routers is none of our
+ * business.
+ */
+static void log_drop(struct instance *i, enum vrrp_pkt_drop d, const struct vrrp_pkt *p)
+{
+	char who[16];
+
+	if (d == VRRP_PKT_DROP_vrid || d == VRRP_PKT_DROP_own || i->dropped & UINT32_C(1) << d)
+		return;
+	i->dropped |= UINT32_C(1) << d;
+	if (d == VRRP_PKT_DROP_interval)
+		log_err("instance %s: %s sends every %u s, we every %u s: with version 2 both become master",
+			i->conf.name, ip_text(p->source, who), p->interval_us / 1000000,
+			i->packet.interval_us / 1000000);
+	else
+		log_warn("instance %s: advert%s%s ignored: %s", i->conf.name, p ? " from " : "",
+			 p ? ip_text(p->source, who) : "", vrrp_pkt_drop_text(d));
+}
+
+static void drop(struct instance *i, enum vrrp_pkt_drop d, const struct vrrp_pkt *p)
+{
+	count(i, stats_drop(d));
+	log_drop(i, d, p);
+}
+
+static void take_advert(struct instance *i, struct str packet)
+{
+	struct vrrp_pkt p;
+	enum vrrp_pkt_drop d = vrrp_pkt_parse(packet, &p);
+
+	if (d != VRRP_PKT_OK) {
+		drop(i, d, NULL);
+		return;
+	}
+	d = vrrp_pkt_match(&p, &i->packet);
+	if (d != VRRP_PKT_OK) {
+		drop(i, d, &p);
+		return;
+	}
+	count(i, STAT_adverts_heard);
+	if (p.priority == 0)
+		count(i, STAT_resignations_heard);
+	if (i->fsm.state == VRRP_FSM_MASTER && !i->fsm.leaving)
+		count(i, STAT_duels);
+	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_ADVERT,
+					.priority = p.priority,
+					.source = p.source,
+					.interval_us = p.interval_us});
+}
+
+static void read_adverts(struct instance *i)
+{
+	char raw[PACKET_MAX];
+	ssize_t n = 1;
+	unsigned k;
+
+	for (k = 0; k < READ_MAX && !i->done && i->fd >= 0 && n > 0; k++) {
+		n = vrrp_sock_receive(i->fd, raw, sizeof(raw));
+		if (n > 0)
+			take_advert(i, str_of(raw, (size_t)n));
+	}
+	if (n < 0)
+		log_warn("instance %s: %m", i->conf.name);
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	read_adverts(container_of(w, struct instance, readable));
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct instance *i = container_of(w, struct instance, timer);
+
+	(void)loop;
+	(void)revents;
+	read_adverts(i);
+	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_TIMER});
+}
+
+/* ---- the interface */
+
+static void close_sockets(struct instance *i)
+{
+	announce_close(&i->announce);
+	if (i->fd < 0)
+		return;
+	ev_io_stop(i->env->loop, &i->readable);
+	close(i->fd);
+	i->fd = -1;
+}
+
+static void open_sockets(struct instance *i)
+{
+	struct err e = {0};
+
+	close_sockets(i);
+	ev_timer_stop(i->env->loop, &i->reopen);
+	i->fd = vrrp_sock_open(i->link.name, i->link.ifindex, &e);
+	if (i->fd >= 0 && announce_open(&i->announce, i->link.ifindex, i->link.mac, &e) == 0) {
+		ev_io_set(&i->readable, i->fd, EV_READ);
+		ev_io_start(i->env->loop, &i->readable);
+		if (i->addrs.held)
+			announce_start(&i->announce);
+		return;
+	}
+	log_err("instance %s: %s", i->conf.name, e.text);
+	if (i->fd >= 0)
+		close(i->fd);
+	i->fd = -1;
+	ev_timer_set(&i->reopen, REOPEN_S, 0);
+	ev_timer_start(i->env->loop, &i->reopen);
+}
+
+static enum link_fitness fitness(void *arg, uint32_t ip)
+{
+	const struct instance *i = arg;
+	unsigned k;
+
+	if (vip_addr_is(&i->addrs, ip))
+		return LINK_NOT_OURS;
+	for (k = 0; k < i->conf.n_boards; k++)
+		if (i->conf.boards[k].ip == ip)
+			return LINK_BEST;
+	return LINK_ANY;
+}
+
+/* What follows from configuration and address. */
+static void make_rules(struct instance *i)
+{
+	const struct vip_conf_instance *c = &i->conf;
+
+	i->packet = c->packet;
+	i->packet.source = i->link.source;
+	i->rules = (struct vrrp_fsm_rules){
+		.version = c->packet.version,
+		.priority = vip_conf_priority(c, i->link.source),
+		.preempt = c->preempt,
+		.last_resort = c->last_resort,
+		.self = i->link.source,
+		.interval_us = c->packet.interval_us,
+		.tie_us = vip_conf_tie_us(c, i->link.source),
+		.linger_us = c->linger_ms * 1000,
+	};
+}
+
+static void log_link(struct instance *i)
+{
+	char who[16];
+
+	if (i->fault)
+		log_notice("instance %s: %s: %s; waiting", i->conf.name, i->link.name, i->fault);
+	else
+		log_notice("instance %s: %s is ready: router %u as %s, priority %u", i->conf.name,
+			   i->link.name, i->packet.vrid, ip_text(i->link.source, who),
+			   i->rules.priority);
+}
+
+/* Reads the interface anew and draws the consequences. */
+static void refresh_link(struct instance *i)
+{
+	const struct link was = i->link;
+	const char *fault = i->fault;
+	struct err e = {0};
+
+	if (link_read(&i->link, i->env->netlink, fitness, i, &e) < 0)
+		log_err("instance %s: %s", i->conf.name, e.text);
+	i->fault = link_fault(&i->link);
+	if (was.ifindex != i->link.ifindex) {
+		if (i->addrs.held) /* another interface under the name: the addresses went with the old one */
+			feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS,
+							.faults = VRRP_FSM_FAULT_LINK});
+		vip_addr_bind(&i->addrs, i->link.ifindex);
+	}
+	if (was.source != i->link.source && i->link.source) {
+		make_rules(i);
+		feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_RULES});
+	}
+	if (fault != i->fault)
+		log_link(i);
+	if (!i->fault && (fault || i->fd < 0 || !link_same(&was, &i->link)))
+		open_sockets(i);
+	if (i->fsm.faults != faults(i))
+		feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = faults(i)});
+	if (i->fault)
+		close_sockets(i);
+}
+
+static void on_reopen(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	refresh_link(container_of(w, struct instance, reopen));
+}
+
+static void on_fault_hold(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct instance *i = container_of(w, struct instance, fault_hold);
+
+	(void)loop;
+	(void)revents;
+	i->address_fault = false;
+	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = faults(i)});
+}
+
+static void on_link(struct netlink_watch *w, const struct netlink_link *l, bool gone)
+{
+	struct instance *i = container_of(w, struct instance, watch);
+
+	(void)gone;
+	if (l->ifindex == i->link.ifindex || strcmp(l->name, i->link.name) == 0)
+		refresh_link(i);
+}
+
+static void on_our_addr(struct instance *i, const struct netlink_addr *a, bool gone)
+{
+	char which[16];
+
+	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_TIMER}); /* still entitled to it? */
+	switch (vip_addr_heard(&i->addrs, a, gone, clock_now_us())) {
+	case VIP_ADDR_NOTHING:
+		break;
+	case VIP_ADDR_RESTORED:
+		count(i, STAT_addresses_restored);
+		log_warn("instance %s: somebody removed %s; it is set again", i->conf.name,
+			 ip_text(a->ip, which));
+		announce_start(&i->announce);
+		break;
+	case VIP_ADDR_INTRUDER:
+		count(i, STAT_addresses_refused);
+		log_warn(
+			"instance %s: somebody set %s here though another board holds it; it is removed",
+			i->conf.name, ip_text(a->ip, which));
+		break;
+	case VIP_ADDR_LOST:
+		address_failed(i, "somebody keeps removing the address");
+		feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = faults(i)});
+		break;
+	}
+}
+
+static void on_addr(struct netlink_watch *w, const struct netlink_addr *a, bool gone)
+{
+	struct instance *i = container_of(w, struct instance, watch);
+
+	if (i->done || a->ifindex != i->link.ifindex)
+		return;
+	if (vip_addr_is(&i->addrs, a->ip))
+		on_our_addr(i, a, gone);
+	else
+		refresh_link(i);
+}
+
+static void on_lost(struct netlink_watch *w)
+{
+	struct instance *i = container_of(w, struct instance, watch);
+	unsigned k;
+
+	refresh_link(i);
+	for (k = 0; k < i->addrs.want.count && !i->done; k++)
+		on_our_addr(i,
+			    &(struct netlink_addr){.ifindex = i->link.ifindex,
+						   .ip = i->addrs.want.at[k].ip,
+						   .prefix = i->addrs.want.at[k].prefix},
+			    i->addrs.held);
+}
+
+static void on_track(struct track *t)
+{
+	struct instance *i = container_of(t, struct instance, track);
+
+	feed(i, (struct vrrp_fsm_event){
+			.type = VRRP_FSM_FIT, .fit = track_fit(t), .bonus = track_bonus(t)});
+}
+
+/* ---- life */
+
+static void follow_track(struct instance *i)
+{
+	track_stop(&i->track);
+	track_start(&i->track, i->env->loop, &i->conf.track, i->env->run_dir, on_track);
+	on_track(&i->track);
+}
+
+static void set_announced(struct instance *i)
+{
+	i->announce.refresh_ms = i->conf.garp_refresh_ms;
+	i->announce.count = i->conf.addrs.count;
+	memcpy(i->announce.addrs, i->conf.packet.addrs, sizeof(i->announce.addrs));
+}
+
+struct instance *instance_new(const struct instance_env *env, const struct vip_conf_instance *conf)
+{
+	struct instance *i = def_xcalloc(1, sizeof(*i));
+
+	i->env = env;
+	i->conf = *conf;
+	i->fd = -1;
+	i->fault = "";
+	i->changed_s = clock_wall_s();
+	memcpy(i->link.name, conf->interface, sizeof(i->link.name));
+	ev_init(&i->readable, on_readable);
+	ev_init(&i->timer, on_timer);
+	ev_init(&i->reopen, on_reopen);
+	ev_init(&i->fault_hold, on_fault_hold);
+	announce_init(&i->announce, env->loop);
+	set_announced(i);
+	vip_addr_init(&i->addrs, env->netlink, &conf->addrs);
+	i->watch = (struct netlink_watch){.link = on_link, .addr = on_addr, .lost = on_lost};
+	netlink_watch(env->netlink, &i->watch);
+	make_rules(i);
+	refresh_link(i);
+	follow_track(i);
+	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_START});
+	return i;
+}
+
+void instance_free(struct instance *i)
+{
+	if (!i)
+		return;
+	if (i->fsm.state == VRRP_FSM_MASTER) {
+		send_advert(i, 0);
+		stats_add(&i->env->counters[STAT_masters], -1);
+	}
+	if (i->addrs.held)
+		vip_addr_drop(&i->addrs);
+	netlink_unwatch(i->env->netlink, &i->watch);
+	track_stop(&i->track);
+	close_sockets(i);
+	ev_timer_stop(i->env->loop, &i->timer);
+	ev_timer_stop(i->env->loop, &i->reopen);
+	ev_timer_stop(i->env->loop, &i->fault_hold);
+	announce_fini(&i->announce);
+	free(i);
+}
+
+void instance_stop(struct instance *i)
+{
+	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_STOP});
+}
+
+void instance_change(struct instance *i, const struct vip_conf_instance *conf)
+{
+	bool other_track = memcmp(&i->conf.track, &conf->track, sizeof(conf->track)) != 0;
+	struct err e = {0};
+
+	MUST(vip_conf_same_router(&i->conf, conf));
+	i->conf = *conf;
+	make_rules(i);
+	set_announced(i);
+	if (vip_addr_change(&i->addrs, &conf->addrs, clock_now_us(), &e) < 0)
+		address_failed(i, e.text);
+	if (i->addrs.held)
+		announce_start(&i->announce);
+	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_RULES});
+	if (!i->done)
+		refresh_link(i);
+	if (other_track && !i->done)
+		follow_track(i);
+}
+
+const struct vip_conf_instance *instance_conf(const struct instance *i)
+{
+	return &i->conf;
+}
+
+enum vrrp_fsm_state instance_state(const struct instance *i)
+{
+	return i->fsm.state;
+}
+
+/* ---- for people */
+
+static const char *track_text(const struct instance *i)
+{
+	if (i->conf.track.mode == VIP_CONF_TRACK_NONE)
+		return "none";
+	return i->track.alive ? "alive" : "dead";
+}
+
+static void report_json(const struct instance *i, struct text *to)
+{
+	const char *fault = i->fault	       ? i->fault
+			    : i->address_fault ? "the address does not stay"
+					       : NULL;
+	char ip[16], with_prefix[24];
+	unsigned k;
+
+	text_json_open(to, NULL, '{');
+	text_json_str(to, "name", str_c(i->conf.name));
+	text_json_str(to, "state", str_c(vrrp_fsm_state_name(i->fsm.state)));
+	text_json_int(to, "since", i->changed_s);
+	text_json_str(to, "interface", str_c(i->conf.interface));
+	text_json_int(to, "virtual_router_id", i->packet.vrid);
+	text_json_int(to, "version", i->packet.version);
+	text_json_int(to, "priority", vrrp_fsm_priority(&i->rules, &i->fsm));
+	text_json_bool(to, "held", i->addrs.held);
+	text_json_bool(to, "fit", i->fsm.fit);
+	text_json_bool(to, "leaving", i->fsm.leaving);
+	text_json_str(to, "track", str_c(track_text(i)));
+	text_json_str(to, "source", str_c(i->link.source ? ip_text(i->link.source, ip) : ""));
+	text_json_str(to, "master", str_c(i->fsm.master ? ip_text(i->fsm.master, ip) : ""));
+	text_json_str(to, "fault", str_c(fault ? fault : ""));
+	text_json_open(to, "addresses", '[');
+	for (k = 0; k < i->conf.addrs.count; k++) {
+		snprintf(with_prefix, sizeof(with_prefix), "%s/%u",
+			 ip_text(i->conf.addrs.at[k].ip, ip), i->conf.addrs.at[k].prefix);
+		text_json_str(to, NULL, str_c(with_prefix));
+	}
+	text_json_close(to, ']');
+	text_json_close(to, '}');
+}
+
+static void report_text(const struct instance *i, struct text *to)
+{
+	char ip[16];
+	unsigned k;
+
+	text_printf(to, "%s %s%s for %lld s, %s, router %u, priority %u", i->conf.name,
+		    vrrp_fsm_state_name(i->fsm.state), i->fsm.leaving ? " (leaving)" : "",
+		    (long long)(clock_wall_s() - i->changed_s), i->conf.interface, i->packet.vrid,
+		    vrrp_fsm_priority(&i->rules, &i->fsm));
+	if (i->conf.track.mode != VIP_CONF_TRACK_NONE)
+		text_printf(to, ", %s %s", i->conf.track.daemon, track_text(i));
+	if (i->fsm.master)
+		text_printf(to, ", master %s", ip_text(i->fsm.master, ip));
+	if (i->fault)
+		text_printf(to, ", %s", i->fault);
+	for (k = 0; k < i->conf.addrs.count; k++)
+		text_printf(to, "%s %s/%u", k ? "" : ", addresses",
+			    ip_text(i->conf.addrs.at[k].ip, ip), i->conf.addrs.at[k].prefix);
+	text_add(to, STR("\n"));
+}
+
+void instance_report(const struct instance *i, struct text *to, bool json)
+{
+	if (json)
+		report_json(i, to);
+	else
+		report_text(i, to);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One virtual router: the state machine with its socket, timer, interface, addresses, announcements
+ * and leash.
+ *
+ * It lives from instance_new() to instance_free() on one loop. It never gives up: whatever is
+ * missing (interface, carrier, address, socket) is waited for.
+ */
+#ifndef INSTANCE_H
+#define INSTANCE_H
+
+#include "ipc/ctl.h"
+#include "netlink.h"
+#include "vip_conf.h"
+#include "vrrp_fsm.h"
+
+struct instance; /* private to instance.c */
+
+/* What an instance needs of its daemon; must outlive it. */
+struct instance_env {
+	struct ev_loop *loop;
+	struct netlink *netlink;
+	const char *run_dir;	    /* of the tracked daemon's socket and table */
+	uint64_t _Atomic *counters; /* STAT_COUNT cells */
+	void (*event)(void *arg,
+		      const char *text); /* a line for watchers: "instance VI_1 state MASTER ..." */
+	void (*done)(
+		void *arg,
+		struct instance *i); /* a stop is complete; free it soon, but not in this call */
+	void *arg;
+};
+
+/* The configuration is copied. Starts at once. */
+struct instance *instance_new(const struct instance_env *env, const struct vip_conf_instance *conf);
+
+/* Ends at once: a master resigns and removes its addresses. NULL is fine. */
+void instance_free(struct instance *i);
+
+/*
+ * Planned end: a master resigns and answers until the successor speaks; env->done follows, maybe
+ * before the return.
+ */
+void instance_stop(struct instance *i);
+
+/*
+ * Goes on by another configuration of the same router (vip_conf_same_router()), keeping its state.
+ */
+void instance_change(struct instance *i, const struct vip_conf_instance *conf);
+
+const struct vip_conf_instance *instance_conf(const struct instance *i);
+enum vrrp_fsm_state instance_state(const struct instance *i);
+
+/* One line of text, or a JSON object. */
+void instance_report(const struct instance *i, struct text *to, bool json);
+
+#endif

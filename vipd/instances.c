@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Two arrays: those of the configuration, and those that were taken out of it and still linger. Who
+ * is done is freed by a timer at the start of the next turn, never inside its own call.
+ */
+#include "instances.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "stats.h"
+
+#define BEAT_S 0.5
+
+struct instances {
+	struct instances_env env;
+	struct instance_env each;
+	struct netlink *netlink;
+	struct stats stats;
+	struct ev_timer beat, reap;
+	struct instance *at[VIP_CONF_INSTANCES_MAX];
+	struct instance *leaving[VIP_CONF_INSTANCES_MAX];
+	unsigned n, n_leaving, n_done;
+	struct instance *done[2 * VIP_CONF_INSTANCES_MAX];
+	bool stopping;
+};
+
+static void remove_from(struct instance **list, unsigned *n, const struct instance *i)
+{
+	for (unsigned k = 0; k < *n; k++)
+		if (list[k] == i)
+			list[k--] = list[--*n];
+}
+
+static void on_reap(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct instances *s = container_of(w, struct instances, reap);
+
+	(void)loop;
+	(void)revents;
+	while (s->n_done > 0)
+		instance_free(s->done[--s->n_done]);
+	if (s->stopping && s->n == 0 && s->n_leaving == 0)
+		s->env.stopped(s->env.arg);
+}
+
+static void on_done(void *arg, struct instance *i)
+{
+	struct instances *s = arg;
+
+	remove_from(s->at, &s->n, i);
+	remove_from(s->leaving, &s->n_leaving, i);
+	s->done[s->n_done++] = i;
+	ev_timer_start(s->env.loop, &s->reap);
+}
+
+static void on_event(void *arg, const char *text)
+{
+	struct instances *s = arg;
+
+	s->env.event(s->env.arg, text);
+}
+
+static void on_beat(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct instances *s = container_of(w, struct instances, beat);
+
+	(void)loop;
+	(void)revents;
+	if (s->stats.shmem.mem)
+		shmem_beat(&s->stats.shmem, clock_now_us());
+}
+
+static void open_stats(struct instances *s)
+{
+	char path[256];
+	struct err e = {0};
+
+	snprintf(path, sizeof(path), "%s/vipd.shm", s->env.run_dir);
+	if (stats_create(&s->stats, path, stats_names, STAT_COUNT, 1, &e) < 0)
+		log_err("counters are not published: %s", e.text);
+	on_beat(s->env.loop, &s->beat, 0);
+	ev_timer_start(s->env.loop, &s->beat);
+}
+
+struct instances *instances_new(const struct instances_env *env, const struct vip_conf *conf,
+				struct err *e)
+{
+	struct instances *s = def_xcalloc(1, sizeof(*s));
+
+	s->env = *env;
+	ev_timer_init(&s->beat, on_beat, BEAT_S, BEAT_S);
+	ev_timer_init(&s->reap, on_reap, 0, 0);
+	s->netlink = netlink_new(env->loop, e);
+	if (!s->netlink) {
+		free(s);
+		return NULL;
+	}
+	open_stats(s);
+	s->each = (struct instance_env){.loop = env->loop,
+					.netlink = s->netlink,
+					.run_dir = s->env.run_dir,
+					.counters = stats_block(&s->stats, 0),
+					.event = on_event,
+					.done = on_done,
+					.arg = s};
+	instances_reload(s, conf);
+	return s;
+}
+
+void instances_free(struct instances *s)
+{
+	if (!s)
+		return;
+	while (s->n > 0)
+		instance_free(s->at[--s->n]);
+	while (s->n_leaving > 0)
+		instance_free(s->leaving[--s->n_leaving]);
+	while (s->n_done > 0)
+		instance_free(s->done[--s->n_done]);
+	ev_timer_stop(s->env.loop, &s->beat);
+	ev_timer_stop(s->env.loop, &s->reap);
+	netlink_free(s->netlink);
+	stats_fini(&s->stats);
+	free(s);
+}
+
+static const struct vip_conf_instance *wanted(const struct vip_conf *conf, const char *name)
+{
+	for (unsigned k = 0; k < conf->n; k++)
+		if (strcmp(conf->instances[k].name, name) == 0)
+			return &conf->instances[k];
+	return NULL;
+}
+
+static struct instance *running(const struct instances *s, const char *name)
+{
+	for (unsigned k = 0; k < s->n; k++)
+		if (strcmp(instance_conf(s->at[k])->name, name) == 0)
+			return s->at[k];
+	return NULL;
+}
+
+/*
+ * Another router under the same name: the old one ends at once, its addresses may be wanted by the
+ * new one.
+ */
+static void take_out(struct instances *s, struct instance *i, bool planned)
+{
+	remove_from(s->at, &s->n, i);
+	if (!planned || s->n_leaving == VIP_CONF_INSTANCES_MAX) {
+		instance_free(i);
+		return;
+	}
+	s->leaving[s->n_leaving++] = i;
+	instance_stop(i);
+}
+
+void instances_reload(struct instances *s, const struct vip_conf *conf)
+{
+	for (unsigned k = s->n; k-- > 0;) {
+		struct instance *i = s->at[k];
+		const struct vip_conf_instance *c = wanted(conf, instance_conf(i)->name);
+
+		if (!c)
+			take_out(s, i, true);
+		else if (!vip_conf_same_router(instance_conf(i), c))
+			take_out(s, i, false);
+	}
+	for (unsigned k = 0; k < conf->n; k++) {
+		struct instance *i = running(s, conf->instances[k].name);
+
+		if (i)
+			instance_change(i, &conf->instances[k]);
+		else
+			s->at[s->n++] = instance_new(&s->each, &conf->instances[k]);
+	}
+}
+
+void instances_stop(struct instances *s)
+{
+	s->stopping = true;
+	for (unsigned k = s->n; k-- > 0;)
+		instance_stop(s->at[k]);
+	ev_timer_start(s->env.loop, &s->reap);
+}
+
+void instances_report(const struct instances *s, struct text *to, bool json)
+{
+	if (json) {
+		text_json_open(to, NULL, '{');
+		text_json_open(to, "instances", '[');
+	}
+	for (unsigned k = 0; k < s->n; k++)
+		instance_report(s->at[k], to, json);
+	if (json) {
+		text_json_close(to, ']');
+		text_json_close(to, '}');
+	}
+}

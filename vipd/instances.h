@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/*
+ * All virtual routers of the daemon, kept in step with the configuration.
+ */
+#ifndef INSTANCES_H
+#define INSTANCES_H
+
+#include "instance.h"
+#include "ipc/stats.h"
+
+struct instances; /* private to instances.c */
+
+struct instances_env {
+	struct ev_loop *loop;
+	const char *run_dir;
+	void (*event)(void *arg, const char *text); /* a line for watchers */
+	void (*stopped)(void *arg); /* after instances_stop(): the last one is done */
+	void *arg;
+};
+
+/* Opens netlink and the table of counters, starts the instances. NULL with e. */
+struct instances *instances_new(const struct instances_env *env, const struct vip_conf *conf,
+				struct err *e);
+void instances_free(struct instances *s); /* ends at once what still runs; NULL is fine */
+
+/*
+ * Instances are paired by name. One that stays the same router keeps its state; one that is gone
+ * stops as planned.
+ */
+void instances_reload(struct instances *s, const struct vip_conf *conf);
+
+void instances_stop(
+	struct instances *s); /* planned; env->stopped follows, maybe before the return */
+
+void instances_report(const struct instances *s, struct text *to, bool json);
+
+#endif

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/*
+ * alive = the watch is connected (or in the grace of a planned restart), and the heartbeat, if
+ * there is a table at all, is fresh. The table is attached anew whenever its file is another one;
+ * without a table the socket alone decides.
+ */
+#include "track.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+static void judge(struct track *t)
+{
+	bool alive = (t->watch.connected || ev_is_active(&t->grace)) && !t->hangs;
+
+	if (alive == t->alive)
+		return;
+	t->alive = alive;
+	log_notice("%s %s", t->rule.daemon,
+		   alive	? "is there"
+		   : t->hangs	? "hangs: its heartbeat stands still"
+		   : t->goodbye ? "has stopped"
+				: "has died");
+	t->changed(t);
+}
+
+/* Does the table's heartbeat stand still? */
+static bool heart_stopped(struct track *t)
+{
+	struct err e;
+
+	if (t->table.shmem.mem && shmem_stale(&t->table.shmem, t->table_path))
+		stats_view_close(&t->table);
+	if (!t->table.shmem.mem && stats_view_open(&t->table, t->table_path, &e) < 0)
+		return false;
+	return shmem_age_us(&t->table.shmem, clock_now_us()) > TRACK_HANG_US;
+}
+
+static void on_poll(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct track *t = container_of(w, struct track, poll);
+
+	(void)loop;
+	(void)revents;
+	t->hangs = t->watch.connected && heart_stopped(t);
+	judge(t);
+}
+
+static void on_grace(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	judge(container_of(w, struct track, grace));
+}
+
+static void on_up(struct watch *w)
+{
+	struct track *t = container_of(w, struct track, watch);
+
+	ev_timer_stop(t->loop, &t->grace);
+	t->goodbye = false;
+	t->hangs = false;
+	judge(t);
+}
+
+static void on_line(struct watch *w, struct str line)
+{
+	struct track *t = container_of(w, struct track, watch);
+
+	if (str_eq(line, STR("stopping")))
+		t->goodbye = true;
+}
+
+static void on_down(struct watch *w)
+{
+	struct track *t = container_of(w, struct track, watch);
+
+	t->hangs = false;
+	if (t->goodbye && t->alive) {
+		ev_timer_set(&t->grace, TRACK_RESTART_S, 0);
+		ev_timer_start(t->loop, &t->grace);
+	}
+	judge(t);
+}
+
+void track_start(struct track *t, struct ev_loop *loop, const struct vip_conf_track *rule,
+		 const char *run_dir, void (*changed)(struct track *t))
+{
+	char path[sizeof(t->watch.path)];
+
+	*t = (struct track){.rule = *rule, .changed = changed, .loop = loop};
+	if (rule->mode == VIP_CONF_TRACK_NONE)
+		return;
+	t->running = true;
+	t->watch.up = on_up;
+	t->watch.line = on_line;
+	t->watch.down = on_down;
+	ev_timer_init(&t->grace, on_grace, 0, 0);
+	ev_timer_init(&t->poll, on_poll, TRACK_POLL_S, TRACK_POLL_S);
+	ev_timer_start(loop, &t->poll);
+	snprintf(t->table_path, sizeof(t->table_path), "%s/%s.shm", run_dir, rule->daemon);
+	snprintf(path, sizeof(path), "%s/%s.sock", run_dir, rule->daemon);
+	watch_start(&t->watch, loop, path);
+}
+
+void track_stop(struct track *t)
+{
+	if (!t->running)
+		return;
+	watch_stop(&t->watch);
+	ev_timer_stop(t->loop, &t->grace);
+	ev_timer_stop(t->loop, &t->poll);
+	if (t->table.shmem.mem)
+		stats_view_close(&t->table);
+	t->running = false;
+}
+
+bool track_fit(const struct track *t)
+{
+	return t->rule.mode != VIP_CONF_TRACK_RELEASE || t->alive;
+}
+
+int track_bonus(const struct track *t)
+{
+	if (t->rule.mode != VIP_CONF_TRACK_WEIGHT)
+		return 0;
+	return t->rule.weight > 0 ? (t->alive ? t->rule.weight : 0)
+				  : (t->alive ? 0 : t->rule.weight);
+}
