@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sockets are bound here, one a worker with SO_REUSEPORT, before anything is torn down: a reload whose new address
+ * cannot be had leaves everything as it was. They are kept in the service manager's store, so a restart finds them
+ * with their queues of waiting clients.
+ *
+ * A generation reaches each worker as a letter that holds a reference. A listener that no generation wants any
+ * more is closed once every worker has let go of it.
+ */
+#include "balancer.h"
+
+#include <stdio.h>
+#include <sched.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ipc/sd.h"
+#include "net/sock.h"
+#include "stats_page.h"
+
+#define BACKLOG	   4096
+#define BEAT_S	   0.25
+#define DRAIN_LOOK 0.05
+#define ALIVE_US   (10 * CLOCK_SECOND)
+
+static const struct stats_name stat_names[] = {STATS_NAMES(LB_STATS)};
+
+/* ---- listeners */
+
+static const char *store_name(const struct addr *a, unsigned worker, char *to, size_t size)
+{
+	char text[ADDR_TEXT_SIZE];
+	snprintf(to, size, "listen-%s-%u", addr_format(a, text), worker);
+	return to;
+}
+
+static void close_listener(struct listener *l, bool forget)
+{
+	char name[128];
+	for (unsigned i = 0; i < l->count; i++) {
+		if (l->fds[i] < 0)
+			continue;
+		if (forget)
+			sd_forget(store_name(&l->addr, i, name, sizeof(name)));
+		close(l->fds[i]);
+	}
+	free(l);
+}
+
+static struct listener *open_listener(const struct addr *a, unsigned workers, struct err *e)
+{
+	char name[128];
+	struct listener *l = def_xcalloc(1, sizeof(*l));
+	l->addr = *a;
+	for (unsigned i = 0; i < workers; i++) {
+		store_name(a, i, name, sizeof(name));
+		int fd = sd_take(name);
+		if (fd < 0) {
+			fd = sock_listen(a, SOCK_REUSEPORT | SOCK_FREEBIND, BACKLOG, e);
+			if (fd < 0) {
+				close_listener(l, true);
+				return NULL;
+			}
+			sd_store(name, fd);
+		}
+		l->fds[l->count++] = fd;
+	}
+	return l;
+}
+
+static struct listener *find_listener(const struct balancer *b, const struct addr *a)
+{
+	for (struct listener *l = b->listeners; l; l = l->next)
+		if (addr_eq(&l->addr, a))
+			return l;
+	return NULL;
+}
+
+/* Makes the listeners that c wants and b lacks. On failure b is as before. */
+static int open_missing(struct balancer *b, const struct lb_config *c, struct err *e)
+{
+	struct listener *before = b->listeners;
+	for (unsigned i = 0; i < c->n_binds; i++) {
+		if (find_listener(b, &c->binds[i].addr))
+			continue;
+		struct listener *l = open_listener(&c->binds[i].addr, b->workers, e);
+		if (!l)
+			goto fail;
+		l->next = b->listeners;
+		b->listeners = l;
+	}
+	return 0;
+fail:
+	while (b->listeners != before) {
+		struct listener *l = b->listeners;
+		b->listeners = l->next;
+		close_listener(l, true);
+	}
+	return -1;
+}
+
+static unsigned wanted(const struct balancer *b, const struct lb_config *c, struct listener **to, unsigned max)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < c->n_binds && n < max; i++)
+		to[n++] = find_listener(b, &c->binds[i].addr);
+	return n;
+}
+
+/* ---- letters to the workers */
+
+struct apply_letter {
+	struct letter letter;
+	struct front *front;
+	struct daemon_generation *gen;
+	struct apply_round *round;
+};
+
+/* One reload on its way through the workers; the last to apply it reports back. */
+struct apply_round {
+	struct letter done; /* to the main thread */
+	struct balancer *balancer;
+	_Atomic unsigned left;
+	unsigned n;
+	struct listener *listeners[64];
+	struct apply_letter letters[];
+};
+
+static void on_apply(struct letter *l)
+{
+	struct apply_letter *a = container_of(l, struct apply_letter, letter);
+	struct apply_round *r = a->round;
+	front_apply(a->front, a->gen, r->listeners, r->n);
+	daemon_unref(a->gen);
+	if (atomic_fetch_sub(&r->left, 1) == 1)
+		mailbox_post(&r->balancer->mailbox, &r->done);
+}
+
+static bool in_round(const struct apply_round *r, const struct listener *l)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->listeners[i] == l)
+			return true;
+	return false;
+}
+
+/* Every worker has let go of what this generation does not listen on. */
+static void on_applied(struct letter *l)
+{
+	struct apply_round *r = container_of(l, struct apply_round, done);
+	struct balancer *b = r->balancer;
+	const struct lb_config *c = conf_of(daemon_current(b->daemon));
+	for (struct listener **at = &b->listeners; *at;) {
+		struct listener *one = *at;
+		bool again = false; /* a later reload may want it back */
+		for (unsigned i = 0; i < c->n_binds; i++)
+			again |= addr_eq(&c->binds[i].addr, &one->addr);
+		if (in_round(r, one) || again) {
+			at = &one->next;
+			continue;
+		}
+		*at = one->next;
+		close_listener(one, true);
+	}
+	free(r);
+}
+
+static void publish(struct balancer *b, struct daemon_generation *g)
+{
+	struct apply_round *r = def_xcalloc(1, sizeof(*r) + b->workers * sizeof(r->letters[0]));
+	r->done.run = on_applied;
+	r->balancer = b;
+	atomic_init(&r->left, b->workers);
+	r->n = wanted(b, conf_of(g), r->listeners, ARRAY_LEN(r->listeners));
+	for (unsigned i = 0; i < b->workers; i++) {
+		r->letters[i] = (struct apply_letter){.letter.run = on_apply,
+						      .front = &b->fronts[i],
+						      .gen = daemon_ref(g),
+						      .round = r};
+		mailbox_post(&worker_set_at(b->set, i)->mailbox, &r->letters[i].letter);
+	}
+}
+
+struct forget_letter {
+	struct letter letter;
+	struct front *front;
+	struct addr addr;
+};
+
+static void on_forget(struct letter *l)
+{
+	struct forget_letter *f = container_of(l, struct forget_letter, letter);
+	front_forget(f->front, &f->addr);
+	free(f);
+}
+
+static void server_went_down(const struct addr *addr, void *arg)
+{
+	struct balancer *b = arg;
+	for (unsigned i = 0; b->set && i < b->workers; i++) {
+		struct forget_letter *f = def_xmalloc(sizeof(*f));
+		*f = (struct forget_letter){.letter.run = on_forget, .front = &b->fronts[i], .addr = *addr};
+		mailbox_post(&worker_set_at(b->set, i)->mailbox, &f->letter);
+	}
+}
+
+/* ---- draining */
+
+struct drain_letter {
+	struct letter letter, done;
+	struct balancer *balancer;
+	struct front *front;
+	struct ev_timer look;
+};
+
+static void on_worker_drained(struct letter *l)
+{
+	struct drain_letter *d = container_of(l, struct drain_letter, done);
+	struct balancer *b = d->balancer;
+	free(d);
+	if (--b->draining == 0)
+		daemon_done(b->daemon);
+}
+
+static void look_if_idle(struct ev_loop *loop, struct ev_timer *t, int events)
+{
+	struct drain_letter *d = container_of(t, struct drain_letter, look);
+	(void)events;
+	if (!front_idle(d->front))
+		return;
+	ev_timer_stop(loop, t);
+	mailbox_post(&d->balancer->mailbox, &d->done);
+}
+
+static void on_drain(struct letter *l)
+{
+	struct drain_letter *d = container_of(l, struct drain_letter, letter);
+	front_drain(d->front);
+	ev_timer_init(&d->look, look_if_idle, 0., DRAIN_LOOK);
+	ev_timer_start(d->front->worker->loop, &d->look);
+}
+
+void balancer_stop(struct daemon *d)
+{
+	struct balancer *b = daemon_user(d);
+	b->draining = b->workers;
+	for (unsigned i = 0; i < b->workers; i++) {
+		struct drain_letter *l = def_xcalloc(1, sizeof(*l));
+		l->letter.run = on_drain;
+		l->done.run = on_worker_drained;
+		l->balancer = b;
+		l->front = &b->fronts[i];
+		mailbox_post(&worker_set_at(b->set, i)->mailbox, &l->letter);
+	}
+}
+
+/* ---- workers */
+
+static int on_worker_start(struct worker *w, void *arg)
+{
+	struct balancer *b = arg;
+	struct front *f = &b->fronts[w->id];
+	struct daemon_generation *g = daemon_current(b->daemon);
+	struct listener *listeners[64];
+	w->ctx = f;
+	front_init(f, w, g, stats_block(&b->stats, w->id));
+	front_apply(f, g, listeners, wanted(b, conf_of(g), listeners, ARRAY_LEN(listeners)));
+	return 0;
+}
+
+static void on_worker_stop(struct worker *w)
+{
+	front_fini(w->ctx);
+}
+
+static const struct worker_ops worker_ops = {.start = on_worker_start, .stop = on_worker_stop};
+
+static unsigned worker_count(const struct lb_settings *s)
+{
+	cpu_set_t cpus;
+	if (s->workers)
+		return s->workers;
+	int n = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+	return (unsigned)MIN(MAX(n, 1), 16);
+}
+
+/* ---- the daemon's ops */
+
+static void on_beat(struct ev_loop *loop, struct ev_timer *t, int events)
+{
+	struct balancer *b = container_of(t, struct balancer, beat);
+	(void)loop;
+	(void)events;
+	/* The heartbeat says that lbd serves, not only that its main loop turns. */
+	if (worker_set_alive(b->set, ALIVE_US))
+		shmem_beat(&b->stats.shmem, clock_now_us());
+}
+
+static void open_stats(struct balancer *b)
+{
+	char path[DAEMON_PATH_SIZE];
+	struct err e;
+	daemon_path(b->daemon, "lbd.shm", path, sizeof(path));
+	if (stats_create(&b->stats, path, stat_names, STAT_COUNT, b->workers, &e) < 0)
+		log_err("counters are not published: %s", e.text);
+	shmem_beat(&b->stats.shmem, clock_now_us());
+}
+
+int balancer_start(struct daemon *d, struct err *e)
+{
+	struct balancer *b = def_xcalloc(1, sizeof(*b));
+	struct lb_config *c = daemon_current(d)->config;
+	daemon_set_user(d, b);
+	b->daemon = d;
+	b->workers = worker_count(c->settings);
+	b->pools = server_pools_new();
+	b->fronts = def_xcalloc(b->workers, sizeof(*b->fronts));
+	mailbox_init(&b->mailbox, daemon_loop(d));
+	if (!server_join(b->pools, c, e) || open_missing(b, c, e) < 0)
+		return -1;
+	open_stats(b);
+	stats_page_init(&b->stats);
+	health_view_start(&b->health, d, b->pools, server_went_down, b);
+	uint32_t buffers = 2 * (c->settings->maxconn / b->workers + 64);
+	b->set = worker_set_start(b->workers, buffers, &worker_ops, b);
+	if (!b->set)
+		return err_set(e, "the worker threads could not start");
+	ev_timer_init(&b->beat, on_beat, 0., BEAT_S);
+	ev_timer_start(daemon_loop(d), &b->beat);
+	return 0;
+}
+
+int balancer_reload(struct daemon *d, struct daemon_generation *old, struct err *e)
+{
+	struct balancer *b = daemon_user(d);
+	struct daemon_generation *g = daemon_current(d);
+	(void)old;
+	if (!server_join(b->pools, g->config, e) || open_missing(b, conf_of(g), e) < 0)
+		return -1;
+	health_view_read(&b->health);
+	publish(b, g);
+	return 0;
+}
+
+bool balancer_alive(struct daemon *d)
+{
+	struct balancer *b = daemon_user(d);
+	return worker_set_alive(b->set, ALIVE_US);
+}
+
+void balancer_finish(struct daemon *d)
+{
+	struct balancer *b = daemon_user(d);
+	char path[DAEMON_PATH_SIZE];
+	ev_timer_stop(daemon_loop(d), &b->beat);
+	health_view_stop(&b->health);
+	worker_set_join(b->set);
+	mailbox_fini(&b->mailbox);
+	stats_fini(&b->stats);
+	unlink(daemon_path(d, "lbd.shm", path, sizeof(path)));
+	while (b->listeners) {
+		struct listener *l = b->listeners;
+		b->listeners = l->next;
+		close_listener(l, false);
+	}
+	server_pools_free(b->pools);
+	free(b->fronts);
+	free(b);
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What lbd makes of the configuration file: frontends, pools with their servers, the statistics page.
+ */
+#ifndef LB_CONF_H
+#define LB_CONF_H
+
+#include "conf/cluster.h"
+#include "daemon.h"
+
+struct lb_frontend { /* [frontend web] */
+	struct str name;
+	struct conf_list bind;
+	struct str pool;
+};
+
+struct lb_stats { /* [stats] */
+	struct conf_list bind;
+	struct str uri, auth;
+	uint32_t refresh_ms;
+};
+
+struct lb_settings { /* [lb] */
+	uint32_t workers; /* 0: one a core */
+	uint32_t maxconn;
+	uint32_t request_ms, keepalive_ms, client_ms, server_idle_ms;
+	bool access_log, forwarded_for;
+};
+
+struct pool;   /* server.h: what lives longer than a generation */
+struct server;
+
+/* A pool as this generation has it. */
+struct lb_pool {
+	const struct conf_pool *conf;
+	struct pool *live;
+	unsigned n;
+	struct server **servers;		/* live, in file order */
+	const struct conf_server **conf_servers; /* of the same places */
+};
+
+/* One address to listen on. */
+struct lb_bind {
+	struct addr addr;
+	struct str frontend;   /* its name; "stats" for the page */
+	struct lb_pool *pool; /* NULL: the statistics page */
+};
+
+struct lb_config {
+	const struct lb_settings *settings;
+	const struct lb_stats *stats; /* NULL: none */
+	struct str node;	      /* this board's name, or the host's */
+	unsigned n_binds, n_pools;
+	struct lb_bind *binds;
+	struct lb_pool *pools;
+};
+
+extern const struct conf_section *const lb_schema[];
+extern const size_t lb_schema_n;
+
+/* daemon_ops.build. The live parts are joined later, by main, for a generation that goes into force. */
+void conf_build(struct daemon_generation *g, struct conf_errors *errors);
+
+static inline const struct lb_config *conf_of(const struct daemon_generation *g)
+{
+	return g->config;
+}
+
+#endif

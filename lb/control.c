@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "control.h"
+
+#include <inttypes.h>
+
+#include "balancer.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "stats_page.h"
+
+static struct balancer *balancer_of(void *arg)
+{
+	return daemon_user(arg);
+}
+
+static void server_line(struct text *out, const struct server *s, const struct conf_server *conf, int64_t now_us)
+{
+	char addr[ADDR_TEXT_SIZE];
+	text_printf(out, "%s/%s %s %s weight %u current %" PRIu64 " total %" PRIu64 "\n", s->pool_name, s->name,
+		    addr_format(&s->addr, addr), server_status(s, now_us), conf->weight, atomic_load(&s->current),
+		    atomic_load(&s->total));
+}
+
+static void server_json(struct text *out, const struct server *s, const struct conf_server *conf, int64_t now_us)
+{
+	char addr[ADDR_TEXT_SIZE];
+	text_json_open(out, NULL, '{');
+	text_json_str(out, "pool", str_c(s->pool_name));
+	text_json_str(out, "name", str_c(s->name));
+	text_json_str(out, "address", str_c(addr_format(&s->addr, addr)));
+	text_json_str(out, "status", str_c(server_status(s, now_us)));
+	text_json_int(out, "weight", conf->weight);
+	text_json_int(out, "current", (int64_t)atomic_load(&s->current));
+	text_json_int(out, "total", (int64_t)atomic_load(&s->total));
+	text_json_int(out, "connect_errors", (int64_t)atomic_load(&s->connect_errors));
+	text_json_close(out, '}');
+}
+
+static void cmd_servers(struct text *out, struct str args, bool json, void *arg)
+{
+	const struct lb_config *c = conf_of(daemon_current(arg));
+	int64_t now_us = clock_now_us();
+	(void)args;
+	if (json)
+		text_json_open(out, NULL, '[');
+	for (unsigned i = 0; i < c->n_pools; i++) {
+		const struct lb_pool *p = &c->pools[i];
+		for (unsigned s = 0; s < p->n; s++)
+			(json ? server_json : server_line)(out, p->servers[s], p->conf_servers[s], now_us);
+	}
+	if (json)
+		text_json_close(out, ']');
+}
+
+static void cmd_state(struct text *out, struct str args, bool json, void *arg)
+{
+	struct balancer *b = balancer_of(arg);
+	const char *verdicts = b->health.stale ? "stale" : "fresh";
+	(void)args;
+	if (json) {
+		text_json_open(out, NULL, '{');
+		text_json_int(out, "workers", b->workers);
+		text_json_str(out, "verdicts", str_c(verdicts));
+		text_json_int(out, "requests", (int64_t)stats_sum(&b->stats, STAT_requests));
+		text_json_close(out, '}');
+	} else {
+		text_printf(out, "workers %u\nverdicts %s\nrequests %" PRIu64 "\n", b->workers, verdicts,
+			    stats_sum(&b->stats, STAT_requests));
+	}
+}
+
+static void cmd_stats(struct text *out, struct str args, bool json, void *arg)
+{
+	struct balancer *b = balancer_of(arg);
+	(void)args;
+	if (json)
+		text_json_open(out, NULL, '{');
+#define X(name, kind, prose)                                                                       \
+	if (json)                                                                                  \
+		text_json_int(out, #name, (int64_t)stats_sum(&b->stats, STAT_##name));             \
+	else                                                                                       \
+		text_printf(out, "%s %" PRIu64 "\n", #name, stats_sum(&b->stats, STAT_##name));
+	LB_STATS(X)
+#undef X
+	if (json)
+		text_json_close(out, '}');
+}
+
+static void cmd_show_stat(struct text *out, struct str args, bool json, void *arg)
+{
+	(void)args;
+	(void)json;
+	stats_page_csv(out, conf_of(daemon_current(arg)), &balancer_of(arg)->stats, clock_now_us());
+}
+
+/* "POOL/NAME" to a live server, or an error line. */
+static struct server *named(struct text *out, struct str args, struct balancer *b)
+{
+	struct str pool, rest = args;
+	struct server *s = NULL;
+	if (str_split(&rest, '/', &pool) && rest.p)
+		s = server_find(b->pools, pool, rest);
+	if (!s)
+		text_printf(out, "error: no server \"%.*s\"; wanted POOL/SERVER\n", STR_ARG(args));
+	return s;
+}
+
+static void set_admin(struct text *out, struct str args, void *arg, enum server_admin admin)
+{
+	struct server *s = named(out, args, balancer_of(arg));
+	if (!s)
+		return;
+	atomic_store(&s->admin, (uint32_t)admin);
+	const char *status = server_status(s, clock_now_us());
+	log_notice("server %s/%s is %s by the operator", s->pool_name, s->name, status);
+	ctl_event(daemon_ctl(arg), "server %s/%s %s", s->pool_name, s->name, status);
+	text_printf(out, "%s/%s %s\n", s->pool_name, s->name, status);
+}
+
+static void cmd_disable(struct text *out, struct str args, bool json, void *arg)
+{
+	(void)json;
+	set_admin(out, args, arg, SERVER_MAINT);
+}
+
+static void cmd_drain(struct text *out, struct str args, bool json, void *arg)
+{
+	(void)json;
+	set_admin(out, args, arg, SERVER_DRAIN);
+}
+
+static void cmd_enable(struct text *out, struct str args, bool json, void *arg)
+{
+	(void)json;
+	set_admin(out, args, arg, SERVER_READY);
+}
+
+const struct ctl_command control_commands[] = {
+	{"state", "[json]", "workers, and whether healthd's verdicts are fresh", false, cmd_state},
+	{"servers", "[json]", "every server with its status", false, cmd_servers},
+	{"stats", "[json]", "the counters", false, cmd_stats},
+	{"show stat", "", "statistics as HAProxy's CSV", false, cmd_show_stat},
+	{"disable server", "POOL/SERVER", "send it nothing", true, cmd_disable},
+	{"drain server", "POOL/SERVER", "send it no new clients; those with its cookie stay", true, cmd_drain},
+	{"enable server", "POOL/SERVER", "back to normal", true, cmd_enable},
+	{NULL, NULL, NULL, false, NULL},
+};

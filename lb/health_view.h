@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/*
+ * healthd's verdicts, brought to the live servers. A watch on healthd's socket says when to look into health.shm;
+ * nobody polls it. Without healthd the last verdicts stay (all servers count as up before there was any), are
+ * marked stale, and lbd relies on what it meets itself. Main thread.
+ */
+#ifndef LB_HEALTH_VIEW_H
+#define LB_HEALTH_VIEW_H
+
+#include "daemon.h"
+#include "ipc/watch.h"
+#include "server.h"
+
+struct health_view_state {
+	struct daemon *daemon;
+	struct pools *pools;
+	void (*went_down)(const struct addr *server, void *arg);
+	void *arg;
+	struct watch watch;	  /* private */
+	struct health_view table; /* private */
+	struct ev_timer check;	  /* private */
+	bool stale;		  /* ro: the verdicts are old */
+	bool ever;		  /* private: there were some */
+};
+
+void health_view_start(struct health_view_state *v, struct daemon *d, struct pools *pools,
+		       void (*went_down)(const struct addr *server, void *arg), void *arg);
+void health_view_read(struct health_view_state *v); /* now: after a reload brought new servers */
+void health_view_stop(struct health_view_state *v);
+
+#endif

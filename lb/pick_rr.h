@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Smooth weighted round robin, pure: each pick every candidate gains its weight, the richest is taken and pays the
+ * sum. Equal weights give 1-2-3-4; over any sum-of-weights picks in a row the shares are exact, and a heavy server
+ * is not picked in bursts.
+ */
+#ifndef LB_PICK_RR_H
+#define LB_PICK_RR_H
+
+#include "base/def.h"
+
+struct pick_rr {
+	uint32_t weight; /* 0: never picked */
+	int32_t credit;	 /* carried from pick to pick */
+};
+
+/* The index of the pick among those with usable[i] and a weight, or -1. */
+int pick_rr(struct pick_rr *const *all, const bool *usable, unsigned n);
+
+#endif

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include "server.h"
+
+#include "base/clock.h"
+
+#define EJECT_AFTER    2u
+#define EJECT_FIRST_US (10 * CLOCK_SECOND)
+#define EJECT_MOST_US  (300 * CLOCK_SECOND)
+
+struct pools {
+	struct pool *first;
+	unsigned count;
+};
+
+struct pools *server_pools_new(void)
+{
+	return def_xcalloc(1, sizeof(struct pools));
+}
+
+void server_pools_free(struct pools *p)
+{
+	while (p->first) {
+		struct pool *pool = p->first;
+		p->first = pool->next;
+		while (pool->servers) {
+			struct server *s = pool->servers;
+			pool->servers = s->next;
+			free(s);
+		}
+		MUST0(pthread_mutex_destroy(&pool->lock));
+		free(pool);
+	}
+	free(p);
+}
+
+static struct pool *join_pool(struct pools *all, struct str name)
+{
+	for (struct pool *p = all->first; p; p = p->next)
+		if (str_eq(str_c(p->name), name))
+			return p;
+	struct pool *p = def_xcalloc(1, sizeof(*p));
+	str_copy(p->name, sizeof(p->name), name);
+	p->id = all->count++;
+	MUST0(pthread_mutex_init(&p->lock, NULL));
+	p->next = all->first;
+	all->first = p;
+	return p;
+}
+
+/* A server is its name and its address: with another address it is another server. */
+static struct server *join_server(struct pool *p, const struct conf_server *conf)
+{
+	struct server **at = &p->servers;
+	for (; *at; at = &(*at)->next)
+		if (str_eq(str_c((*at)->name), conf->name) && addr_eq(&(*at)->addr, &conf->address))
+			return *at;
+	struct server *s = aligned_alloc(CACHE_LINE, (sizeof(*s) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+	MUST(s != NULL);
+	memset(s, 0, sizeof(*s));
+	str_copy(s->name, sizeof(s->name), conf->name);
+	str_copy(s->pool_name, sizeof(s->pool_name), str_c(p->name));
+	s->addr = conf->address;
+	atomic_store(&s->changed_s, clock_wall_s());
+	*at = s;
+	return s;
+}
+
+bool server_join(struct pools *all, struct lb_config *c, struct err *e)
+{
+	for (unsigned i = 0; i < c->n_pools; i++) {
+		struct lb_pool *p = &c->pools[i];
+		if (p->n > SERVER_MAX) {
+			err_set(e, "[pool %.*s]: more than %d servers", STR_ARG(p->conf->name), SERVER_MAX);
+			return false;
+		}
+		p->live = join_pool(all, p->conf->name);
+		for (unsigned s = 0; s < p->n; s++)
+			p->servers[s] = join_server(p->live, p->conf_servers[s]);
+		MUST0(pthread_mutex_lock(&p->live->lock));
+		for (unsigned s = 0; s < p->n; s++)
+			p->servers[s]->rr.weight = p->conf_servers[s]->weight;
+		MUST0(pthread_mutex_unlock(&p->live->lock));
+	}
+	return true;
+}
+
+void server_each(struct pools *all, void (*f)(struct server *s, void *arg), void *arg)
+{
+	for (struct pool *p = all->first; p; p = p->next)
+		for (struct server *s = p->servers; s; s = s->next)
+			f(s, arg);
+}
+
+struct server *server_find(struct pools *all, struct str pool, struct str name)
+{
+	for (struct pool *p = all->first; p; p = p->next)
+		for (struct server *s = p->servers; s; s = s->next)
+			if (str_eq(str_c(p->name), pool) && str_eq(str_c(s->name), name))
+				return s;
+	return NULL;
+}
+
+/* ---- state */
+
+bool server_up(const struct server *s)
+{
+	return atomic_load_explicit(&s->health, memory_order_relaxed) != HEALTH_DOWN &&
+	       atomic_load_explicit(&s->admin, memory_order_relaxed) != SERVER_MAINT;
+}
+
+bool server_ejected(const struct server *s, int64_t now_us)
+{
+	return atomic_load_explicit(&s->ejected_until_us, memory_order_relaxed) > now_us;
+}
+
+const char *server_status(const struct server *s, int64_t now_us)
+{
+	switch (atomic_load_explicit(&s->admin, memory_order_relaxed)) {
+	case SERVER_MAINT:
+		return "MAINT";
+	case SERVER_DRAIN:
+		return "DRAIN";
+	}
+	if (atomic_load_explicit(&s->health, memory_order_relaxed) == HEALTH_DOWN)
+		return "DOWN";
+	return server_ejected(s, now_us) ? "EJECTED" : "UP";
+}
+
+void server_connected(struct server *s)
+{
+	if (UNLIKELY(atomic_load_explicit(&s->failures, memory_order_relaxed) ||
+		     atomic_load_explicit(&s->ejections, memory_order_relaxed))) {
+		atomic_store_explicit(&s->failures, 0, memory_order_relaxed);
+		atomic_store_explicit(&s->ejections, 0, memory_order_relaxed);
+		atomic_store_explicit(&s->ejected_until_us, 0, memory_order_relaxed);
+	}
+}
+
+bool server_failed(struct server *s, int64_t now_us)
+{
+	uint32_t failures = atomic_fetch_add_explicit(&s->failures, 1, memory_order_relaxed) + 1;
+	if (failures < EJECT_AFTER || server_ejected(s, now_us))
+		return false;
+	uint32_t n = atomic_fetch_add_explicit(&s->ejections, 1, memory_order_relaxed);
+	int64_t length = n < 5 ? EJECT_FIRST_US << n : EJECT_MOST_US;
+	atomic_store_explicit(&s->ejected_until_us, now_us + MIN(length, EJECT_MOST_US), memory_order_relaxed);
+	return true;
+}
+
+/* ---- choosing */
+
+/* Takes new clients: up, and neither draining nor in the avoid set; ejected ones only when asked for. */
+static unsigned mark_usable(const struct lb_pool *p, uint64_t avoid, bool ejected_too, int64_t now_us, bool *usable)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct server *s = p->servers[i];
+		usable[i] = server_up(s) &&
+			    atomic_load_explicit(&s->admin, memory_order_relaxed) == SERVER_READY &&
+			    !(avoid >> i & 1) && (ejected_too || !server_ejected(s, now_us));
+		n += usable[i] && p->conf_servers[i]->weight;
+	}
+	return n;
+}
+
+int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us)
+{
+	bool usable[SERVER_MAX];
+	struct pick_rr *rr[SERVER_MAX];
+	/* Fresh ones first, then those ejected, then even those that have just failed this request. */
+	if (!mark_usable(p, avoid, false, now_us, usable) && !mark_usable(p, avoid, true, now_us, usable) &&
+	    !mark_usable(p, 0, true, now_us, usable))
+		return -1;
+	for (unsigned i = 0; i < p->n; i++)
+		rr[i] = &p->servers[i]->rr;
+	MUST0(pthread_mutex_lock(&p->live->lock));
+	int pick = pick_rr(rr, usable, p->n);
+	MUST0(pthread_mutex_unlock(&p->live->lock));
+	if (pick >= 0)
+		SERVER_COUNT(p->servers[pick], picks, 1);
+	return pick;
+}
+
+struct sticky_match server_sticky(const struct lb_pool *p, const struct http_head *request, int64_t now_us)
+{
+	struct sticky_server s[SERVER_MAX];
+	if (p->conf->cookie.mode == CONF_COOKIE_NONE || !http_has(request, HTTP_F_COOKIE))
+		return sticky_find(&p->conf->cookie, request, NULL, 0);
+	for (unsigned i = 0; i < p->n; i++)
+		s[i] = (struct sticky_server){.value = p->conf_servers[i]->cookie,
+					      .usable = server_up(p->servers[i]) &&
+							!server_ejected(p->servers[i], now_us)};
+	return sticky_find(&p->conf->cookie, request, s, p->n);
+}

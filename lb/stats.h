@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/* The counters of lbd.shm. */
+#ifndef LB_STATS_H
+#define LB_STATS_H
+
+#include "ipc/stats.h"
+
+#define LB_STATS(X)                                                                                \
+	X(requests, COUNTER, "requests received, refused ones included")                           \
+	X(connections, COUNTER, "client connections accepted")                                     \
+	X(clients, GAUGE, "client connections open now")                                           \
+	X(running, GAUGE, "requests in progress now")                                              \
+	X(refused, COUNTER, "malformed requests")                                                  \
+	X(retries, COUNTER, "further attempts after a failed one")                                 \
+	X(redispatches, COUNTER, "of these, on another server")                                    \
+	X(stale, COUNTER, "kept connections that a server had closed")                             \
+	X(no_server, COUNTER, "requests for which no server was usable")                           \
+	X(connects, COUNTER, "connections made to servers")                                        \
+	X(connect_errors, COUNTER, "attempts to connect that failed")                              \
+	X(response_errors, COUNTER, "bad, late or broken responses")                               \
+	X(client_aborts, COUNTER, "clients that left early")                                       \
+	X(responses_2xx, COUNTER, "responses by class")                                            \
+	X(responses_3xx, COUNTER, "responses by class")                                            \
+	X(responses_4xx, COUNTER, "responses by class")                                            \
+	X(responses_5xx, COUNTER, "responses by class")                                            \
+	X(bytes_in, COUNTER, "bytes received from clients")                                        \
+	X(bytes_out, COUNTER, "bytes sent to clients")
+
+enum { STATS_ENUM(LB_STATS) STAT_COUNT };
+
+#endif
