@@ -135,13 +135,10 @@ unit-threads: $(UNIT_THREADS:test/unit/%.c=$(O)/unit/%)
 	@.ci/unit $^
 
 fuzz-replay: $(REPLAY_BIN)
-	@set -e; for t in $^; do x=$$(basename $$t _replay); $$t $$(find test/fuzz/corpus/$$x -type f 2>/dev/null | sort); done
+	@.ci/replay $^
 
 fuzz-run: $(FUZZ_BIN)
-	@set -e; for t in $^; do x=$$(basename $$t _fuzz); echo "== $$x"; \
-	mkdir -p $(BUILD)/corpus/$$x test/fuzz/corpus/$$x; \
-	$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -artifact_prefix=$(BUILD)/corpus/$$x- \
-		$(BUILD)/corpus/$$x test/fuzz/corpus/$$x; done
+	@.ci/fuzz $(BUILD)/corpus $(FUZZ_SECONDS) $^
 
 fuzz: ## fuzz every parser for FUZZ_SECONDS (20) each, with clang's libFuzzer
 	$(MAKE) CC=clang SAN=fuzzer-no-link,$(SAN_CHECK) FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-run
