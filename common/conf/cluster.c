@@ -163,7 +163,7 @@ static int parse_http_check(struct conf_check *check, struct str text, struct ar
 	return 0;
 }
 
-static int parse_check(void *field, struct str text, struct arena *arena, struct err *e)
+int conf_parse_check(void *field, struct str text, struct arena *arena, struct err *e)
 {
 	struct conf_check *check = field;
 	struct str kind;
@@ -181,7 +181,7 @@ static int parse_check(void *field, struct str text, struct arena *arena, struct
 	return 0;
 }
 
-static int parse_expect(void *field, struct str text, struct arena *arena, struct err *e)
+int conf_parse_expect(void *field, struct str text, struct arena *arena, struct err *e)
 {
 	struct conf_expect *expect = field;
 	struct str lo, hi = text;
@@ -222,10 +222,11 @@ static const struct conf_key pool_keys[] = {
 		  "Longest wait for a connection to a server."),
 	CONF_MSEC(struct conf_pool, server_ms, "server-timeout", "50s", 1, 24 * HOUR,
 		  "Longest silence of a server that has the request."),
-	CONF_FUNC(struct conf_pool, check, struct conf_check, "check", "tcp", parse_check,
+	CONF_FUNC(struct conf_pool, check, struct conf_check, "check", "tcp", conf_parse_check,
 		  CHECK_SYNTAX, "How each server is probed."),
-	CONF_FUNC(struct conf_pool, expect, struct conf_expect, "expect", "200-399", parse_expect,
-		  "STATUS | STATUS-STATUS", "Statuses that make an http check good."),
+	CONF_FUNC(struct conf_pool, expect, struct conf_expect, "expect", "200-399",
+		  conf_parse_expect, "STATUS | STATUS-STATUS",
+		  "Statuses that make an http check good."),
 	CONF_MSEC(struct conf_pool, inter_ms, "inter", "2s", 10, HOUR,
 		  "From the end of a check to the next."),
 	CONF_MSEC(struct conf_pool, fastinter_ms, "fastinter", NULL, 10, HOUR,

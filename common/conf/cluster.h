@@ -55,6 +55,9 @@ struct conf_server { /* [server web1] */
 	uint32_t weight;     /* 0: only those whose cookie says so */
 };
 
+/* Readers of values (conf_parse) for sections that have such keys too: a check, a range of statuses. */
+conf_parse conf_parse_check, conf_parse_expect;
+
 extern const struct conf_section conf_board_section;
 extern const struct conf_section conf_pool_section;
 extern const struct conf_section conf_server_section;
