@@ -334,7 +334,9 @@ static void make_rules(struct instance *i)
 		.last_resort = c->last_resort,
 		.self = i->link.source,
 		.interval_us = c->packet.interval_us,
-		.tie_us = vip_conf_tie_us(c, i->link.source),
+		.tie_us = vip_conf_rank_us(c, i->link.source, true),
+		.tie_known = vip_conf_is_board(c, i->link.source),
+		.rank_us = vip_conf_rank_us(c, i->link.source, false),
 		.linger_us = c->linger_ms * 1000,
 	};
 }

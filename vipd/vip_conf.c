@@ -398,12 +398,24 @@ uint8_t vip_conf_priority(const struct vip_conf_instance *i, uint32_t ip)
 	return i->priority;
 }
 
-uint32_t vip_conf_tie_us(const struct vip_conf_instance *i, uint32_t ip)
+bool vip_conf_is_board(const struct vip_conf_instance *i, uint32_t ip)
 {
-	uint32_t interval_us = MIN(i->packet.interval_us, UINT32_C(1000000));
-
 	for (unsigned k = 0; k < i->n_boards; k++)
 		if (i->boards[k].ip == ip)
-			return k * (interval_us / 100);
-	return (255 - (ip & 255)) * (interval_us / 1000);
+			return true;
+	return false;
+}
+
+uint32_t vip_conf_rank_us(const struct vip_conf_instance *i, uint32_t ip, bool among_equals)
+{
+	uint32_t interval_us = MIN(i->packet.interval_us, UINT32_C(1000000));
+	uint8_t own = vip_conf_priority(i, ip);
+	unsigned before = 0;
+
+	if (!vip_conf_is_board(i, ip))
+		return (255 - (ip & 255)) * (interval_us / 1000);
+	for (unsigned k = 0; i->boards[k].ip != ip; k++)
+		if (!among_equals || vip_conf_priority(i, i->boards[k].ip) == own)
+			before++;
+	return before * (interval_us / 100);
 }

@@ -65,8 +65,16 @@ struct vip_conf *vip_conf_build(const struct conf *c, struct arena *arena,
  */
 bool vip_conf_same_router(const struct vip_conf_instance *a, const struct vip_conf_instance *b);
 
-/* Priority of the router with that address, and what it adds to its skew when priorities tie. */
+/* Priority of the router with that address. */
 uint8_t vip_conf_priority(const struct vip_conf_instance *i, uint32_t ip);
-uint32_t vip_conf_tie_us(const struct vip_conf_instance *i, uint32_t ip);
+
+/*
+ * What that router adds to its skew so as not to claim together with others: among all routers, or
+ * only among those of its own priority (0 when it has no equal).
+ */
+uint32_t vip_conf_rank_us(const struct vip_conf_instance *i, uint32_t ip, bool among_equals);
+
+/* Is it one of the boards listed? If not, vip_conf_rank_us() is a guess from its address. */
+bool vip_conf_is_board(const struct vip_conf_instance *i, uint32_t ip);
 
 #endif

@@ -14,9 +14,9 @@
  * rules needs no history.
  *
  * Where we go beyond RFC 3768 and RFC 9568:
- * - Equal priorities. All backups of an equal master would claim in the same instant. Each adds
- *   tie_us, so that one is first and the others hear it in time. Whether there is a tie is judged
- *   by the last master's priority.
+ * - Equal priorities. Backups of equal priority would claim in the same instant. Each adds tie_us,
+ *   so that one is first and the others hear it in time. Unless the caller knows, the last master's
+ *   priority tells whether to expect equals.
  * - Fitness. An unfit master resigns at once and does not claim, except as the last resort: after
  *   three whole master-down times without any master it takes the address at priority 1. Whoever is
  *   fit treats priority 1 like a resignation.
@@ -69,9 +69,10 @@ int64_t vrrp_fsm_skew_us(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *
 {
 	int64_t unit = r->version == 3 ? interval_us(r, s) : INT64_C(1000000);
 	uint8_t own = vrrp_fsm_priority(r, s);
-	bool tie = !s->fit || s->master_priority == 0 || s->master_priority == own;
+	bool tie = r->tie_known || s->master_priority == 0 || s->master_priority == own;
+	uint32_t apart = !s->fit ? r->rank_us : tie ? r->tie_us : 0;
 
-	return (256 - own) * unit / 256 + (tie ? r->tie_us : 0);
+	return (256 - own) * unit / 256 + apart;
 }
 
 int64_t vrrp_fsm_down_us(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)

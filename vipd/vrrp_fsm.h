@@ -35,7 +35,9 @@ struct vrrp_fsm_rules {
 	bool last_resort;     /* unfit, and nobody is master: take it at priority 1 */
 	uint32_t self;	      /* our address, host order: decides between equals, the higher wins */
 	uint32_t interval_us; /* between adverts */
-	uint32_t tie_us;    /* added to the skew when priorities tie; differs from board to board */
+	uint32_t tie_us;      /* added to the skew: differs among routers of equal priority */
+	bool tie_known; /* it is 0 unless there are such; else one is presumed if the master was one */
+	uint32_t rank_us;   /* instead of tie_us when unfit: differs among all routers */
 	uint32_t linger_us; /* a planned stop answers at most so long */
 };
 

@@ -71,3 +71,17 @@ def cluster(request):
         raise
     yield bench
     _finish(bench, request)
+
+
+@pytest.fixture
+def cluster_of(request):
+    """A maker of the same cluster with some daemons only and nothing started: cluster_of("vipd")."""
+    require_root()
+    made = []
+
+    def make(*names):
+        made.append(Cluster(names))
+        return made[-1]
+    yield make
+    for bench in made:
+        _finish(bench, request)

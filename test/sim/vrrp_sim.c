@@ -253,7 +253,9 @@ void sim_init(struct sim *s, uint64_t seed, unsigned n, bool distinct)
 				  .last_resort = true,
 				  .self = UINT32_C(0xc0a801ab) + i,
 				  .interval_us = 1000000,
-				  .tie_us = (n - 1 - i) * 10000,
+				  .tie_us = distinct ? 0 : (n - 1 - i) * 10000,
+				  .tie_known = true,
+				  .rank_us = (n - 1 - i) * 10000,
 				  .linger_us = 1000000},
 			.clock_offset = (int64_t)sim_random(s, 1000) * SIM_SECOND,
 			.clock_rate = 1.0 + ((double)sim_random(s, 400) - 200) / 1e6, /* 200 ppm */

@@ -46,6 +46,7 @@ static const struct vrrp_fsm_rules post = {
 	.self = SELF,
 	.interval_us = 1000000,
 	.tie_us = TIE_US,
+	.rank_us = TIE_US,
 	.linger_us = 1000000,
 };
 
