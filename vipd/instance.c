@@ -41,7 +41,7 @@ struct instance {
 	bool address_fault;
 	int fd; /* -1 while closed */
 	struct ev_io readable;
-	struct ev_timer timer, reopen, fault_hold;
+	struct ev_timer timer, renew, reopen, fault_hold;
 	struct announce announce;
 	struct vip_addr addrs;
 	struct track track;
@@ -119,33 +119,34 @@ static void address_failed(struct instance *i, const char *why)
 	ev_timer_start(i->env->loop, &i->fault_hold);
 }
 
-static void hold(struct instance *i, int64_t now)
+static void hold(struct instance *i)
 {
+	double quarter_s = i->conf.addrs.lifetime_s / 4.0;
 	struct err e = {0};
 
-	if (vip_addr_hold(&i->addrs, now, &e) < 0)
+	ev_timer_stop(i->env->loop, &i->renew);
+	ev_timer_set(&i->renew, quarter_s, quarter_s);
+	ev_timer_start(i->env->loop, &i->renew);
+	if (vip_addr_hold(&i->addrs, &e) < 0)
 		address_failed(i, e.text);
 	announce_start(&i->announce);
 }
 
-static void perform(struct instance *i, const struct vrrp_fsm_out *out, int64_t now)
+static void perform(struct instance *i, const struct vrrp_fsm_out *out)
 {
-	struct err e = {0};
-
 	if (out->acts & VRRP_FSM_SEND)
 		send_advert(i, out->priority);
 	if (out->acts & VRRP_FSM_RESIGN)
 		send_advert(i, 0);
 	if (out->acts & VRRP_FSM_HOLD)
-		hold(i, now);
+		hold(i);
 	if (out->acts & VRRP_FSM_DROP) {
 		announce_stop(&i->announce);
 		vip_addr_drop(&i->addrs);
+		ev_timer_stop(i->env->loop, &i->renew);
 	}
 	if (out->acts & VRRP_FSM_ANNOUNCE)
 		announce_start(&i->announce);
-	if (out->acts & (VRRP_FSM_SEND | VRRP_FSM_RESIGN) && vip_addr_renew(&i->addrs, now, &e) < 0)
-		address_failed(i, e.text);
 }
 
 static void arm(struct instance *i)
@@ -175,7 +176,7 @@ static void feed(struct instance *i, struct vrrp_fsm_event e)
 	if (i->done)
 		return;
 	out = vrrp_fsm_step(&i->rules, &i->fsm, &e, now);
-	perform(i, &out, now);
+	perform(i, &out);
 	if (out.why)
 		note_state(i, was, out.why);
 	arm(i);
@@ -271,6 +272,19 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)revents;
 	read_adverts(i);
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_TIMER});
+}
+
+/* The machine is asked first: one that overslept must not renew. */
+static void on_renew(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct instance *i = container_of(w, struct instance, renew);
+	struct err e = {0};
+
+	on_timer(loop, &i->timer, revents);
+	if (vip_addr_renew(&i->addrs, &e) == 0)
+		return;
+	address_failed(i, e.text);
+	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = faults(i)});
 }
 
 /* ---- the interface */
@@ -498,6 +512,7 @@ struct instance *instance_new(const struct instance_env *env, const struct vip_c
 	memcpy(i->link.name, conf->interface, sizeof(i->link.name));
 	ev_init(&i->readable, on_readable);
 	ev_init(&i->timer, on_timer);
+	ev_init(&i->renew, on_renew);
 	ev_init(&i->reopen, on_reopen);
 	ev_init(&i->fault_hold, on_fault_hold);
 	announce_init(&i->announce, env->loop);
@@ -526,6 +541,7 @@ void instance_free(struct instance *i)
 	track_stop(&i->track);
 	close_sockets(i);
 	ev_timer_stop(i->env->loop, &i->timer);
+	ev_timer_stop(i->env->loop, &i->renew);
 	ev_timer_stop(i->env->loop, &i->reopen);
 	ev_timer_stop(i->env->loop, &i->fault_hold);
 	announce_fini(&i->announce);
@@ -546,7 +562,7 @@ void instance_change(struct instance *i, const struct vip_conf_instance *conf)
 	i->conf = *conf;
 	make_rules(i);
 	set_announced(i);
-	if (vip_addr_change(&i->addrs, &conf->addrs, clock_now_us(), &e) < 0)
+	if (vip_addr_change(&i->addrs, &conf->addrs, &e) < 0)
 		address_failed(i, e.text);
 	if (i->addrs.held)
 		announce_start(&i->announce);

@@ -12,7 +12,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 
 static struct netlink_addr nth(const struct vip_addr *v, const struct vip_addr_set *set, unsigned i)
@@ -32,7 +31,7 @@ static void remove_one(struct vip_addr *v, const struct netlink_addr *a)
 		log_err("%s", e.text);
 }
 
-static int set_all(struct vip_addr *v, int64_t now, struct err *e)
+static int set_all(struct vip_addr *v, struct err *e)
 {
 	unsigned i;
 	int rc = 0;
@@ -43,7 +42,6 @@ static int set_all(struct vip_addr *v, int64_t now, struct err *e)
 		if (netlink_addr_set(v->netlink, &a, v->want.lifetime_s, e) < 0)
 			rc = -1;
 	}
-	v->renewed_us = now;
 	return rc;
 }
 
@@ -98,10 +96,10 @@ void vip_addr_bind(struct vip_addr *v, int ifindex)
 	}
 }
 
-int vip_addr_hold(struct vip_addr *v, int64_t now, struct err *e)
+int vip_addr_hold(struct vip_addr *v, struct err *e)
 {
 	v->held = true;
-	return set_all(v, now, e);
+	return set_all(v, e);
 }
 
 void vip_addr_drop(struct vip_addr *v)
@@ -118,11 +116,9 @@ void vip_addr_drop(struct vip_addr *v)
 	}
 }
 
-int vip_addr_renew(struct vip_addr *v, int64_t now, struct err *e)
+int vip_addr_renew(struct vip_addr *v, struct err *e)
 {
-	if (!v->held || now - v->renewed_us < v->want.lifetime_s * CLOCK_SECOND / 4)
-		return 0;
-	return set_all(v, now, e);
+	return v->held ? set_all(v, e) : 0;
 }
 
 static bool has(const struct vip_addr_set *set, uint32_t ip, uint8_t prefix)
@@ -135,7 +131,7 @@ static bool has(const struct vip_addr_set *set, uint32_t ip, uint8_t prefix)
 	return false;
 }
 
-int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, int64_t now, struct err *e)
+int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct err *e)
 {
 	struct vip_addr_set old = v->want;
 	unsigned i;
@@ -146,7 +142,7 @@ int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, int64_t
 		vip_addr_bind(v, v->ifindex);
 		return 0;
 	}
-	rc = set_all(v, now, e);
+	rc = set_all(v, e);
 	for (i = 0; i < old.count; i++) {
 		struct netlink_addr a = nth(v, &old, i);
 
@@ -200,7 +196,7 @@ enum vip_addr_event vip_addr_heard(struct vip_addr *v, const struct netlink_addr
 	if (v->held) {
 		if (too_many(v, now))
 			return VIP_ADDR_LOST;
-		if (set_all(v, now, &e) == 0)
+		if (set_all(v, &e) == 0)
 			return VIP_ADDR_RESTORED;
 		log_err("%s", e.text);
 		return VIP_ADDR_LOST;

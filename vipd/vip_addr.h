@@ -32,7 +32,6 @@ struct vip_addr {
 	int ifindex;			      /* private: 0 while there is no interface */
 	struct vip_addr_set want;	      /* ro */
 	bool held;			      /* ro */
-	int64_t renewed_us;		      /* private */
 	int64_t lost_us[VIP_ADDR_LOSSES_MAX]; /* private: ring of the last losses */
 	unsigned losses;		      /* ro: since start */
 };
@@ -54,18 +53,17 @@ void vip_addr_init(struct vip_addr *v, struct netlink *netlink, const struct vip
 void vip_addr_bind(struct vip_addr *v, int ifindex);
 
 /* Adds all. 0, or -1 with e when one could not be added (the others are). */
-int vip_addr_hold(struct vip_addr *v, int64_t now, struct err *e);
+int vip_addr_hold(struct vip_addr *v, struct err *e);
 /* Removes all. Failures are logged. */
 void vip_addr_drop(struct vip_addr *v);
-/* Renews the lifetimes when a quarter of them is over. 0, or -1 with e. */
-int vip_addr_renew(struct vip_addr *v, int64_t now, struct err *e);
+/* Begins the lifetimes anew, if held; to be called four times in each. 0, or -1 with e. */
+int vip_addr_renew(struct vip_addr *v, struct err *e);
 
 /*
  * Wants another set from now on: while held, new ones are added before old ones go. 0, or -1 with
  * e.
  */
-int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, int64_t now,
-		    struct err *e);
+int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct err *e);
 
 /* Is this one of ours? (Any interface.) */
 bool vip_addr_is(const struct vip_addr *v, uint32_t ip);

@@ -162,9 +162,8 @@ static const struct conf_key vrrp_keys[] = {
 		struct vrrp_section, label, "label", NULL,
 		"Name of the address for ifconfig; the default is the interface's with :0, :1..., none for no label."),
 	CONF_MSEC(
-		struct vrrp_section, lifetime_ms, "lifetime", "0", 0, 3600000,
-		"Whole seconds after which the kernel drops an address that vipd no longer renews; 0: three adverts, "
-		"at least 3s."),
+		struct vrrp_section, lifetime_ms, "lifetime", "2s", 1000, 3600000,
+		"Whole seconds after which the kernel drops an address that vipd no longer renews."),
 	CONF_MSEC(
 		struct vrrp_section, linger_ms, "linger", "1s", 0, 2000,
 		"Longest time that a planned stop goes on answering until the successor has spoken."),
@@ -222,14 +221,9 @@ static void check_interval(struct build *b, const struct vrrp_section *v)
 
 static void set_lifetime(struct build *b, const struct vrrp_section *v, struct vip_conf_instance *i)
 {
-	uint32_t ms = v->lifetime_ms ? v->lifetime_ms : MAX(UINT32_C(3000), 3 * v->advert_ms);
-
 	if (v->lifetime_ms % 1000 != 0)
 		wrong(b, "lifetime", "the kernel counts in whole seconds");
-	else if (ms < 2 * v->advert_ms)
-		wrong(b, "lifetime",
-		      "shorter than two advertisement intervals: the address would come and go");
-	i->addrs.lifetime_s = (ms + 999) / 1000;
+	i->addrs.lifetime_s = v->lifetime_ms / 1000;
 }
 
 static unsigned same_interface_before(const struct build *b)

@@ -20,7 +20,8 @@
  * - Fitness. An unfit master resigns at once and does not claim, except as the last resort: after
  *   three whole master-down times without any master it takes the address at priority 1. Whoever is
  *   fit treats priority 1 like a resignation.
- * - A planned stop resigns but keeps the addresses until a successor's advert is heard.
+ * - A planned stop resigns but keeps the addresses until a successor's advert is heard, and a moment
+ *   longer: the successor speaks first and sets its address then.
  * - Late wake. A master that finds its last advert older than a master-down time was frozen; its
  *   peers have replaced it. It drops the addresses without a word and listens for an interval. A
  *   late backup does the same before it claims, since the adverts it missed may still be in the
@@ -29,6 +30,8 @@
  *   announces again.
  */
 #include "vrrp_fsm.h"
+
+enum { OVERLAP_US = 20000 }; /* from the successor's first word to its gratuitous ARP, amply */
 
 const char *vrrp_fsm_state_name(enum vrrp_fsm_state state)
 {
@@ -190,7 +193,10 @@ static void on_timer(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct 
 	case VRRP_FSM_MASTER:
 		if (s->leaving) {
 			out->acts |= VRRP_FSM_DROP;
-			to_init(s, "stopped; no successor spoke", out, now);
+			to_init(s,
+				s->master == r->self ? "stopped; no successor spoke"
+						     : "stopped; the successor has spoken",
+				out, now);
 			break;
 		}
 		speak(r, s, out);
@@ -242,8 +248,8 @@ static void master_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 	if (s->leaving) {
 		if (e->priority == 0)
 			return;
-		out->acts |= VRRP_FSM_DROP;
-		to_init(s, "stopped; the successor has spoken", out, now);
+		s->master = e->source;
+		s->due_us = MIN(s->due_us, now + OVERLAP_US);
 		return;
 	}
 	if (e->priority > own || (e->priority == own && e->source > r->self)) {

@@ -48,7 +48,8 @@ int sim_master(const struct sim *s, unsigned group)
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct sim_node *n = &s->node[i];
 
-		if (n->group == group && sim_works(n) && n->fsm.state == VRRP_FSM_MASTER)
+		if (n->group == group && sim_works(n) && n->fsm.state == VRRP_FSM_MASTER &&
+		    !n->fsm.leaving)
 			found = found == -1 ? (int)i : -2;
 	}
 	return found;

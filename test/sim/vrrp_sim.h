@@ -71,6 +71,7 @@ void sim_group(struct sim *s, unsigned i, unsigned group);
 
 bool sim_works(const struct sim_node *n); /* on, running, awake, on the wire */
 bool sim_holds(const struct sim *s, unsigned i);
-int sim_master(const struct sim *s, unsigned group); /* its number; -1 none, -2 several */
+int sim_master(const struct sim *s,
+	       unsigned group); /* its number; -1 none, -2 several; one that leaves is none */
 
 #endif
