@@ -45,6 +45,8 @@ static int start(struct daemon *d, struct err *e)
 					  .arg = d};
 	struct instances *s;
 
+	if (conf->n == 0)
+		log_notice("there is no [vrrp] in the configuration: nothing to do");
 	if (conf->mlock)
 		lock_memory();
 	s = instances_new(&env, conf, e);

@@ -187,8 +187,7 @@ static const struct conf_key vip_keys[] = {
 
 static const struct conf_section vrrp_section = CONF_NAMED(
 	struct vrrp_section, "vrrp", vrrp_keys,
-	"A virtual router: addresses that one of the boards holds.", .flags = CONF_SECTION_REQUIRED,
-	.max = VIP_CONF_INSTANCES_MAX);
+	"A virtual router: addresses that one of the boards holds.", .max = VIP_CONF_INSTANCES_MAX);
 static const struct conf_section vip_section = CONF_SINGLE(
 	struct vip_section, "vip", vip_keys, "Settings of vipd itself.", .flags = CONF_IMPLICIT);
 

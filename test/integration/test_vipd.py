@@ -4,6 +4,7 @@ hangs or is pulled out, another one holds it in time. The figures are those of t
 VRRP version 2, adverts every second and priority 101 everywhere.
 """
 
+import os
 import re
 import shutil
 import socket
@@ -13,7 +14,7 @@ import pytest
 
 from lab.client import at_once
 from lab.cluster import VIP
-from lab.daemon import once
+from lab.daemon import REPO, once
 from lab.netns import cable
 from lab.vrrp import Ear, Keepalived, Leash, Prober, advert, forge
 from lab.wait import stays, wait_until
@@ -314,7 +315,7 @@ def test_a_removed_address_comes_back_at_once(vips):
     wait_until(holder.holds_vip, 0.2, "it is set again", every=0.001)
     wait_until(lambda: len(vips.ear.arps) > before, 1, "it is announced again")
     assert vips.state(holder)["state"] == "MASTER"
-    assert holder.vipd.counter("addresses_restored") == 1
+    wait_until(lambda: holder.vipd.counter("addresses_restored") == 1, 1)
 
 
 def test_an_address_that_is_kept_away_is_left_to_another(vips):
@@ -338,7 +339,7 @@ def test_leftovers_and_intruders_are_removed(vips):
     wait_until(lambda: not board.holds_vip(), 1, "the leftover goes")
     board.ns.ip(f"addr add {VIP}/32 dev eth0")
     wait_until(lambda: not board.holds_vip(), 1, "the intruder goes")
-    assert board.vipd.counter("addresses_refused") == 1
+    wait_until(lambda: board.vipd.counter("addresses_refused") == 1, 1)
     vips.only(other)
 
 
@@ -402,6 +403,19 @@ def test_a_broken_configuration_is_refused_with_every_error(vips):
         assert f":{number}: {key}: " in said
         assert f":{number}: {key}: " in done.stdout + done.stderr
     stays(holder.holds_vip, 1)
+
+
+def test_without_an_instance_there_is_nothing_to_do(lab):
+    d = lab.daemon("vipd", BOARDS)
+    assert d.ask_json("state") == {"instances": []}
+    assert "no [vrrp]" in d.output()
+
+
+def test_the_manual_has_the_options_of_the_tables():
+    with open(os.path.join(REPO, "vipd", "vipd.8"), encoding="utf-8") as f:
+        page = f.read()
+    options = once("vipd", "--doc", "man")
+    assert options.returncode == 0 and options.stdout in page, "paste what `vipd --doc man` prints into vipd.8"
 
 
 def test_an_instance_taken_out_stops_as_planned(vips):
