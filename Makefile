@@ -80,7 +80,7 @@ endif
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration lint format format-check check-layers \
+.PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
 	check-symbols check-headers docs install uninstall deps demo bench cover clean help
 
 all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
@@ -160,7 +160,7 @@ integration: ## daemons of the sanitizer build in the lab's network namespaces (
 endif
 
 bench: all ## side by side with the peers: CPU a request, as ratios
-	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) -m test.bench $(BENCH_ARGS)
+	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) test/bench/bench.py $(BENCH_ARGS)
 
 cover: ## line coverage of the unit tests (gcovr), to build/cover/index.html
 	$(MAKE) COVER=1 unit
@@ -168,10 +168,18 @@ cover: ## line coverage of the unit tests (gcovr), to build/cover/index.html
 		--html-details index.html --print-summary .
 
 # ---- looks at the source
-lint: ## clang-tidy, cppcheck, shellcheck
+lint: lint-tidy lint-cppcheck lint-shell ## clang-tidy, cppcheck, shellcheck
+
+lint-tidy:
 	@.ci/tidy "$(CPPFLAGS) -std=gnu17 $(PKG_CFLAGS)" $(ALL_SRC) $(UNIT_SRC) $(FUZZ_SRC)
+
+lint-cppcheck:
 	@.ci/cppcheck "$(CPPFLAGS)" $(ALL_SRC)
-	shellcheck $(filter-out .ci/layers,$(wildcard .ci/*)) $(wildcard test/*/*.sh)
+
+SHELL_SRC := $(filter-out .ci/layers,$(wildcard .ci/*)) $(sort $(wildcard test/*/*.sh))
+lint-shell:
+	@shellcheck $(SHELL_SRC)
+	@echo "shellcheck: $(words $(SHELL_SRC)) files clean"
 
 FORMAT := clang-format --style=file
 format: ## put every source into the house's format
@@ -220,6 +228,7 @@ install: all ## programs, pages, units, configuration: DESTDIR= PREFIX=/usr SYSC
 	install -m 644 $(wildcard README LICENSE conf/*.conf) $(DOCDIR)
 	@set -ex; to=$(CONFDIR)/greenpi.conf; [ ! -e $$to ] || cmp -s conf/greenpi.conf $$to || to=$$to.new; \
 		install -m 644 conf/greenpi.conf $$to
+	@[ -n "$(DESTDIR)" ] || echo "now: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload"
 
 uninstall: ## what install put there; a configuration that was changed stays
 	rm -f $(filter-out %/greenpictl,$(PROGRAMS:%=$(SBINDIR)/%)) $(BINDIR)/greenpictl
