@@ -277,6 +277,24 @@ def test_a_hanging_balancer_is_noticed_by_its_heartbeat(vips):
     wait_until(lambda: vips.state(holder)["fit"], 2, "it beats again")
 
 
+def test_the_real_balancer_is_tracked_in_life_death_and_restart(cluster_of):
+    cluster = cluster_of("lbd", "vipd")
+    for board in cluster:
+        board.start()
+    old = wait_until(cluster.holder, 6, "one board holds the VIP")
+    stays(old.holds_vip, 1)
+    old.lbd.restart()
+    stays(old.holds_vip, 2, "a restart moves nothing")
+    killed = time.monotonic()
+    old.lbd.kill()
+    heir = wait_until(lambda: next((b for b in cluster.holders() if b is not old), None), 2)
+    assert time.monotonic() - killed < 1.0
+    heir.lbd.freeze()
+    wait_until(lambda: not heir.holds_vip(), 5, "a hang is noticed")
+    heir.lbd.thaw()
+    wait_until(lambda: heir.vipd.ask_json("state")["instances"][0]["fit"], 3)
+
+
 def test_without_any_balancer_it_is_held_as_the_last_resort(vips):
     leashes = [vips.leash(b) for b in vips.boards[:2]]
     vips.start(1, 2, track="lbd release", **FAST)
