@@ -202,7 +202,7 @@ static void log_drop(struct instance *i, enum vrrp_pkt_drop d, const struct vrrp
 	if (d == VRRP_PKT_DROP_vrid || d == VRRP_PKT_DROP_own || i->dropped & UINT32_C(1) << d)
 		return;
 	i->dropped |= UINT32_C(1) << d;
-	if (d == VRRP_PKT_DROP_interval)
+	if (p && d == VRRP_PKT_DROP_interval)
 		log_err("instance %s: %s sends every %u s, we every %u s: with version 2 both become master",
 			i->conf.name, ip_text(p->source, who), p->interval_us / 1000000,
 			i->packet.interval_us / 1000000);

@@ -161,10 +161,11 @@ static void says_what_is_wrong(void **state)
 		struct file f;
 
 		load(&f, cases[k].text);
-		print_message("%s\n", f.errors.first ? f.errors.first->text : "(no error)");
+		const char *said = f.errors.first ? f.errors.first->text : "(no error)";
+		print_message("%s\n", said);
 		assert_int_equal(f.errors.n, 1);
-		assert_non_null(strstr(f.errors.first->text, cases[k].want));
-		assert_null(strstr(f.errors.first->text, "muchtoolong"));
+		assert_non_null(strstr(said, cases[k].want));
+		assert_null(strstr(said, "muchtoolong"));
 		arena_fini(&f.arena);
 	}
 }
