@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A check is a target (the verdict), a probe (the look) and a timer (when the next one is due);
+ * exactly one of timer and probe is on its way. A reload makes a new set beside the old one, lets
+ * states pass over by name, and frees the old: a probe in flight is dropped and begun anew.
+ *
+ * A probe that failed for lack of descriptors or memory on this board says nothing of the target:
+ * it is published, but does not count.
+ */
+#include "checks.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rnd.h"
+#include "curl_loop.h"
+#include "ipc/sd.h"
+#include "probe_mysql.h"
+#include "publish.h"
+
+#define FIRST_SPREAD_US (200 * CLOCK_MSEC) /* first probes start within this time */
+
+struct check {
+	struct checks *set;
+	const struct health_conf_target *conf;
+	unsigned index;
+	struct target target;
+	struct health_record record;
+	struct probe *probe;
+	struct ev_timer due;
+};
+
+struct checks {
+	struct checks_env env;
+	const struct health_conf *conf;
+	struct probe_env probe_env;
+	struct publish publish;
+	struct check *list;
+	unsigned n;
+};
+
+/* ---- scheduling */
+
+static void schedule(struct check *c, int64_t wait_us)
+{
+	struct ev_loop *loop = c->set->env.loop;
+
+	ev_timer_stop(loop, &c->due);
+	ev_timer_set(&c->due, (double)wait_us / 1e6, 0.);
+	ev_timer_start(loop, &c->due);
+}
+
+static void on_due(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct check *c = container_of(w, struct check, due);
+
+	(void)loop;
+	(void)events;
+	probe_start(c->probe);
+}
+
+/* ---- verdicts */
+
+static void say_status(const struct checks *s)
+{
+	unsigned up = 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		up += s->list[i].target.state == HEALTH_UP;
+	sd_say("%u of %u up", up, s->n);
+}
+
+/* check/origin is a check called origin; edges/web1 is a server. */
+static void describe(const struct check *c, char *to, size_t size)
+{
+	if (c->conf->is_server)
+		snprintf(to, size, "server %s", c->conf->name);
+	else
+		snprintf(to, size, "check %s", c->conf->name + strlen("check/"));
+}
+
+static void announce(const struct check *c)
+{
+	char who[80], text[256];
+	const char *state = c->target.state == HEALTH_UP ? "UP" : "DOWN";
+	const char *result = health_result_text(c->record.result);
+
+	describe(c, who, sizeof(who));
+	snprintf(text, sizeof(text), "%s %s %s %s", who, state, result, c->record.reason);
+	if (c->target.state == HEALTH_UP)
+		log_notice("%s is UP: %s %s", who, result, c->record.reason);
+	else
+		log_warn("%s is DOWN: %s %s", who, result, c->record.reason);
+	c->set->env.event(c->set->env.arg, text);
+	say_status(c->set);
+}
+
+static void log_result(const struct check *c, const struct probe_result *r)
+{
+	char who[80];
+
+	if (!c->set->conf->log_checks ||
+	    (r->result == c->record.result && r->code == c->record.code))
+		return;
+	describe(c, who, sizeof(who));
+	log_info("%s: probe: %s %s", who, health_result_text(r->result), r->reason);
+}
+
+static void fill_record(struct check *c)
+{
+	c->record.state = c->target.state;
+	c->record.health = c->target.health;
+	c->record.rise = c->conf->rules.rise;
+	c->record.fall = c->conf->rules.fall;
+	c->record.changes = c->target.changes;
+	c->record.since_s = c->target.since_s;
+}
+
+static void on_probed(struct probe *p, const struct probe_result *r);
+
+static void take_result(struct check *c, const struct probe_result *r)
+{
+	c->record.checked_s = clock_wall_s();
+	c->record.result = r->result;
+	c->record.code = r->code;
+	c->record.latency_us = r->latency_us;
+	memcpy(c->record.reason, r->reason, sizeof(c->record.reason));
+}
+
+/* ---- a set of checks */
+
+static void begin_check(struct checks *s, struct check *c, unsigned index)
+{
+	const struct health_conf_target *t = &s->conf->targets[index];
+
+	c->set = s;
+	c->conf = t;
+	c->index = index;
+	str_copy(c->record.name, sizeof(c->record.name), str_c(t->name));
+	target_init(&c->target, &t->rules);
+	fill_record(c);
+	c->probe = probe_new(&s->probe_env, &t->spec, on_probed);
+	c->probe->arg = c;
+	ev_timer_init(&c->due, on_due, 0., 0.);
+}
+
+static void end_checks(struct checks *s, struct check *list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		ev_timer_stop(s->env.loop, &list[i].due);
+		probe_free(list[i].probe);
+	}
+	free(list);
+}
+
+static struct check *find(struct check *list, unsigned n, struct str name)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (str_eq(str_c(list[i].conf->name), name))
+			return &list[i];
+	return NULL;
+}
+
+static void on_probed(struct probe *p, const struct probe_result *r)
+{
+	struct check *c = p->arg;
+	struct checks *s = c->set;
+	bool changed = false;
+
+	log_result(c, r);
+	take_result(c, r);
+	if (r->result != HEALTH_SOCKERR)
+		changed = target_result(&c->target, &c->conf->rules, probe_good(r->result),
+					c->record.checked_s);
+	fill_record(c);
+	publish_record(&s->publish, c->index, &c->record);
+	if (changed)
+		announce(c);
+	schedule(c, target_delay_us(&c->target, &c->conf->rules, s->conf->spread, rnd_u64()));
+}
+
+/* ---- what was known before */
+
+static void adopt_record(struct check *c, const struct health_record *r, const struct target *old,
+			 const struct target_rules *old_rules, bool sure)
+{
+	c->record = *r;
+	target_adopt(&c->target, &c->conf->rules, old, old_rules, sure);
+	fill_record(c);
+}
+
+/* From the table of another process, so every field is doubted. */
+static void adopt_from_table(struct check *c, const struct health_view *v)
+{
+	struct health_record r;
+	struct target old;
+
+	if (!health_find(v, c->conf->name, &r) || (r.state != HEALTH_UP && r.state != HEALTH_DOWN))
+		return;
+	old = (struct target){.state = r.state, .changes = r.changes, .since_s = r.since_s};
+	adopt_record(c, &r, &old, &c->conf->rules, false);
+}
+
+static void adopt_all_from_table(struct checks *s)
+{
+	struct health_view v;
+
+	if (health_open(&v, s->env.table_path, NULL) < 0)
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		adopt_from_table(&s->list[i], &v);
+	health_close(&v);
+}
+
+static void adopt_check(struct check *c, const struct check *old)
+{
+	bool sure = probe_same(&c->conf->spec, &old->conf->spec);
+
+	adopt_record(c, &old->record, &old->target, &old->conf->rules, sure);
+}
+
+/* ---- beginning */
+
+static int publish_all(struct checks *s, const struct check *list, unsigned n, struct err *e)
+{
+	AUTO_FREE struct health_record *records = def_xcalloc(MAX(n, 1u), sizeof(*records));
+
+	for (unsigned i = 0; i < n; i++)
+		records[i] = list[i].record;
+	return publish_table(&s->publish, records, n, e);
+}
+
+/* What has no verdict of its own yet is probed at once, one after another within a moment. */
+static void schedule_all(struct checks *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		schedule(&s->list[i], FIRST_SPREAD_US * i / s->n);
+	say_status(s);
+}
+
+static int begin_all(struct checks *s, const struct health_conf *conf, struct err *e)
+{
+	s->conf = conf;
+	s->n = conf->n;
+	s->list = def_xcalloc(MAX(s->n, 1u), sizeof(*s->list));
+	for (unsigned i = 0; i < s->n; i++)
+		begin_check(s, &s->list[i], i);
+	adopt_all_from_table(s);
+	if (publish_all(s, s->list, s->n, e) < 0)
+		return -1;
+	schedule_all(s);
+	return 0;
+}
+
+struct checks *checks_new(const struct checks_env *env, const struct health_conf *conf,
+			  struct err *e)
+{
+	struct checks *s = def_xcalloc(1, sizeof(*s));
+
+	s->env = *env;
+	publish_init(&s->publish, env->loop, env->table_path);
+	s->env.table_path = s->publish.path;
+	s->probe_env = (struct probe_env){.loop = env->loop,
+					  .curl = curl_loop_new(env->loop, e),
+					  .mysql = probe_mysql_jobs_new(env->loop)};
+	if (s->probe_env.curl && begin_all(s, conf, e) == 0)
+		return s;
+	checks_free(s);
+	return NULL;
+}
+
+void checks_free(struct checks *s)
+{
+	if (!s)
+		return;
+	end_checks(s, s->list, s->n);
+	probe_mysql_jobs_free(s->probe_env.mysql);
+	curl_loop_free(s->probe_env.curl);
+	publish_fini(&s->publish);
+	free(s);
+}
+
+/* One whose probe goes on as before keeps its pace; what is new or another thing is looked at now. */
+static void pass_on(struct checks *s, struct check *c, struct check *old)
+{
+	ev_tstamp left = 0.;
+
+	if (old && probe_same(&c->conf->spec, &old->conf->spec) && ev_is_active(&old->due))
+		left = ev_timer_remaining(s->env.loop, &old->due);
+	schedule(c, MIN((int64_t)(left * 1e6), (int64_t)c->conf->rules.inter_ms * CLOCK_MSEC));
+}
+
+int checks_reload(struct checks *s, const struct health_conf *conf, struct err *e)
+{
+	const struct health_conf *before = s->conf;
+	struct check *old = s->list, *was;
+	struct check *list = def_xcalloc(MAX(conf->n, 1u), sizeof(*list));
+	unsigned old_n = s->n;
+
+	s->conf = conf;
+	for (unsigned i = 0; i < conf->n; i++) {
+		begin_check(s, &list[i], i);
+		was = find(old, old_n, str_c(list[i].conf->name));
+		if (was)
+			adopt_check(&list[i], was);
+	}
+	if (publish_all(s, list, conf->n, e) < 0) {
+		end_checks(s, list, conf->n);
+		s->conf = before;
+		return -1;
+	}
+	for (unsigned i = 0; i < conf->n; i++)
+		pass_on(s, &list[i], find(old, old_n, str_c(list[i].conf->name)));
+	end_checks(s, old, old_n);
+	s->list = list;
+	s->n = conf->n;
+	say_status(s);
+	return 0;
+}
+
+/* ---- questions */
+
+bool checks_now(struct checks *s, struct str name)
+{
+	struct check *c = find(s->list, s->n, name);
+
+	if (c && ev_is_active(&c->due))
+		schedule(c, 0);
+	return c != NULL;
+}
+
+static void report_json(const struct check *c, struct text *to)
+{
+	const struct health_record *r = &c->record;
+	char where[ADDR_TEXT_SIZE];
+
+	text_json_open(to, NULL, '{');
+	text_json_str(to, "name", str_c(r->name));
+	text_json_str(to, "address", str_c(addr_format(&c->conf->spec.address, where)));
+	text_json_str(to, "probe", str_c(probe_kind_text(c->conf->spec.kind)));
+	text_json_str(to, "state", str_c(health_state_text(r->state)));
+	text_json_int(to, "since", r->since_s);
+	text_json_int(to, "checked", r->checked_s);
+	text_json_str(to, "result", str_c(health_result_text(r->result)));
+	text_json_int(to, "code", r->code);
+	text_json_str(to, "reason", str_c(r->reason));
+	text_json_int(to, "latency_us", r->latency_us);
+	text_json_int(to, "health", r->health);
+	text_json_int(to, "rise", r->rise);
+	text_json_int(to, "fall", r->fall);
+	text_json_int(to, "changes", r->changes);
+	text_json_close(to, '}');
+}
+
+/* edges/web1 UP 5/5 L7OK status 200 in 1.2 ms since 2026-11-23 10:00:00 */
+static void report_line(const struct check *c, struct text *to)
+{
+	static const char *const states[] = {"UNKNOWN", "UP", "DOWN"};
+	const struct health_record *r = &c->record;
+	time_t since = (time_t)r->since_s;
+	char date[32] = "-";
+	unsigned at, of;
+	struct tm tm;
+
+	target_progress(&c->target, &c->conf->rules, &at, &of);
+	if (since && localtime_r(&since, &tm))
+		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+	text_printf(to, "%s %s %u/%u %s %s in %u.%u ms since %s\n", r->name, states[r->state], at,
+		    of, health_result_text(r->result), r->checked_s ? r->reason : "not probed yet",
+		    r->latency_us / 1000, r->latency_us / 100 % 10, date);
+}
+
+void checks_report(const struct checks *s, struct text *to, bool json)
+{
+	if (json) {
+		text_json_open(to, NULL, '{');
+		text_json_open(to, "targets", '[');
+	}
+	for (unsigned i = 0; i < s->n; i++) {
+		if (json)
+			report_json(&s->list[i], to);
+		else
+			report_line(&s->list[i], to);
+	}
+	if (json) {
+		text_json_close(to, ']');
+		text_json_close(to, '}');
+	}
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A login with password and a query, as an application would. A server that turns the login away is
+ * told apart from one that cannot be reached; a query that selects must give a row, so that
+ * `SELECT 1 FROM dual WHERE @@read_only = 0` says whether the server takes writes.
+ *
+ * The thread touches its job only; the link from job to probe is the main thread's. The deadline in
+ * milliseconds is the frame's (probe.c); the library knows whole seconds only, which bound how long
+ * a thread may outlive its probe. A probe has one thread at most: started again while the last one
+ * hangs, it waits for that first.
+ */
+#include "probe_mysql.h"
+
+#include <errmsg.h>
+#include <mysql.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "probe.h"
+
+#define STACK (512u << 10)
+
+struct probe_mysql_jobs {
+	struct mailbox mailbox;
+	struct job *first;
+};
+
+struct job {
+	struct letter letter; /* posted when the thread is about to end */
+	struct probe_mysql_jobs *jobs;
+	struct job *prev, *next;
+	struct mysql_probe *probe; /* main thread only; NULL: nobody waits for it any more */
+	pthread_t thread;
+	struct arena arena;
+	struct probe_spec spec; /* strings in the arena */
+	enum health_result result;
+	unsigned code;
+	char reason[PROBE_REASON];
+};
+
+struct mysql_probe {
+	struct probe probe;
+	struct job *job; /* its thread, also of a run before this one */
+	bool waiting;	 /* for job to end, to begin anew */
+};
+
+static struct mysql_probe *mysql_of(struct probe *p)
+{
+	return container_of(p, struct mysql_probe, probe);
+}
+
+/* ---- on the thread */
+
+static void conclude(struct job *j, enum health_result result, unsigned code, const char *reason)
+{
+	j->result = result;
+	j->code = code;
+	str_copy(j->reason, sizeof(j->reason), str_c(reason));
+}
+
+/* The client library's own errors are about the way, the server's about what was asked. */
+static enum health_result classify(unsigned code)
+{
+	switch (code) {
+	case CR_CONNECTION_ERROR:
+	case CR_CONN_HOST_ERROR:
+	case CR_IPSOCK_ERROR:
+	case CR_UNKNOWN_HOST:
+		return HEALTH_L4CON;
+	case CR_SOCKET_CREATE_ERROR:
+	case CR_OUT_OF_MEMORY:
+		return HEALTH_SOCKERR;
+	default:
+		return code >= CR_MIN_ERROR && code <= CR_MAX_ERROR ? HEALTH_L7RSP : HEALTH_L7STS;
+	}
+}
+
+static void conclude_error(struct job *j, MYSQL *db)
+{
+	conclude(j, classify(mysql_errno(db)), mysql_errno(db), mysql_error(db));
+}
+
+static void set_options(MYSQL *db, uint32_t timeout_ms)
+{
+	unsigned seconds = (timeout_ms + 999) / 1000, no = 0;
+
+	mysql_options(db, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
+	mysql_options(db, MYSQL_OPT_READ_TIMEOUT, &seconds);
+	mysql_options(db, MYSQL_OPT_WRITE_TIMEOUT, &seconds);
+	mysql_options(db, MYSQL_OPT_LOCAL_INFILE, &no); /* a server may not ask for our files */
+}
+
+static bool login(struct job *j, MYSQL *db)
+{
+	const struct probe_spec *s = &j->spec;
+	char host[ADDR_TEXT_SIZE];
+
+	addr_format_ip(&s->address, host);
+	set_options(db, s->timeout_ms);
+	if (mysql_real_connect(db, host, s->user.p, s->password.p, s->database.p,
+			       addr_port(&s->address), NULL, 0))
+		return true;
+	conclude_error(j, db);
+	return false;
+}
+
+static void ask(struct job *j, MYSQL *db)
+{
+	MYSQL_RES *rows;
+
+	if (mysql_real_query(db, j->spec.query.p, j->spec.query.n) != 0) {
+		conclude_error(j, db);
+		return;
+	}
+	rows = mysql_use_result(db);
+	if (mysql_field_count(db) > 0 && (!rows || !mysql_fetch_row(rows))) {
+		if (mysql_errno(db))
+			conclude_error(j, db);
+		else
+			conclude(j, HEALTH_L7STS, 0, "the query gave no row");
+	} else {
+		conclude(j, HEALTH_L7OK, 0, mysql_get_server_info(db));
+	}
+	mysql_free_result(rows);
+}
+
+static void *run_job(void *arg)
+{
+	struct job *j = arg;
+	MYSQL db;
+
+	mysql_thread_init();
+	if (!mysql_init(&db)) {
+		conclude(j, HEALTH_SOCKERR, 0, "no memory for a database client");
+	} else {
+		if (login(j, &db))
+			ask(j, &db);
+		mysql_close(&db);
+	}
+	mysql_thread_end();
+	mailbox_post(&j->jobs->mailbox, &j->letter);
+	return NULL;
+}
+
+/* ---- jobs, on the main thread */
+
+static void copy_spec(struct job *j, const struct probe_spec *spec)
+{
+	j->spec = *spec;
+	j->spec.user = arena_str(&j->arena, spec->user);
+	j->spec.password = arena_str(&j->arena, spec->password);
+	j->spec.database = spec->database.n ? arena_str(&j->arena, spec->database) : STR_NONE;
+	j->spec.query = arena_str(&j->arena, spec->query);
+}
+
+static void free_job(struct job *j)
+{
+	if (j->next)
+		j->next->prev = j->prev;
+	if (j->prev)
+		j->prev->next = j->next;
+	else
+		j->jobs->first = j->next;
+	arena_fini(&j->arena);
+	free(j);
+}
+
+static int start_thread(struct job *j)
+{
+	pthread_attr_t attr;
+	int rc;
+
+	MUST0(pthread_attr_init(&attr));
+	MUST0(pthread_attr_setstacksize(&attr, STACK));
+	rc = pthread_create(&j->thread, &attr, run_job, j);
+	pthread_attr_destroy(&attr);
+	return rc;
+}
+
+static void on_ended(struct letter *letter);
+
+static void begin(struct mysql_probe *m)
+{
+	struct probe_mysql_jobs *jobs = m->probe.env->mysql;
+	struct job *j = def_xcalloc(1, sizeof(*j));
+	int rc;
+
+	j->letter.run = on_ended;
+	j->jobs = jobs;
+	j->next = jobs->first;
+	if (j->next)
+		j->next->prev = j;
+	jobs->first = j;
+	arena_init(&j->arena, NULL, 0, ARENA_UNLIMITED);
+	copy_spec(j, m->probe.spec);
+	rc = start_thread(j);
+	if (rc != 0) {
+		free_job(j);
+		probe_end(&m->probe, HEALTH_SOCKERR, 0, "no thread: %s", strerror(rc));
+		return;
+	}
+	j->probe = m;
+	m->job = j;
+}
+
+static void on_ended(struct letter *letter)
+{
+	struct job *j = container_of(letter, struct job, letter);
+	struct mysql_probe *m = j->probe;
+
+	MUST0(pthread_join(j->thread, NULL));
+	if (m)
+		m->job = NULL;
+	if (m && m->waiting) {
+		m->waiting = false;
+		begin(m);
+	} else if (m && m->probe.running) {
+		probe_end(&m->probe, j->result, j->code, "%s", j->reason);
+	}
+	free_job(j);
+}
+
+struct probe_mysql_jobs *probe_mysql_jobs_new(struct ev_loop *loop)
+{
+	struct probe_mysql_jobs *jobs = def_xcalloc(1, sizeof(*jobs));
+
+	MUST(mysql_library_init(0, NULL, NULL) == 0);
+	mailbox_init(&jobs->mailbox, loop);
+	return jobs;
+}
+
+void probe_mysql_jobs_free(struct probe_mysql_jobs *jobs)
+{
+	if (!jobs)
+		return;
+	while (jobs->first) {
+		mailbox_run(&jobs->mailbox);
+		if (jobs->first)
+			usleep(1000);
+	}
+	mailbox_fini(&jobs->mailbox);
+	mysql_library_end();
+	free(jobs);
+}
+
+/* ---- the probe */
+
+static void mysql_probe_init(struct probe *p)
+{
+	(void)p;
+}
+
+static void mysql_probe_start(struct probe *p)
+{
+	struct mysql_probe *m = mysql_of(p);
+
+	if (m->job)
+		m->waiting = true;
+	else
+		begin(m);
+}
+
+static void mysql_probe_stop(struct probe *p)
+{
+	mysql_of(p)->waiting = false;
+}
+
+static void mysql_probe_fini(struct probe *p)
+{
+	struct mysql_probe *m = mysql_of(p);
+
+	if (m->job)
+		m->job->probe = NULL;
+}
+
+/* Where the library hangs it does not tell; a hung server still gets connections, from its kernel. */
+static enum health_result mysql_probe_late(struct probe *p)
+{
+	(void)p;
+	return HEALTH_L7TOUT;
+}
+
+const struct probe_ops probe_mysql_ops = {
+	.size = sizeof(struct mysql_probe),
+	.init = mysql_probe_init,
+	.start = mysql_probe_start,
+	.stop = mysql_probe_stop,
+	.fini = mysql_probe_fini,
+	.late = mysql_probe_late,
+};

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/* A table has its records before it has its name: it is made aside, and nobody sees it half filled. */
+#include "publish.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+
+#define BEAT_S 0.5
+
+static void on_beat(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct publish *p = container_of(w, struct publish, beat);
+
+	(void)loop;
+	(void)events;
+	shmem_beat(&p->table.shmem, clock_now_us());
+}
+
+void publish_init(struct publish *p, struct ev_loop *loop, const char *path)
+{
+	*p = (struct publish){.loop = loop};
+	str_copy(p->path, sizeof(p->path), str_c(path));
+	ev_timer_init(&p->beat, on_beat, BEAT_S, BEAT_S);
+	ev_timer_start(loop, &p->beat);
+}
+
+void publish_fini(struct publish *p)
+{
+	ev_timer_stop(p->loop, &p->beat);
+	health_fini(&p->table);
+}
+
+int publish_table(struct publish *p, const struct health_record *records, unsigned n, struct err *e)
+{
+	char aside[sizeof(p->path) + 8];
+	struct health_table fresh;
+
+	snprintf(aside, sizeof(aside), "%s.new", p->path);
+	if (health_create(&fresh, aside, n, e) < 0)
+		return -1;
+	for (unsigned i = 0; i < n; i++)
+		health_put(&fresh, i, &records[i]);
+	shmem_beat(&fresh.shmem, clock_now_us());
+	if (rename(aside, p->path) < 0) {
+		err_set(e, "%s: %m", p->path);
+		unlink(aside);
+		health_fini(&fresh);
+		return -1;
+	}
+	health_fini(&p->table);
+	p->table = fresh;
+	return 0;
+}
+
+void publish_record(struct publish *p, unsigned index, const struct health_record *r)
+{
+	health_put(&p->table, index, r);
+}
