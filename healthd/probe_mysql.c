@@ -79,7 +79,11 @@ static enum health_result classify(unsigned code)
 
 static void conclude_error(struct job *j, MYSQL *db)
 {
-	conclude(j, classify(mysql_errno(db)), mysql_errno(db), mysql_error(db));
+	enum health_result result = classify(mysql_errno(db));
+
+	/* With the system's error number the library's text is wrong: a refusal reads "in progress". */
+	conclude(j, result, mysql_errno(db),
+		 result == HEALTH_L4CON ? "cannot connect" : mysql_error(db));
 }
 
 static void set_options(MYSQL *db, uint32_t timeout_ms)
