@@ -72,12 +72,10 @@ static struct daemon_generation *read_generation(struct daemon *d, FILE *to)
 		d->ops->build(g, es);
 	if (g->conf && es->n == 0)
 		return g;
-	if (to) {
+	if (to)
 		conf_errors_print(es, to);
-	} else {
-		for (const struct conf_error *e = es->first; e; e = e->next)
-			log_err("%s", e->text);
-	}
+	else
+		conf_errors_log(es);
 	daemon_unref(g);
 	return NULL;
 }

@@ -7,6 +7,8 @@
 
 #include <stdarg.h>
 
+#include "base/log.h"
+
 void conf_errors_init(struct conf_errors *errors, struct arena *arena)
 {
 	*errors = (struct conf_errors){.arena = arena};
@@ -66,4 +68,16 @@ void conf_errors_print(const struct conf_errors *errors, FILE *to)
 		fprintf(to, "%s\n", e->text);
 	if (errors->n > CONF_ERRORS_MAX)
 		fprintf(to, "and %zu errors more\n", errors->n - CONF_ERRORS_MAX);
+}
+
+/* Each line is a site of its own: the log's limit on repeats is not meant for different errors. */
+void conf_errors_log(const struct conf_errors *errors)
+{
+	for (const struct conf_error *e = errors->first; e != NULL; e = e->next) {
+		struct log_site site = {0};
+
+		log_write(&site, LOG_LEVEL_ERR, "%s", e->text);
+	}
+	if (errors->n > CONF_ERRORS_MAX)
+		log_err("and %zu errors more", errors->n - CONF_ERRORS_MAX);
 }

@@ -44,5 +44,6 @@ void conf_error_at(struct conf_errors *errors, struct conf_loc at, const char *k
 
 /* One error a line, by file and line; says how many were left out. */
 void conf_errors_print(const struct conf_errors *errors, FILE *to);
+void conf_errors_log(const struct conf_errors *errors); /* the same to the log, at level err */
 
 #endif

@@ -410,6 +410,32 @@ static void test_many_errors(void **state)
 	assert_non_null(strstr(all, "\nand 100 errors more\n"));
 }
 
+/* The log's limit on repeats hides none of them. */
+static void test_errors_are_logged(void **state)
+{
+	struct fixture *f = *state;
+	char path[64], line[64], want[64];
+	int old = dup(STDERR_FILENO), n = 0;
+	FILE *log;
+
+	for (int i = 1; i <= 30; i++)
+		conf_error_at(&f->errors, (struct conf_loc){.file = "f", .line = i}, "k", "bad");
+	snprintf(path, sizeof(path), "%s/log", f->dir);
+	log = fopen(path, "w+");
+	assert_non_null(log);
+	dup2(fileno(log), STDERR_FILENO);
+	conf_errors_log(&f->errors);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	rewind(log);
+	while (fgets(line, sizeof(line), log) != NULL) {
+		snprintf(want, sizeof(want), "<3>f:%d: k: bad\n", ++n);
+		assert_string_equal(line, want);
+	}
+	fclose(log);
+	assert_int_equal(n, 30);
+}
+
 static void test_counts(void **state)
 {
 	static const struct conf_section *const needs[] = {&needed_edge, &needed_check};
@@ -599,6 +625,7 @@ int main(void)
 		TEST(test_nul),
 		TEST(test_errors_are_sorted),
 		TEST(test_many_errors),
+		TEST(test_errors_are_logged),
 		TEST(test_counts),
 		TEST(test_too_many_sections),
 		TEST(test_restart_keys),
