@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: MIT
+"""healthd: probes of every kind against real peers, verdicts in health.shm, events on its socket."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from lab import shm
+from lab.daemon import REPO, once
+from lab.origin import close_after_request, hang, raw, reply
+from lab.proc import Proc
+from lab.wait import wait_until
+
+FAST = "inter = 50ms\nfastinter = 20ms\ndowninter = 50ms\n"
+
+
+def pool(origin, check="http GET /greenpi/health", keys="", name="web1"):
+    return (f"[pool edges]\ncheck = {check}\ncheck-timeout = 300ms\n{FAST}rise = 2\nfall = 3\n{keys}\n"
+            f"[server {name}]\npool = edges\naddress = 127.0.0.1:{origin.address[1]}\n")
+
+
+def check(name, probe, port, keys=""):
+    return f"[check {name}]\nprobe = {probe}\naddress = 127.0.0.1:{port}\n{FAST}timeout = 300ms\n{keys}\n"
+
+
+def verdict(d, name):
+    return shm.health(d.path("health.shm")).get(name, {})
+
+
+def wait_state(d, name, state, deadline=10):
+    wait_until(lambda: verdict(d, name).get("state") == state, deadline, f"{name} to be {state}")
+    return verdict(d, name)
+
+
+# -- servers
+
+@pytest.mark.parametrize("how", ["tcp", "http GET /greenpi/health", "http HEAD /greenpi/health"])
+def test_a_server_goes_down_and_comes_back(lab, how):
+    o = lab.origin()
+    d = lab.healthd(pool(o, how))
+    v = wait_state(d, "edges/web1", "up")
+    assert (v["result"], v["code"]) == (("L4OK", 0) if how == "tcp" else ("L7OK", 200))
+    assert (v["rise"], v["fall"], v["changes"]) == (2, 3, 0)
+    w = d.watch()
+    lab.origins.remove(o)
+    o.close()
+    assert w.until("edges/web1") == "server edges/web1 DOWN L4CON connection refused"
+    v = verdict(d, "edges/web1")
+    assert (v["state"], v["result"], v["reason"], v["changes"]) == ("down", "L4CON", "connection refused", 1)
+    lab.origin(port=o.address[1])
+    assert w.until("edges/web1").startswith("server edges/web1 UP L")
+    w.close()
+    assert verdict(d, "edges/web1")["health"] == 4
+    assert "server edges/web1 is DOWN: L4CON connection refused" in d.output()
+
+
+def test_the_request_is_as_configured(lab):
+    o = lab.origin()
+    d = lab.healthd(pool(o, "http GET /a/../b%2f?x=1"))
+    wait_until(lambda: o.saw(b"GET /a/../b%2f?x=1 HTTP/1.1\r\n"))
+    assert o.saw(b"Host: 127.0.0.1:%d\r\n" % o.address[1]) and o.saw(b"User-Agent: GreenPi-healthd")
+    wait_until(lambda: o.accepted >= 3)
+    assert o.hits <= o.accepted
+    d.stop()
+
+
+@pytest.mark.parametrize("behaviour, result, code, reason", [
+    (reply(503), "L7STS", 503, "status 503"),
+    (reply(404), "L7STS", 404, "status 404"),
+    (close_after_request, "L7RSP", 0, "connection closed without an answer"),
+    (raw(b"hello there, this is no HTTP\r\n\r\n"), "L7RSP", 0, "not an HTTP answer"),
+    (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), "L7RSP", 200, "the answer is cut short"),
+    (hang, "L7TOUT", 0, "no answer within 300 ms"),
+])
+def test_what_makes_an_http_probe_fail(lab, behaviour, result, code, reason):
+    d = lab.healthd(pool(lab.origin(behaviour)))
+    v = wait_state(d, "edges/web1", "down")
+    assert (v["result"], v["code"]) == (result, code) and v["reason"].startswith(reason)
+
+
+def test_a_large_page_and_a_redirect_are_good(lab):
+    o = lab.origin(reply(302, b"x" * 300000, {"Location": "/elsewhere"}))
+    d = lab.healthd(pool(o))
+    assert wait_state(d, "edges/web1", "up")["code"] == 302
+    assert not o.saw(b"/elsewhere")
+
+
+def test_a_drop_of_syns_is_a_timeout_of_the_connection(lab):
+    full = lab.ns.socket()
+    full.bind(("127.0.0.1", 7990))
+    full.listen(0)
+    clients = [lab.ns.socket() for _ in range(4)]
+    for c in clients:
+        c.setblocking(False)
+        c.connect_ex(("127.0.0.1", 7990))
+    d = lab.healthd(check("t", "tcp", 7990) + check("h", "http GET /", 7990))
+    for name in ("check/t", "check/h"):
+        v = wait_state(d, name, "down")
+        assert (v["result"], v["reason"]) == ("L4TOUT", "no answer within 300 ms")
+    for s in clients + [full]:
+        s.close()
+
+
+def test_one_failure_is_forgiven(lab):
+    bad = threading.Event()
+
+    def now_and_then(call):
+        if bad.is_set():
+            bad.clear()
+            call.answer(500)
+        else:
+            call.answer(200)
+
+    o = lab.origin(now_and_then)
+    d = lab.healthd(pool(o))
+    wait_state(d, "edges/web1", "up")
+    for _ in range(3):
+        bad.set()
+        wait_until(lambda: not bad.is_set())
+        hits = o.hits
+        wait_until(lambda: o.hits > hits + 2)
+    v = verdict(d, "edges/web1")
+    assert (v["state"], v["changes"], v["health"]) == ("up", 0, 4)
+
+
+def test_a_pool_without_check_has_no_verdict(lab):
+    o = lab.origin()
+    d = lab.healthd(pool(o, "none") + check("origin", "tcp", o.address[1]))
+    wait_state(d, "check/origin", "up")
+    assert set(shm.health(d.path("health.shm"))) == {"check/origin"}
+
+
+# -- the table and the socket
+
+def test_it_beats_and_stops_beating(lab):
+    d = lab.healthd(pool(lab.origin()))
+    path = d.path("health.shm")
+    before = shm.header(path)["beat_us"]
+    wait_until(lambda: shm.header(path)["beat_us"] > before, 3)
+    wait_state(d, "edges/web1", "up")
+    d.kill()
+    last = shm.header(path)["beat_us"]
+    time.sleep(0.7)
+    assert shm.header(path)["beat_us"] == last and shm.health(path)["edges/web1"]["state"] == "up"
+
+
+def test_state_as_text_and_json(lab):
+    o = lab.origin()
+    d = lab.healthd(pool(o))
+    wait_state(d, "edges/web1", "up")
+    assert d.ask("state").startswith("edges/web1 UP 3/3 L7OK status 200 in ")
+    (t,) = d.ask_json("state")["targets"]
+    assert (t["name"], t["state"], t["probe"], t["code"]) == ("edges/web1", "up", "http", 200)
+    assert t["address"] == f"127.0.0.1:{o.address[1]}"
+
+
+def test_probe_now(lab):
+    o = lab.origin()
+    d = lab.healthd(pool(o, keys="").replace("inter = 50ms", "inter = 1h", 1))
+    wait_state(d, "edges/web1", "up")
+    hits = o.hits
+    assert d.ask("probe edges/web1") == "done\n"
+    wait_until(lambda: o.hits == hits + 1)
+    assert d.ask("probe edges/none").startswith("error: there is no target")
+
+
+# -- reload and restart
+
+def test_a_reload_keeps_states_by_name(lab):
+    up, down = lab.origin(), lab.origin(reply(500))
+    two = pool(up) + f"[server web2]\npool = edges\naddress = 127.0.0.1:{down.address[1]}\n"
+    d = lab.healthd(two)
+    wait_state(d, "edges/web1", "up")
+    since = wait_state(d, "edges/web2", "down")["since_s"]
+    w = d.watch()
+    d.write_conf(two + check("new", "tcp", up.address[1]))
+    d.reload()
+    assert w.until("check new") == "check new UP L4OK connected"
+    assert verdict(d, "edges/web1")["state"] == "up" and verdict(d, "edges/web1")["changes"] == 0
+    v = verdict(d, "edges/web2")
+    assert (v["state"], v["since_s"]) == ("down", since)
+    d.write_conf(pool(up))
+    d.reload()
+    wait_until(lambda: set(shm.health(d.path("health.shm"))) == {"edges/web1"})
+    w.close()
+
+
+def test_a_broken_file_is_refused_and_probes_go_on(lab):
+    o = lab.origin()
+    d = lab.healthd(pool(o))
+    wait_state(d, "edges/web1", "up")
+    d.write_conf("[pool edges]\nchek = tcp\n[check x]\nprobe = udp\n")
+    d.reload()
+    wait_until(lambda: "is refused; the configuration before it goes on" in d.output())
+    hits = o.hits
+    wait_until(lambda: o.hits > hits + 1)
+    assert "chek" in d.output() and "not a probe" in d.output()
+
+
+def test_a_restart_begins_with_the_last_verdicts(lab):
+    o = lab.origin(reply(500))
+    d = lab.healthd(pool(o))
+    since = wait_state(d, "edges/web1", "down")["since_s"]
+    o.behaviour = hang
+    d.restart()
+    v = verdict(d, "edges/web1")
+    assert (v["state"], v["since_s"]) == ("down", since)
+
+
+# -- databases
+
+class MariaDb:
+    """A real server with one user, in the lab's namespace."""
+
+    def __init__(self, lab, port=3306):
+        self.dir = os.path.join(lab.dir, "db")
+        self.port = port
+        self.lab = lab
+        os.makedirs(self.dir)
+        data = os.path.join(self.dir, "data")
+        subprocess.run(["mariadb-install-db", "--no-defaults", "--user=root", "--datadir=" + data,
+                        "--auth-root-authentication-method=normal", "--skip-test-db"],
+                       check=True, capture_output=True, timeout=120)
+        self.sock = os.path.join(self.dir, "s")
+        self.argv = ["mariadbd", "--no-defaults", "--user=root", "--datadir=" + data, "--socket=" + self.sock,
+                     "--bind-address=127.0.0.1", f"--port={port}", "--pid-file=" + os.path.join(self.dir, "pid"),
+                     "--innodb-buffer-pool-size=8M", "--skip-name-resolve"]
+        self.start()
+        self.sql("CREATE USER 'greenpi'@'%' IDENTIFIED BY 'sec ret'; CREATE DATABASE wp; "
+                 "GRANT ALL ON wp.* TO 'greenpi'@'%'; CREATE TABLE wp.t (i INT)")
+
+    def start(self):
+        self.proc = Proc(self.lab.ns, self.argv, os.path.join(self.dir, "log"))
+        wait_until(self.answers, 30, "MariaDB to answer")
+
+    def answers(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.sock) == 0
+
+    def sql(self, text):
+        return subprocess.run(["mariadb", "--no-defaults", "-uroot", "--socket=" + self.sock, "-N", "-e", text],
+                              check=True, capture_output=True, timeout=20, text=True).stdout
+
+    def stop(self):
+        self.proc.stop(20)
+
+
+@pytest.fixture
+def database(lab):
+    db = MariaDb(lab)
+    yield db
+    db.proc.kill()
+
+
+LOGIN = "user = greenpi\npassword = sec ret\ndatabase = wp\n"
+
+
+def test_a_database_is_asked_by_login_and_query(lab, database):
+    d = lab.healthd(
+        check("good", "mysql SELECT 1", 3306, LOGIN) +
+        check("password", "mysql SELECT 1", 3306, LOGIN.replace("sec ret", "wrong")) +
+        check("query", "mysql SELECT no_such FROM t", 3306, LOGIN) +
+        check("empty", "mysql SELECT i FROM t", 3306, LOGIN) +
+        check("slow", "mysql SELECT SLEEP(2)", 3306, LOGIN) +
+        check("refused", "mysql SELECT 1", 3307, LOGIN))
+    v = wait_state(d, "check/good", "up")
+    assert v["result"] == "L7OK" and "MariaDB" in v["reason"]
+    for name, result, code, reason in (("password", "L7STS", 1045, "Access denied"),
+                                       ("query", "L7STS", 1054, "Unknown column"),
+                                       ("empty", "L7STS", 0, "the query gave no row"),
+                                       ("slow", "L7TOUT", 0, "no answer within 300 ms"),
+                                       ("refused", "L4CON", 2002, "cannot connect")):
+        v = wait_state(d, "check/" + name, "down")
+        assert (v["result"], v["code"]) == (result, code) and v["reason"].startswith(reason), (name, v)
+    database.sql("INSERT INTO wp.t VALUES (1)")
+    wait_state(d, "check/empty", "up")
+    assert int(database.sql("SHOW GLOBAL STATUS LIKE 'Threads_connected'").split()[1]) < 10
+    assert "sec ret" not in d.output() + d.ask("state") + once("healthd", "-T", "-c", d.conf).stdout
+
+
+def test_a_database_that_hangs_dies_and_returns(lab, database):
+    d = lab.healthd(check("db", "mysql SELECT 1", 3306, LOGIN))
+    wait_state(d, "check/db", "up")
+    w = d.watch()
+    database.proc.signal(signal.SIGSTOP)
+    assert w.until("check db") == "check db DOWN L7TOUT no answer within 300 ms"
+    database.proc.signal(signal.SIGCONT)
+    assert w.until("check db").startswith("check db UP L7OK")
+    database.proc.kill()
+    assert w.until("check db").startswith("check db DOWN L")
+    database.start()
+    assert w.until("check db").startswith("check db UP L7OK")
+    w.close()
+
+
+def test_the_daemon_ends_while_a_database_hangs(lab):
+    deaf = lab.ns.socket()
+    deaf.bind(("127.0.0.1", 3306))
+    deaf.listen(5)
+    d = lab.healthd(check("db", "mysql SELECT 1", 3306, LOGIN))
+    wait_state(d, "check/db", "down")
+    began = time.monotonic()
+    d.stop()
+    assert time.monotonic() - began < 5
+    deaf.close()
+
+
+# -- the page
+
+def test_the_manual_has_every_key():
+    with open(os.path.join(REPO, "healthd/healthd.8"), encoding="utf-8") as f:
+        page = f.read()
+    assert once("healthd", "--doc", "man").stdout in page
