@@ -198,7 +198,7 @@ check-symbols: $(ALL_SRC:%.c=$(O)/obj/%.o) ## exported names start with their fi
 check-headers: ## every header compiles alone
 	@.ci/headers "$(CC) $(CPPFLAGS) -std=gnu17 $(WARN) $(PKG_CFLAGS)" $(ALL_HDR)
 
-MAN := $(wildcard $(DIRS:%=%/*.[18]))
+MAN := $(wildcard $(DIRS:%=%/*.[18]) conf/*.5)
 docs: ## check the manual pages and print them as text to build/docs
 	@mkdir -p $(BUILD)/docs
 	@.ci/docs $(BUILD)/docs $(MAN)
@@ -216,7 +216,7 @@ PLACED  := sed -e 's,/usr/sbin/,$(PREFIX)/sbin/,g' -e 's,/usr/bin/greenpictl,$(P
 	-e 's,/etc/greenpi/,$(SYSCONFDIR)/greenpi/,g'
 
 install: all ## programs, pages, units, configuration: DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
-	install -d $(SBINDIR) $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(DOCDIR) $(CONFDIR) \
+	install -d $(SBINDIR) $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR) $(CONFDIR) \
 		$(LIBDIR)/systemd/system $(LIBDIR)/sysusers.d $(LIBDIR)/tmpfiles.d
 	install -m 755 $(filter-out %/greenpictl,$(PROGRAMS:%=$(O)/%)) $(SBINDIR)
 	install -m 755 $(O)/greenpictl $(BINDIR)
