@@ -212,6 +212,31 @@ def test_a_restart_begins_with_the_last_verdicts(lab):
     assert (v["state"], v["since_s"]) == ("down", since)
 
 
+# -- together with the balancer
+
+def test_the_balancer_hears_a_verdict_at_once_and_keeps_the_last(lab):
+    failing, sick = threading.Event(), reply(500, b"sick")
+    a = lab.origin(reply(200, b"a"))
+    b = lab.origin(lambda call: (sick if failing.is_set() else reply(200, b"b"))(call))
+    conf = (f"[frontend web]\nbind = 127.0.0.1:80\npool = edges\n" + pool(a) +
+            f"[server web2]\npool = edges\naddress = 127.0.0.1:{b.address[1]}\n")
+    d = lab.healthd(conf)
+    for name in ("edges/web1", "edges/web2"):
+        wait_state(d, name, "up")
+    lb = lab.lbd(conf=conf)
+    assert {lb.get().body for _ in range(4)} == {b"a", b"b"}
+    failing.set()
+    wait_state(d, "edges/web2", "down")
+    wait_until(lambda: "server edges/web2 is DOWN" in lb.output(), 1)
+    assert {lb.get().body for _ in range(6)} == {b"a"}
+    d.kill()
+    failing.clear()
+    wait_until(lambda: "its last verdicts are kept" in lb.output(), 8)
+    assert {lb.get().body for _ in range(6)} == {b"a"}
+    d.start()
+    wait_until(lambda: {lb.get().body for _ in range(4)} == {b"a", b"b"}, 5)
+
+
 # -- databases
 
 class MariaDb:
