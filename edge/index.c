@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A shard is a table of chains that doubles when it fills. Objects of one key, its variants, are neighbours in a
+ * chain, the newest first. The index's own reference to an object that is unlinked under a lock is collected in the
+ * shard's `dropped` list and released after the unlock, since freeing takes the store's lock and time.
+ */
+#include "index.h"
+
+#include <pthread.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/clock.h"
+
+#define SHARDS	     16u
+#define FIRST_SIZE   64u
+#define VARIANTS_MAX 8u
+
+struct index_shard {
+	pthread_mutex_t lock;
+	struct object **table;
+	uint32_t size, count; /* size: a power of two */
+	uint32_t epoch;	      /* counts purges */
+	struct sieve sieve;
+	struct object *dropped; /* linked by next; each holds the index's reference */
+	uint64_t evicted, expired, purged;
+} __attribute__((aligned(CACHE_LINE)));
+
+struct index {
+	struct store *store;
+	_Atomic unsigned next_victim; /* shard that eviction tries next */
+	struct index_shard shards[SHARDS];
+};
+
+static struct index_shard *shard_of(struct index *ix, uint64_t hash)
+{
+	return &ix->shards[hash % SHARDS];
+}
+
+static struct object **bucket_of(struct index_shard *sh, uint64_t hash)
+{
+	return &sh->table[hash / SHARDS & (sh->size - 1)];
+}
+
+struct store *index_store(struct index *ix)
+{
+	return ix->store;
+}
+
+uint64_t index_hash(const struct index *ix, struct str key)
+{
+	return XXH3_64bits_withSeed(key.p, key.n, ix->store->seed);
+}
+
+static void lock(struct index_shard *sh)
+{
+	MUST0(pthread_mutex_lock(&sh->lock));
+}
+
+/* Unlocks, then releases what was dropped meanwhile. */
+static void unlock(struct index *ix, struct index_shard *sh)
+{
+	struct object *o = sh->dropped;
+	sh->dropped = NULL;
+	MUST0(pthread_mutex_unlock(&sh->lock));
+	while (o) {
+		struct object *next = o->next;
+		o->next = NULL;
+		object_unref(ix->store, o);
+		o = next;
+	}
+}
+
+void index_lock(struct index *ix, const struct object *o)
+{
+	lock(shard_of(ix, o->hash));
+}
+
+void index_unlock(struct index *ix, const struct object *o)
+{
+	unlock(ix, shard_of(ix, o->hash));
+}
+
+/* ---- linking */
+
+static void grow(struct index_shard *sh)
+{
+	uint32_t size = sh->size * 2;
+	struct object **old = sh->table, **table = calloc(size, sizeof(*table));
+	if (!table)
+		return; /* longer chains, then */
+	uint32_t old_size = sh->size;
+	sh->table = table;
+	sh->size = size;
+	for (uint32_t i = 0; i < old_size; i++) {
+		struct object **tail[2] = {NULL, NULL}, *o = old[i], *next;
+		for (; o; o = next) {
+			next = o->next;
+			o->next = NULL;
+			struct object ***t = &tail[(o->hash / SHARDS & old_size) != 0];
+			if (!*t)
+				*t = bucket_of(sh, o->hash);
+			**t = o;
+			*t = &o->next;
+		}
+	}
+	free(old);
+}
+
+static void unlink_at(struct index_shard *sh, struct object **at)
+{
+	struct object *o = *at;
+	*at = o->next;
+	o->linked = false;
+	sieve_remove(&sh->sieve, &o->sieve);
+	sh->count--;
+	o->next = sh->dropped;
+	sh->dropped = o;
+}
+
+static bool same_key(const struct object *o, uint64_t hash, struct str key)
+{
+	return o->hash == hash && str_eq(object_key(o), key);
+}
+
+static bool has_head(const struct object *o)
+{
+	enum object_state s = object_state(o);
+	return s == OBJECT_HEADED || s == OBJECT_SEALED;
+}
+
+/* Would o be given to exactly the requests that other is given to? */
+static bool supersedes(const struct index *ix, const struct object *o, const struct object *other)
+{
+	if (!has_head(other))
+		return object_state(other) == OBJECT_MARKER;
+	return has_head(o) && str_eq(object_vary(ix->store, o), object_vary(ix->store, other));
+}
+
+/* Older objects of the key that o takes the place of, and the oldest variants above the limit. */
+static void make_place(struct index *ix, struct index_shard *sh, struct object *o)
+{
+	unsigned variants = 0;
+	for (struct object **at = bucket_of(sh, o->hash); *at;) {
+		struct object *other = *at;
+		if (other != o && same_key(other, o->hash, object_key(o)) && object_state(other) != OBJECT_BUSY &&
+		    (supersedes(ix, o, other) || ++variants >= VARIANTS_MAX))
+			unlink_at(sh, at);
+		else
+			at = &other->next;
+	}
+}
+
+void index_link(struct index *ix, struct object *o)
+{
+	struct index_shard *sh = shard_of(ix, o->hash);
+	if (!o->linked && o->epoch != sh->epoch)
+		return;
+	if (object_state(o) != OBJECT_BUSY)
+		make_place(ix, sh, o);
+	if (o->linked)
+		return;
+	if (sh->count >= sh->size)
+		grow(sh);
+	struct object **at = bucket_of(sh, o->hash);
+	o->next = *at;
+	*at = object_ref(o);
+	o->linked = true;
+	sh->count++;
+	sieve_insert(&sh->sieve, &o->sieve);
+}
+
+void index_unlink(struct index *ix, struct object *o)
+{
+	struct index_shard *sh = shard_of(ix, o->hash);
+	if (!o->linked)
+		return;
+	struct object **at = bucket_of(sh, o->hash);
+	while (*at != o)
+		at = &(*at)->next;
+	unlink_at(sh, at);
+}
+
+struct object *index_fresh(struct index *ix, uint64_t hash, struct str key)
+{
+	struct index_shard *sh = shard_of(ix, hash);
+	struct object *o = object_new(hash, key);
+	if (!o)
+		return NULL;
+	lock(sh);
+	o->epoch = sh->epoch;
+	unlock(ix, sh);
+	return o;
+}
+
+/* ---- looking up */
+
+/* Past every use: lifetime, grace and keep are over. */
+static bool useless(const struct object *o, int64_t now_us)
+{
+	const struct freshness *f = &o->fresh;
+	enum object_state s = object_state(o);
+	if (s == OBJECT_FAILED || s == OBJECT_SPILLED)
+		return true;
+	if (s != OBJECT_SEALED && s != OBJECT_MARKER)
+		return false;
+	int64_t age_s = f->age_s + (now_us - f->received_us) / CLOCK_SECOND;
+	int64_t use_s = (int64_t)f->lifetime_s + MAX(f->grace_s, f->keep_s);
+	return age_s > use_s;
+}
+
+static struct object *found(struct object *o, struct object **to, struct freshness *f)
+{
+	sieve_visit(&o->sieve);
+	*to = object_ref(o);
+	*f = o->fresh;
+	return o;
+}
+
+enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, index_match *match, const void *arg,
+			       int64_t now_us, struct object **to, struct freshness *f)
+{
+	struct index_shard *sh = shard_of(ix, hash);
+	struct object *busy = NULL, *marker = NULL;
+	enum index_result result = INDEX_FULL;
+	lock(sh);
+	for (struct object **at = bucket_of(sh, hash); *at;) {
+		struct object *o = *at;
+		if (!same_key(o, hash, key)) {
+			at = &o->next;
+		} else if (useless(o, now_us)) {
+			sh->expired++;
+			unlink_at(sh, at);
+		} else {
+			if (has_head(o) && match(object_vary(ix->store, o), arg)) {
+				found(o, to, f);
+				unlock(ix, sh);
+				return INDEX_FOUND;
+			}
+			if (object_state(o) == OBJECT_BUSY)
+				busy = o;
+			else if (object_state(o) == OBJECT_MARKER)
+				marker = o;
+			at = &o->next;
+		}
+	}
+	if (marker) {
+		found(marker, to, f);
+		result = INDEX_FOUND;
+	} else if (busy) {
+		*to = object_ref(busy);
+		result = INDEX_BUSY;
+	} else if ((*to = object_new(hash, key))) {
+		(*to)->epoch = sh->epoch;
+		index_link(ix, *to);
+		result = INDEX_NEW;
+	}
+	unlock(ix, sh);
+	return result;
+}
+
+/* ---- purging */
+
+static bool purge_one(struct index_shard *sh, struct object **at, bool soft)
+{
+	struct object *o = *at;
+	enum object_state s = object_state(o);
+	sh->purged += s == OBJECT_SEALED || s == OBJECT_HEADED;
+	if (soft && s == OBJECT_SEALED) {
+		o->fresh.lifetime_s = 0;
+		return false;
+	}
+	/* One being fetched was asked for before the purge: it is still delivered to who waits, but not kept. */
+	unlink_at(sh, at);
+	return true;
+}
+
+unsigned index_purge(struct index *ix, uint64_t hash, struct str key, bool soft)
+{
+	struct index_shard *sh = shard_of(ix, hash);
+	unsigned n = 0;
+	lock(sh);
+	sh->epoch++;
+	for (struct object **at = bucket_of(sh, hash); *at;) {
+		if (!same_key(*at, hash, key)) {
+			at = &(*at)->next;
+			continue;
+		}
+		n += has_head(*at);
+		if (!purge_one(sh, at, soft))
+			at = &(*at)->next;
+	}
+	unlock(ix, sh);
+	return n;
+}
+
+static unsigned purge_shard(struct index *ix, struct index_shard *sh, struct str prefix, bool soft)
+{
+	unsigned n = 0;
+	lock(sh);
+	sh->epoch++;
+	for (uint32_t i = 0; i < sh->size; i++) {
+		for (struct object **at = &sh->table[i]; *at;) {
+			if (!str_starts(object_key(*at), prefix)) {
+				at = &(*at)->next;
+				continue;
+			}
+			n += has_head(*at);
+			if (!purge_one(sh, at, soft))
+				at = &(*at)->next;
+		}
+	}
+	unlock(ix, sh);
+	return n;
+}
+
+unsigned index_purge_prefix(struct index *ix, struct str prefix, bool soft)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < SHARDS; i++)
+		n += purge_shard(ix, &ix->shards[i], prefix, soft);
+	return n;
+}
+
+/* ---- eviction */
+
+/* In use beyond the index, or still being made. */
+static bool pinned(const struct sieve_node *n)
+{
+	const struct object *o = (const void *)((const char *)n - offsetof(struct object, sieve));
+	enum object_state s = object_state(o);
+	return s == OBJECT_BUSY || s == OBJECT_HEADED || atomic_load_explicit(&o->refs, memory_order_relaxed) > 1;
+}
+
+static bool evict_one(struct index *ix, struct index_shard *sh)
+{
+	lock(sh);
+	struct sieve_node *n = sieve_victim(&sh->sieve, pinned);
+	if (n) {
+		index_unlink(ix, container_of(n, struct object, sieve));
+		sh->evicted++;
+	}
+	unlock(ix, sh);
+	return n != NULL;
+}
+
+bool index_evict(struct index *ix, uint32_t want)
+{
+	unsigned barren = 0;
+	while (store_pages_free(ix->store) < want) {
+		unsigned i = atomic_fetch_add_explicit(&ix->next_victim, 1, memory_order_relaxed);
+		barren = evict_one(ix, &ix->shards[i % SHARDS]) ? 0 : barren + 1;
+		if (barren == SHARDS)
+			return false;
+	}
+	return true;
+}
+
+/* ---- waiting */
+
+static void on_letter(struct letter *l)
+{
+	struct waiter *w = container_of(l, struct waiter, letter);
+	struct index *ix = w->index;
+	struct object *o = w->object;
+	/* Between post and here the waiter may have left its object, even for another; `posted` alone is shared. */
+	if (o)
+		index_lock(ix, o);
+	w->posted = false;
+	if (o)
+		index_unlock(ix, o);
+	if (w->gone)
+		free(w);
+	else
+		w->wake(w);
+}
+
+struct waiter *index_waiter_new(struct index *ix, struct worker *worker, void (*wake)(struct waiter *w), void *user)
+{
+	struct waiter *w = calloc(1, sizeof(*w));
+	if (w)
+		*w = (struct waiter){
+			.letter.run = on_letter, .worker = worker, .index = ix, .wake = wake, .user = user};
+	return w;
+}
+
+void index_subscribe(struct waiter *w, struct object *o)
+{
+	MUST(!w->object);
+	index_lock(w->index, o);
+	w->object = object_ref(o);
+	w->next = o->waiters;
+	o->waiters = w;
+	index_unlock(w->index, o);
+}
+
+void index_unsubscribe(struct waiter *w)
+{
+	struct object *o = w->object;
+	if (!o)
+		return;
+	index_lock(w->index, o);
+	struct waiter **at = &o->waiters;
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	index_unlock(w->index, o);
+	w->object = NULL;
+	object_unref(w->index->store, o);
+}
+
+void index_waiter_free(struct waiter *w)
+{
+	if (!w)
+		return;
+	index_unsubscribe(w);
+	/* No longer on any list, so nobody posts; a letter on its way frees it when it arrives. */
+	w->gone = true;
+	if (!w->posted)
+		free(w);
+}
+
+void index_wake(struct index *ix, struct object *o)
+{
+	(void)ix;
+	for (struct waiter *w = o->waiters; w; w = w->next) {
+		if (w->posted)
+			continue;
+		w->posted = true;
+		mailbox_post(&w->worker->mailbox, &w->letter);
+	}
+}
+
+/* ---- beginning and end */
+
+static bool take_in(void *arg, uint32_t record)
+{
+	struct index *ix = arg;
+	const struct store_record *r = store_at(ix->store, record);
+	struct str key = str_of(store_page(ix->store, r->extent[0].page), r->key_len);
+	uint64_t meta = (uint64_t)r->key_len + r->vary_len + r->head_len;
+	if (meta > (uint64_t)r->extent[0].count * STORE_PAGE || index_hash(ix, key) != r->hash)
+		return false;
+	struct object *o = object_new(r->hash, key);
+	if (!o)
+		return false;
+	o->record = record;
+	o->extents = r->extents;
+	memcpy(o->extent, r->extent, sizeof(o->extent));
+	o->vary_len = r->vary_len;
+	o->head_len = r->head_len;
+	o->status = r->status;
+	o->fresh = (struct freshness){.received_us = r->received_us,
+				      .age_s = r->age_s,
+				      .lifetime_s = r->lifetime_s,
+				      .grace_s = r->grace_s,
+				      .keep_s = r->keep_s,
+				      .flags = r->flags};
+	atomic_store(&o->filled, r->body_len);
+	atomic_store(&o->length, r->body_len);
+	atomic_store(&o->state, OBJECT_SEALED);
+	struct index_shard *sh = shard_of(ix, o->hash);
+	lock(sh);
+	index_link(ix, o);
+	unlock(ix, sh);
+	object_unref(ix->store, o);
+	return true;
+}
+
+struct index *index_new(struct store *s)
+{
+	struct index *ix = aligned_alloc(CACHE_LINE, sizeof(*ix));
+	MUST(ix != NULL);
+	memset(ix, 0, sizeof(*ix));
+	ix->store = s;
+	for (unsigned i = 0; i < SHARDS; i++) {
+		ix->shards[i].size = FIRST_SIZE;
+		ix->shards[i].table = def_xcalloc(FIRST_SIZE, sizeof(struct object *));
+		MUST0(pthread_mutex_init(&ix->shards[i].lock, NULL));
+	}
+	store_scan(s, take_in, ix);
+	return ix;
+}
+
+/* Objects go without object_unref(): their records stay committed, so that the store outlives the index. */
+void index_free(struct index *ix)
+{
+	for (unsigned i = 0; i < SHARDS; i++) {
+		struct index_shard *sh = &ix->shards[i];
+		for (uint32_t b = 0; b < sh->size; b++) {
+			while (sh->table[b]) {
+				struct object *o = sh->table[b];
+				sh->table[b] = o->next;
+				free(o);
+			}
+		}
+		free(sh->table);
+		MUST0(pthread_mutex_destroy(&sh->lock));
+	}
+	free(ix);
+}
+
+void index_get_stats(struct index *ix, struct index_stats *st)
+{
+	*st = (struct index_stats){.pages = ix->store->pages.total, .pages_free = store_pages_free(ix->store)};
+	for (unsigned i = 0; i < SHARDS; i++) {
+		struct index_shard *sh = &ix->shards[i];
+		lock(sh);
+		st->objects += sh->count;
+		st->evicted += sh->evicted;
+		st->expired += sh->expired;
+		st->purged += sh->purged;
+		unlock(ix, sh);
+	}
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/*
+ * From key to object: shards by hash, each with a mutex held for a look-up of well under a microsecond, a hash
+ * table and an eviction queue. Collapsing of misses happens here: the first to ask for what is not there gets a
+ * BUSY object to fill, all others get that same one to wait on.
+ *
+ * Lock order: a shard's lock before the store's. Two shard locks are never held together; no callback runs under
+ * one but the Vary match, which is pure.
+ */
+#ifndef EDGE_INDEX_H
+#define EDGE_INDEX_H
+
+#include "object.h"
+
+struct index;
+
+struct index *index_new(struct store *s); /* takes in what the store's records hold */
+void index_free(struct index *ix);
+struct store *index_store(struct index *ix);
+uint64_t index_hash(const struct index *ix, struct str key);
+
+enum index_result {
+	INDEX_FOUND, /* *o: HEADED, SEALED or MARKER; *f: its freshness */
+	INDEX_BUSY,  /* *o: somebody is fetching it */
+	INDEX_NEW,   /* *o: BUSY and ours to fetch */
+	INDEX_FULL,  /* no memory: go without the cache */
+};
+
+/* May a stored response with this Vary data answer the request at arg? Pure. */
+typedef bool index_match(struct str vary, const void *arg);
+
+/* The result carries a reference to *o. now_us: for markers and objects past all use, which are dropped here. */
+enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, index_match *match, const void *arg,
+			       int64_t now_us, struct object **o, struct freshness *f);
+
+/* A new object that is in no index yet, for an answer that replaces a stale object or a marker: BUSY, one
+ * reference. NULL: no memory. */
+struct object *index_fresh(struct index *ix, uint64_t hash, struct str key);
+
+/* Takes every variant of the key out; soft: only makes them stale. Returns how many. */
+unsigned index_purge(struct index *ix, uint64_t hash, struct str key, bool soft);
+/* All keys that begin with prefix; runs over everything. */
+unsigned index_purge_prefix(struct index *ix, struct str prefix, bool soft);
+
+/* ---- for fill.c */
+struct index_shard; /* private */
+void index_lock(struct index *ix, const struct object *o);
+void index_unlock(struct index *ix, const struct object *o);
+/* With the lock held. link: into table and queue, in place of what answers the same requests; not if a purge came
+ * since the object was asked for. */
+void index_link(struct index *ix, struct object *o);
+void index_unlink(struct index *ix, struct object *o); /* the index's reference goes with the unlock */
+void index_wake(struct index *ix, struct object *o); /* lock held: a letter to each waiter */
+/* Frees at least want pages if anything unpinned is left. Without locks. */
+bool index_evict(struct index *ix, uint32_t want);
+
+/* ---- waiting */
+struct waiter *index_waiter_new(struct index *ix, struct worker *w, void (*wake)(struct waiter *w), void *user);
+void index_waiter_free(struct waiter *w); /* unsubscribes; accepts NULL */
+/* Progress from now on wakes w. Look at the object again after this. One object at a time. */
+void index_subscribe(struct waiter *w, struct object *o);
+void index_unsubscribe(struct waiter *w);
+
+struct index_stats {
+	uint64_t objects, evicted, expired, purged;
+	uint64_t pages, pages_free;
+};
+void index_get_stats(struct index *ix, struct index_stats *st);
+
+#endif

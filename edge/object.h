@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A response in the cache, from the moment somebody asks for it until it is evicted.
+ *
+ *     BUSY ──head──▶ HEADED ──complete──▶ SEALED
+ *       ├──not cacheable──▶ MARKER     └──outgrew the cache──▶ SPILLED
+ *       └──origin failed──▶ FAILED  (HEADED too)
+ *
+ * Objects are counted: the index holds one reference while it is linked, every delivery and the fetch hold their
+ * own; the last one frees the pages. Head and body are written by one fetch and never change once seen; readers
+ * follow `filled`. What may change, freshness and the list of waiters, is guarded by the lock of the index shard.
+ */
+#ifndef EDGE_OBJECT_H
+#define EDGE_OBJECT_H
+
+#include <stdatomic.h>
+#include <sys/uio.h>
+
+#include "base/str.h"
+#include "loop/worker.h"
+#include "sieve.h"
+#include "store.h"
+
+enum object_state { OBJECT_BUSY, OBJECT_HEADED, OBJECT_SEALED, OBJECT_MARKER, OBJECT_FAILED, OBJECT_SPILLED };
+
+#define OBJECT_LENGTH_UNKNOWN UINT64_MAX
+
+/* RFC 9111 §4.2, in what the cache keeps of it. */
+struct freshness {
+	int64_t received_us; /* of the response, or of its last validation */
+	uint32_t age_s;	     /* at that time */
+	uint32_t lifetime_s, grace_s, keep_s;
+	uint8_t flags; /* STORE_MUST_REVALIDATE, STORE_NO_CACHE */
+};
+
+struct waiter;
+
+struct object {
+	struct object *next; /* private to index.c: in its bucket */
+	struct sieve_node sieve;
+	struct waiter *waiters; /* shard lock */
+	struct freshness fresh; /* shard lock */
+	uint64_t hash;		/* ro */
+	_Atomic uint32_t refs;
+	_Atomic uint8_t state;	 /* enum object_state */
+	_Atomic bool refreshing; /* a validation or refresh is under way */
+	bool linked;		 /* shard lock */
+	uint32_t epoch;		 /* of its shard when it was asked for: a purge since then keeps it out */
+	uint8_t extents;	 /* set with state and filled, which publish it */
+	uint16_t status;
+	uint16_t fail_status; /* FAILED: what to answer */
+	uint16_t key_len, vary_len;
+	uint32_t head_len;
+	uint32_t record; /* STORE_NO_RECORD: not stored */
+	_Atomic uint64_t filled; /* body bytes there */
+	_Atomic uint64_t length; /* of the body; OBJECT_LENGTH_UNKNOWN while that is so */
+	struct extent extent[STORE_EXTENTS];
+	char key[];
+};
+
+/*
+ * Somebody, on any worker, who wants to hear of an object's progress. Letters are coalesced: one at most is on its
+ * way. Lives on the heap, since a letter may outlive the request.
+ */
+struct waiter {
+	struct letter letter; /* private */
+	struct waiter *next;  /* private */
+	struct object *object; /* ro: subscribed to, NULL when not */
+	struct worker *worker;
+	struct index *index;
+	bool posted, gone; /* private; shard lock */
+	void (*wake)(struct waiter *w); /* on the worker's thread */
+	void *user;
+};
+
+static inline enum object_state object_state(const struct object *o)
+{
+	return (enum object_state)atomic_load_explicit(&o->state, memory_order_acquire);
+}
+
+static inline struct str object_key(const struct object *o)
+{
+	return str_of(o->key, o->key_len);
+}
+
+/* From HEADED on. key, vary and head lie in the first extent without a break. */
+struct str object_vary(const struct store *s, const struct object *o);
+struct str object_head(const struct store *s, const struct object *o);
+
+/* At most max pieces of the body from offset to what is filled; returns their number and *total bytes. */
+int object_body(const struct store *s, const struct object *o, uint64_t offset, struct iovec *iov, int max,
+		size_t *total);
+
+struct object *object_new(uint64_t hash, struct str key);
+static inline struct object *object_ref(struct object *o)
+{
+	atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
+	return o;
+}
+void object_unref(struct store *s, struct object *o); /* accepts NULL */
+
+#endif
