@@ -19,10 +19,6 @@
 #include "conf/doc.h"
 #include "ipc/sd.h"
 
-#ifndef GREENPI_VERSION
-#define GREENPI_VERSION "0.1"
-#endif
-
 struct daemon {
 	const struct daemon_ops *ops;
 	const char *conf_path, *run_dir;

@@ -16,6 +16,10 @@
 #include "conf/reader.h"
 #include "ipc/ctl.h"
 
+#ifndef GREENPI_VERSION
+#define GREENPI_VERSION "0.1"
+#endif
+
 #define DAEMON_CONF    "/etc/greenpi/greenpi.conf"
 #define DAEMON_RUN_DIR "/run/greenpi"
 

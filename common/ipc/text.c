@@ -133,3 +133,9 @@ void text_json_null(struct text *t, const char *key)
 	begin_value(t, key);
 	text_add(t, STR("null"));
 }
+
+void text_json_raw(struct text *t, const char *key, struct str json)
+{
+	begin_value(t, key);
+	text_add(t, json);
+}

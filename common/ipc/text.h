@@ -33,5 +33,7 @@ void text_json_int(struct text *t, const char *key, int64_t value);
 void text_json_real(struct text *t, const char *key, double value); /* three decimals */
 void text_json_bool(struct text *t, const char *key, bool value);
 void text_json_null(struct text *t, const char *key);
+/* A value that is JSON already. */
+void text_json_raw(struct text *t, const char *key, struct str json);
 
 #endif
