@@ -230,9 +230,9 @@ class Cluster(Bench):
 
     # -- the service
 
-    def web(self, **kw):
+    def web(self, port=80, **kw):
         """A client of the shared address."""
-        return Client(self.client_ns, (VIP, 80), **kw)
+        return Client(self.client_ns, (VIP, port), **kw)
 
     def served(self):
         """Does the shared address answer the demo page?"""
