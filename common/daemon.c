@@ -86,8 +86,8 @@ struct daemon_generation *daemon_current(struct daemon *d)
 static void say_restart(void *arg, const char *kind, struct str name, const char *key)
 {
 	struct daemon *d = arg;
-	log_warn("[%s%s%.*s] %s changed: it takes effect when %s is restarted", kind, name.n ? " " : "",
-		 STR_ARG(name), key, d->ops->name);
+	log_warn("[%s%s%.*s] %s changed: it takes effect when %s is restarted", kind,
+		 name.n ? " " : "", STR_ARG(name), key, d->ops->name);
 }
 
 static bool reload(struct daemon *d)
@@ -200,8 +200,8 @@ static void cmd_version(struct text *out, struct str args, bool json, void *arg)
 		text_json_int(out, "configuration", d->current->number);
 		text_json_close(out, '}');
 	} else {
-		text_printf(out, "%s %s pid %d configuration %u\n", d->ops->name, GREENPI_VERSION, (int)getpid(),
-			    d->current->number);
+		text_printf(out, "%s %s pid %d configuration %u\n", d->ops->name, GREENPI_VERSION,
+			    (int)getpid(), d->current->number);
 	}
 }
 
@@ -215,7 +215,8 @@ static void cmd_reload(struct text *out, struct str args, bool json, void *arg)
 static void make_commands(struct daemon *d)
 {
 	static const struct ctl_command own[] = {
-		{"version", "", "name, version, process and configuration number", false, cmd_version},
+		{"version", "", "name, version, process and configuration number", false,
+		 cmd_version},
 		{"reload", "", "read the configuration file again", true, cmd_reload},
 	};
 	size_t n = 0;
@@ -364,7 +365,8 @@ int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 {
 	struct daemon d = {.ops = ops, .conf_path = DAEMON_CONF, .run_dir = DAEMON_RUN_DIR};
 	bool check = false, print = false, debug = false;
-	static const struct option longs[] = {{"doc", required_argument, NULL, 'D'}, {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"doc", required_argument, NULL, 'D'},
+					      {NULL, 0, NULL, 0}};
 	int o;
 	while ((o = getopt_long(argc, argv, "c:r:tTdVh", longs, NULL)) != -1) {
 		switch (o) {

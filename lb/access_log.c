@@ -8,8 +8,9 @@
 
 #include "base/clock.h"
 
-#define LINE_ROOM 9000 /* the longest request line we accept, escaped bytes and all else cut to fit */
-#define FLUSH_S	  1.0
+#define LINE_ROOM                                                                                  \
+	9000 /* the longest request line we accept, escaped bytes and all else cut to fit */
+#define FLUSH_S 1.0
 
 static void write_out(struct access_log *l)
 {
@@ -76,17 +77,19 @@ static size_t escape(char *to, size_t size, struct str s)
 	return n;
 }
 
-size_t access_log_format(struct access_log *l, const struct access_entry *e, int64_t wall_us, char *to, size_t size)
+size_t access_log_format(struct access_log *l, const struct access_entry *e, int64_t wall_us,
+			 char *to, size_t size)
 {
 	char peer[ADDR_TEXT_SIZE];
 	int n = snprintf(to, size,
-			 "%s [%s.%03d] %.*s %.*s/%.*s %" PRId64 "/%" PRId64 "/%" PRId64 "/%" PRId64 "/%" PRId64
-			 " %d %" PRIu64 " - - %.4s %u/%u/%u/%u/%s%u 0/0 \"",
+			 "%s [%s.%03d] %.*s %.*s/%.*s %" PRId64 "/%" PRId64 "/%" PRId64 "/%" PRId64
+			 "/%" PRId64 " %d %" PRIu64 " - - %.4s %u/%u/%u/%u/%s%u 0/0 \"",
 			 addr_format(e->peer, peer), stamp(l, wall_us / CLOCK_SECOND),
-			 (int)(wall_us % CLOCK_SECOND / CLOCK_MSEC), STR_ARG(e->frontend), STR_ARG(e->pool),
-			 STR_ARG(e->server), e->request_ms, e->queue_ms, e->connect_ms, e->response_ms, e->total_ms,
-			 e->status, e->bytes, e->ends, e->active, e->frontend_active, e->pool_active,
-			 e->server_active, e->redispatched ? "+" : "", e->retries);
+			 (int)(wall_us % CLOCK_SECOND / CLOCK_MSEC), STR_ARG(e->frontend),
+			 STR_ARG(e->pool), STR_ARG(e->server), e->request_ms, e->queue_ms,
+			 e->connect_ms, e->response_ms, e->total_ms, e->status, e->bytes, e->ends,
+			 e->active, e->frontend_active, e->pool_active, e->server_active,
+			 e->redispatched ? "+" : "", e->retries);
 	size_t at = MIN((size_t)MAX(n, 0), size - 1);
 	if (e->method.n) {
 		at += escape(to + at, size - at - 16, e->method);

@@ -42,6 +42,7 @@ void access_log_fini(struct access_log *l); /* writes what is left */
 void access_log_add(struct access_log *l, const struct access_entry *e, int64_t wall_us);
 
 /* The line alone, for tests: into to, newline included; returns its length. */
-size_t access_log_format(struct access_log *l, const struct access_entry *e, int64_t wall_us, char *to, size_t size);
+size_t access_log_format(struct access_log *l, const struct access_entry *e, int64_t wall_us,
+			 char *to, size_t size);
 
 #endif

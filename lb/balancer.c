@@ -99,7 +99,8 @@ fail:
 	return -1;
 }
 
-static unsigned wanted(const struct balancer *b, const struct lb_config *c, struct listener **to, unsigned max)
+static unsigned wanted(const struct balancer *b, const struct lb_config *c, struct listener **to,
+		       unsigned max)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < c->n_binds && n < max; i++)
@@ -199,7 +200,8 @@ static void server_went_down(const struct addr *addr, void *arg)
 	struct balancer *b = arg;
 	for (unsigned i = 0; b->set && i < b->workers; i++) {
 		struct forget_letter *f = def_xmalloc(sizeof(*f));
-		*f = (struct forget_letter){.letter.run = on_forget, .front = &b->fronts[i], .addr = *addr};
+		*f = (struct forget_letter){
+			.letter.run = on_forget, .front = &b->fronts[i], .addr = *addr};
 		mailbox_post(&worker_set_at(b->set, i)->mailbox, &f->letter);
 	}
 }

@@ -4,26 +4,31 @@
 #include <unistd.h>
 
 static const struct conf_key frontend_keys[] = {
-	CONF_LIST(struct lb_frontend, bind, "bind", NULL, "Addresses to listen on; they need not be on this board (yet).",
+	CONF_LIST(struct lb_frontend, bind, "bind", NULL,
+		  "Addresses to listen on; they need not be on this board (yet).",
 		  .flags = CONF_REQUIRED),
 	CONF_STR(struct lb_frontend, pool, "pool", NULL, "The pool that serves what comes in here.",
 		 .flags = CONF_REQUIRED),
 };
-static const struct conf_section frontend_section =
-	CONF_NAMED(struct lb_frontend, "frontend", frontend_keys, "Where clients come in.");
+static const struct conf_section frontend_section = CONF_NAMED(
+	struct lb_frontend, "frontend", frontend_keys, "Where clients come in.");
 
 static const struct conf_key stats_keys[] = {
-	CONF_LIST(struct lb_stats, bind, "bind", NULL, "Addresses of the statistics page.", .flags = CONF_REQUIRED),
-	CONF_STR(struct lb_stats, uri, "uri", "/haproxy?stats", "What its address begins with; `;csv` behind it gives CSV."),
-	CONF_STR(struct lb_stats, auth, "auth", NULL, "USER:PASSWORD that a visitor must give.", .flags = CONF_SECRET),
-	CONF_MSEC(struct lb_stats, refresh_ms, "refresh", "0", 0, 3600000, "How often a browser loads it again; 0: never."),
+	CONF_LIST(struct lb_stats, bind, "bind", NULL, "Addresses of the statistics page.",
+		  .flags = CONF_REQUIRED),
+	CONF_STR(struct lb_stats, uri, "uri", "/haproxy?stats",
+		 "What its address begins with; `;csv` behind it gives CSV."),
+	CONF_STR(struct lb_stats, auth, "auth", NULL, "USER:PASSWORD that a visitor must give.",
+		 .flags = CONF_SECRET),
+	CONF_MSEC(struct lb_stats, refresh_ms, "refresh", "0", 0, 3600000,
+		  "How often a browser loads it again; 0: never."),
 };
-static const struct conf_section stats_section =
-	CONF_SINGLE(struct lb_stats, "stats", stats_keys, "The statistics page.");
+static const struct conf_section stats_section = CONF_SINGLE(struct lb_stats, "stats", stats_keys,
+							     "The statistics page.");
 
 static const struct conf_key lb_keys[] = {
-	CONF_U32(struct lb_settings, workers, "workers", "0", 0, 64, "Worker threads; 0: one a core.",
-		 .flags = CONF_RESTART),
+	CONF_U32(struct lb_settings, workers, "workers", "0", 0, 64,
+		 "Worker threads; 0: one a core.", .flags = CONF_RESTART),
 	CONF_U32(struct lb_settings, maxconn, "maxconn", "4096", 1, 1000000,
 		 "Client connections held at once; more wait in the kernel's queue."),
 	CONF_MSEC(struct lb_settings, request_ms, "request-timeout", "10s", 1, 3600000,
@@ -34,14 +39,17 @@ static const struct conf_key lb_keys[] = {
 		  "Longest pause of a client in a body, either way."),
 	CONF_MSEC(struct lb_settings, server_idle_ms, "server-idle", "4s", 1, 3600000,
 		  "How long an idle connection to a server is kept; below the server's own limit."),
-	CONF_BOOL(struct lb_settings, access_log, "access-log", "yes", "One line a request, in HAProxy's httplog format, to standard output."),
-	CONF_BOOL(struct lb_settings, forwarded_for, "forwarded-for", "yes", "Tell servers the client's address in X-Forwarded-For."),
+	CONF_BOOL(struct lb_settings, access_log, "access-log", "yes",
+		  "One line a request, in HAProxy's httplog format, to standard output."),
+	CONF_BOOL(struct lb_settings, forwarded_for, "forwarded-for", "yes",
+		  "Tell servers the client's address in X-Forwarded-For."),
 };
-static const struct conf_section lb_section =
-	CONF_SINGLE(struct lb_settings, "lb", lb_keys, "The balancer itself.", .flags = CONF_IMPLICIT);
+static const struct conf_section lb_section = CONF_SINGLE(
+	struct lb_settings, "lb", lb_keys, "The balancer itself.", .flags = CONF_IMPLICIT);
 
 const struct conf_section *const lb_schema[] = {
-	&conf_board_section, &frontend_section, &stats_section, &lb_section, &conf_pool_section, &conf_server_section,
+	&conf_board_section, &frontend_section,	 &stats_section,
+	&lb_section,	     &conf_pool_section, &conf_server_section,
 };
 const size_t lb_schema_n = ARRAY_LEN(lb_schema);
 
@@ -79,8 +87,8 @@ static bool taken(const struct lb_config *c, const struct addr *a)
 	return false;
 }
 
-static void add_bind(struct lb_config *c, struct str text, struct str frontend, struct lb_pool *pool,
-		     struct conf_loc at, struct conf_errors *errors)
+static void add_bind(struct lb_config *c, struct str text, struct str frontend,
+		     struct lb_pool *pool, struct conf_loc at, struct conf_errors *errors)
 {
 	struct err e;
 	struct lb_bind b = {.frontend = frontend, .pool = pool};
@@ -101,7 +109,8 @@ static size_t count_binds(struct daemon_generation *g)
 	return n + (stats ? stats->bind.n : 0);
 }
 
-static void build_frontends(struct daemon_generation *g, struct lb_config *c, struct conf_errors *errors)
+static void build_frontends(struct daemon_generation *g, struct lb_config *c,
+			    struct conf_errors *errors)
 {
 	for (size_t i = 0; i < conf_count(g->conf, "frontend"); i++) {
 		const struct lb_frontend *f = conf_at(g->conf, "frontend", i);
@@ -113,21 +122,26 @@ static void build_frontends(struct daemon_generation *g, struct lb_config *c, st
 			conf_error_at(errors, conf_key_loc(g->conf, "frontend", i, "pool"), "pool",
 				      "[pool %.*s] has no [server]", STR_ARG(f->pool));
 		for (size_t b = 0; b < f->bind.n; b++)
-			add_bind(c, f->bind.v[b], f->name, p, conf_key_loc(g->conf, "frontend", i, "bind"), errors);
+			add_bind(c, f->bind.v[b], f->name, p,
+				 conf_key_loc(g->conf, "frontend", i, "bind"), errors);
 	}
 }
 
-static void build_stats(struct daemon_generation *g, struct lb_config *c, struct conf_errors *errors)
+static void build_stats(struct daemon_generation *g, struct lb_config *c,
+			struct conf_errors *errors)
 {
 	c->stats = conf_at(g->conf, "stats", 0);
 	if (!c->stats)
 		return;
 	if (c->stats->uri.n == 0 || c->stats->uri.p[0] != '/')
-		conf_error_at(errors, conf_key_loc(g->conf, "stats", 0, "uri"), "uri", "must begin with /");
+		conf_error_at(errors, conf_key_loc(g->conf, "stats", 0, "uri"), "uri",
+			      "must begin with /");
 	if (c->stats->auth.n && str_find(c->stats->auth, ':') <= 0)
-		conf_error_at(errors, conf_key_loc(g->conf, "stats", 0, "auth"), "auth", "must be USER:PASSWORD");
+		conf_error_at(errors, conf_key_loc(g->conf, "stats", 0, "auth"), "auth",
+			      "must be USER:PASSWORD");
 	for (size_t b = 0; b < c->stats->bind.n; b++)
-		add_bind(c, c->stats->bind.v[b], STR("stats"), NULL, conf_key_loc(g->conf, "stats", 0, "bind"), errors);
+		add_bind(c, c->stats->bind.v[b], STR("stats"), NULL,
+			 conf_key_loc(g->conf, "stats", 0, "bind"), errors);
 }
 
 static struct str node_name(struct daemon_generation *g)
@@ -152,5 +166,6 @@ void conf_build(struct daemon_generation *g, struct conf_errors *errors)
 	build_frontends(g, c, errors);
 	build_stats(g, c, errors);
 	if (errors->n == 0 && c->n_binds == 0)
-		conf_error_at(errors, conf_file(g->conf), NULL, "no [frontend NAME]: lbd would listen nowhere");
+		conf_error_at(errors, conf_file(g->conf), NULL,
+			      "no [frontend NAME]: lbd would listen nowhere");
 }

@@ -20,14 +20,14 @@ struct lb_stats { /* [stats] */
 	uint32_t refresh_ms;
 };
 
-struct lb_settings { /* [lb] */
+struct lb_settings {	  /* [lb] */
 	uint32_t workers; /* 0: one a core */
 	uint32_t maxconn;
 	uint32_t request_ms, keepalive_ms, client_ms, server_idle_ms;
 	bool access_log, forwarded_for;
 };
 
-struct pool;   /* server.h: what lives longer than a generation */
+struct pool; /* server.h: what lives longer than a generation */
 struct server;
 
 /* A pool as this generation has it. */
@@ -35,14 +35,14 @@ struct lb_pool {
 	const struct conf_pool *conf;
 	struct pool *live;
 	unsigned n;
-	struct server **servers;		/* live, in file order */
+	struct server **servers;		 /* live, in file order */
 	const struct conf_server **conf_servers; /* of the same places */
 };
 
 /* One address to listen on. */
 struct lb_bind {
 	struct addr addr;
-	struct str frontend;   /* its name; "stats" for the page */
+	struct str frontend;  /* its name; "stats" for the page */
 	struct lb_pool *pool; /* NULL: the statistics page */
 };
 

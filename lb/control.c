@@ -13,15 +13,17 @@ static struct balancer *balancer_of(void *arg)
 	return daemon_user(arg);
 }
 
-static void server_line(struct text *out, const struct server *s, const struct conf_server *conf, int64_t now_us)
+static void server_line(struct text *out, const struct server *s, const struct conf_server *conf,
+			int64_t now_us)
 {
 	char addr[ADDR_TEXT_SIZE];
-	text_printf(out, "%s/%s %s %s weight %u current %" PRIu64 " total %" PRIu64 "\n", s->pool_name, s->name,
-		    addr_format(&s->addr, addr), server_status(s, now_us), conf->weight, atomic_load(&s->current),
-		    atomic_load(&s->total));
+	text_printf(out, "%s/%s %s %s weight %u current %" PRIu64 " total %" PRIu64 "\n",
+		    s->pool_name, s->name, addr_format(&s->addr, addr), server_status(s, now_us),
+		    conf->weight, atomic_load(&s->current), atomic_load(&s->total));
 }
 
-static void server_json(struct text *out, const struct server *s, const struct conf_server *conf, int64_t now_us)
+static void server_json(struct text *out, const struct server *s, const struct conf_server *conf,
+			int64_t now_us)
 {
 	char addr[ADDR_TEXT_SIZE];
 	text_json_open(out, NULL, '{');
@@ -46,7 +48,8 @@ static void cmd_servers(struct text *out, struct str args, bool json, void *arg)
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		const struct lb_pool *p = &c->pools[i];
 		for (unsigned s = 0; s < p->n; s++)
-			(json ? server_json : server_line)(out, p->servers[s], p->conf_servers[s], now_us);
+			(json ? server_json : server_line)(out, p->servers[s], p->conf_servers[s],
+							   now_us);
 	}
 	if (json)
 		text_json_close(out, ']');
@@ -64,8 +67,8 @@ static void cmd_state(struct text *out, struct str args, bool json, void *arg)
 		text_json_int(out, "requests", (int64_t)stats_sum(&b->stats, STAT_requests));
 		text_json_close(out, '}');
 	} else {
-		text_printf(out, "workers %u\nverdicts %s\nrequests %" PRIu64 "\n", b->workers, verdicts,
-			    stats_sum(&b->stats, STAT_requests));
+		text_printf(out, "workers %u\nverdicts %s\nrequests %" PRIu64 "\n", b->workers,
+			    verdicts, stats_sum(&b->stats, STAT_requests));
 	}
 }
 
@@ -141,7 +144,8 @@ const struct ctl_command control_commands[] = {
 	{"stats", "[json]", "the counters", false, cmd_stats},
 	{"show stat", "", "statistics as HAProxy's CSV", false, cmd_show_stat},
 	{"disable server", "POOL/SERVER", "send it nothing", true, cmd_disable},
-	{"drain server", "POOL/SERVER", "send it no new clients; those with its cookie stay", true, cmd_drain},
+	{"drain server", "POOL/SERVER", "send it no new clients; those with its cookie stay", true,
+	 cmd_drain},
 	{"enable server", "POOL/SERVER", "back to normal", true, cmd_enable},
 	{NULL, NULL, NULL, false, NULL},
 };

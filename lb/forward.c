@@ -20,11 +20,13 @@ struct str forward_request(struct arena *a, const struct lb_pool *p, const struc
 	http_writer_init(&w, a, http_write_size(h) + h->method_text.n + h->target.n + ROOM);
 	http_write_request_line(&w, h->method_text, h->target);
 	if (!http_has(h, HTTP_F_HOST))
-		http_write_field(&w, STR("Host"), h->authority.n ? h->authority : str_c(addr_format(host, text)));
+		http_write_field(&w, STR("Host"),
+				 h->authority.n ? h->authority : str_c(addr_format(host, text)));
 	http_write_fields(&w, h, skip);
 	if (cookies)
 		sticky_write_request(&w, &p->conf->cookie, h);
-	if (h->body == HTTP_BODY_LENGTH || (http_has(h, HTTP_F_CONTENT_LENGTH) && h->body == HTTP_BODY_NONE))
+	if (h->body == HTTP_BODY_LENGTH ||
+	    (http_has(h, HTTP_F_CONTENT_LENGTH) && h->body == HTTP_BODY_NONE))
 		http_write_field_u64(&w, STR("Content-Length"), h->length);
 	else if (h->body == HTTP_BODY_CHUNKED)
 		http_write_raw(&w, STR("Transfer-Encoding: chunked\r\n"));
@@ -35,12 +37,13 @@ struct str forward_request(struct arena *a, const struct lb_pool *p, const struc
 	return done(&w);
 }
 
-struct str forward_response(struct arena *a, const struct lb_pool *p, const struct http_head *h, struct str cookie,
-			    struct sticky_match match, char *flag)
+struct str forward_response(struct arena *a, const struct lb_pool *p, const struct http_head *h,
+			    struct str cookie, struct sticky_match match, char *flag)
 {
 	struct http_writer w;
 	struct http_skip skip = {HTTP_SKIP(HTTP_F_SET_COOKIE) | HTTP_SKIP(HTTP_F_CONTENT_LENGTH)};
-	http_writer_init(&w, a, http_write_size(h) + h->reason.n + p->conf->cookie.name.n + cookie.n + ROOM);
+	http_writer_init(
+		&w, a, http_write_size(h) + h->reason.n + p->conf->cookie.name.n + cookie.n + ROOM);
 	http_write_status_line(&w, h->status, h->reason);
 	http_write_fields(&w, h, skip);
 	/* One Content-Length in canonical form; also of a HEAD's or 304's announced length (RFC 9110 §8.6). */

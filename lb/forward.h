@@ -15,7 +15,7 @@ struct str forward_request(struct arena *a, const struct lb_pool *p, const struc
 			   const struct addr *peer, bool forwarded_for, const struct addr *host);
 
 /* The response's head for the client, without Connection and the blank line. *flag: see sticky_write_response(). */
-struct str forward_response(struct arena *a, const struct lb_pool *p, const struct http_head *h, struct str cookie,
-			    struct sticky_match match, char *flag);
+struct str forward_response(struct arena *a, const struct lb_pool *p, const struct http_head *h,
+			    struct str cookie, struct sticky_match match, char *flag);
 
 #endif

@@ -34,8 +34,8 @@ static void on_aborted(struct http_exchange *x, enum http_abort why)
 	proxy_aborted(x, why);
 }
 
-static void on_refused(struct http_server *s, const struct addr *peer, void *tag, struct http_bad bad,
-		       struct str first_line)
+static void on_refused(struct http_server *s, const struct addr *peer, void *tag,
+		       struct http_bad bad, struct str first_line)
 {
 	struct front *f = http_server_user(s);
 	const struct listener *l = tag;
@@ -145,7 +145,8 @@ static void listen_on(struct front *f, struct listener *const *all, unsigned n)
 		f->listening[i] = all[i];
 }
 
-void front_apply(struct front *f, struct daemon_generation *g, struct listener *const *listeners, unsigned n)
+void front_apply(struct front *f, struct daemon_generation *g, struct listener *const *listeners,
+		 unsigned n)
 {
 	MUST(n <= ARRAY_LEN(f->listening));
 	struct daemon_generation *old = f->gen;

@@ -47,7 +47,8 @@ static inline struct front *front_of(const struct http_exchange *x)
 void front_init(struct front *f, struct worker *w, struct daemon_generation *g, stats_cell *stats);
 void front_fini(struct front *f);
 /* Works by generation g from now on (a reference is taken), listening on exactly these. */
-void front_apply(struct front *f, struct daemon_generation *g, struct listener *const *listeners, unsigned n);
+void front_apply(struct front *f, struct daemon_generation *g, struct listener *const *listeners,
+		 unsigned n);
 /* Stop accepting; done when front_idle(). */
 void front_drain(struct front *f);
 bool front_idle(const struct front *f);

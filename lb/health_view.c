@@ -6,21 +6,26 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define STALE_CHECK_S 1.0 /* how soon a silent healthd is noticed; verdicts themselves come as events */
+#define STALE_CHECK_S                                                                              \
+	1.0 /* how soon a silent healthd is noticed; verdicts themselves come as events */
 
 static void table_path(const struct health_view_state *v, char path[DAEMON_PATH_SIZE])
 {
 	daemon_path(v->daemon, HEALTH_FILE, path, DAEMON_PATH_SIZE);
 }
 
-static void announce(struct health_view_state *v, const struct server *s, const struct health_record *r)
+static void announce(struct health_view_state *v, const struct server *s,
+		     const struct health_record *r)
 {
 	const char *what = r->state == HEALTH_DOWN ? "DOWN" : "UP";
 	if (r->state == HEALTH_DOWN)
-		log_warn("server %s/%s is DOWN: %s, %s", s->pool_name, s->name, health_result_text(r->result), r->reason);
+		log_warn("server %s/%s is DOWN: %s, %s", s->pool_name, s->name,
+			 health_result_text(r->result), r->reason);
 	else
-		log_notice("server %s/%s is UP: %s", s->pool_name, s->name, health_result_text(r->result));
-	ctl_event(daemon_ctl(v->daemon), "server %s/%s %s %s", s->pool_name, s->name, what, r->reason);
+		log_notice("server %s/%s is UP: %s", s->pool_name, s->name,
+			   health_result_text(r->result));
+	ctl_event(daemon_ctl(v->daemon), "server %s/%s %s %s", s->pool_name, s->name, what,
+		  r->reason);
 }
 
 static void take_verdict(struct server *s, void *arg)

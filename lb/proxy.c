@@ -74,8 +74,9 @@ static void log_access(struct proxy *p)
 		.active = http_server_conns(x->server),
 		.frontend_active = http_server_conns(x->server),
 		.pool_active = p->front->running,
-		.server_active =
-			p->server ? (unsigned)atomic_load_explicit(&p->server->current, memory_order_relaxed) : 0,
+		.server_active = p->server ? (unsigned)atomic_load_explicit(&p->server->current,
+									    memory_order_relaxed)
+					   : 0,
 		.retries = p->retries,
 		.redispatched = p->redispatched,
 		.method = x->head->method_text,
@@ -94,8 +95,8 @@ static void leave_server(struct proxy *p)
 
 static void count_response(struct proxy *p)
 {
-	static const unsigned by_class[] = {STAT_responses_2xx, STAT_responses_3xx, STAT_responses_4xx,
-					    STAT_responses_5xx};
+	static const unsigned by_class[] = {STAT_responses_2xx, STAT_responses_3xx,
+					    STAT_responses_4xx, STAT_responses_5xx};
 	unsigned class = p->status / 100u;
 	if (class >= 2 && class <= 5)
 		count(p, by_class[class - 2]);
@@ -213,8 +214,9 @@ static void on_head(struct http_call *c)
 	count_server_response(p->server, h->status);
 	p->connect_ms = ms(c->connected_us - c->started_us);
 	p->response_ms = ms(c->response_us - c->connected_us);
-	struct str head = forward_response(&p->x->arena, p->pool, h, p->pool->conf_servers[p->index]->cookie,
-					   p->sticky, &p->set_cookie);
+	struct str head = forward_response(&p->x->arena, p->pool, h,
+					   p->pool->conf_servers[p->index]->cookie, p->sticky,
+					   &p->set_cookie);
 	if (!head.p) {
 		http_client_abort(c);
 		p->call = NULL;
@@ -250,7 +252,8 @@ static void enter_server(struct proxy *p, int index)
 	struct server *s = p->pool->servers[index];
 	p->index = index;
 	p->server = s;
-	uint32_t now = (uint32_t)atomic_fetch_add_explicit(&s->current, 1, memory_order_relaxed) + 1;
+	uint32_t now = (uint32_t)atomic_fetch_add_explicit(&s->current, 1, memory_order_relaxed) +
+		       1;
 	if (now > atomic_load_explicit(&s->peak, memory_order_relaxed))
 		atomic_store_explicit(&s->peak, now, memory_order_relaxed);
 	SERVER_COUNT(s, total, 1);
@@ -279,7 +282,8 @@ static void note_unreachable(struct proxy *p, const char *why)
 	SERVER_COUNT(s, connect_errors, 1);
 	count(p, STAT_connect_errors);
 	if (server_failed(s, now_of(p)))
-		log_warn("server %s/%s: %s twice in a row: left out for a while", s->pool_name, s->name, why);
+		log_warn("server %s/%s: %s twice in a row: left out for a while", s->pool_name,
+			 s->name, why);
 }
 
 /* Goes on with another server, if there are tries left. */
@@ -401,15 +405,17 @@ static void attempt(struct proxy *p, bool fresh)
 {
 	struct http_exchange *x = p->x;
 	const struct http_head *h = x->head;
-	struct http_request r = {.method = h->method,
-				 .head = {{.iov_base = (char *)(uintptr_t)p->head.p, .iov_len = p->head.n}},
-				 .pieces = 1,
-				 .body = h->body,
-				 .length = h->length};
+	struct http_request r = {
+		.method = h->method,
+		.head = {{.iov_base = (char *)(uintptr_t)p->head.p, .iov_len = p->head.n}},
+		.pieces = 1,
+		.body = h->body,
+		.length = h->length};
 	enum http_fail why;
 	fresh |= !http_method_idempotent(h->method);
-	p->call = http_client_start(front_client(p->front, p->pool), &p->pool->conf_servers[p->index]->address, &r,
-				    fresh, &ops, p, &why);
+	p->call = http_client_start(front_client(p->front, p->pool),
+				    &p->pool->conf_servers[p->index]->address, &r, fresh, &ops, p,
+				    &why);
 	if (!p->call) {
 		handle_failure(p, why);
 		return;
@@ -463,8 +469,8 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 	count(p, STAT_requests);
 	p->sticky = server_sticky(p->pool, x->head, now_of(p));
 	p->set_cookie = p->sticky.flag == '-' ? '-' : 'N';
-	p->head = forward_request(&x->arena, p->pool, x->head, http_server_peer(x), settings->forwarded_for,
-				  &p->pool->conf_servers[0]->address);
+	p->head = forward_request(&x->arena, p->pool, x->head, http_server_peer(x),
+				  settings->forwarded_for, &p->pool->conf_servers[0]->address);
 	if (!p->head.p)
 		answer_error(p, 431, "The request head is too large to be forwarded.", 'P', 'R');
 	else
@@ -491,9 +497,9 @@ void proxy_aborted(struct http_exchange *x, enum http_abort why)
 	p->call = NULL;
 	count(p, STAT_client_aborts);
 	p->cause = why == HTTP_ABORT_BODY_TIMEOUT || why == HTTP_ABORT_SEND_TIMEOUT ? 'c'
-		   : why == HTTP_ABORT_STOP						     ? 'K'
-		   : why == HTTP_ABORT_BODY_BROKEN					     ? 'P'
-											     : 'C';
+		   : why == HTTP_ABORT_STOP					    ? 'K'
+		   : why == HTTP_ABORT_BODY_BROKEN				    ? 'P'
+										    : 'C';
 	p->phase = p->relaying ? 'D' : 'H';
 	p->status = x->status;
 	close_books(p);

@@ -54,7 +54,8 @@ static struct server *join_server(struct pool *p, const struct conf_server *conf
 	for (; *at; at = &(*at)->next)
 		if (str_eq(str_c((*at)->name), conf->name) && addr_eq(&(*at)->addr, &conf->address))
 			return *at;
-	struct server *s = aligned_alloc(CACHE_LINE, (sizeof(*s) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+	struct server *s = aligned_alloc(CACHE_LINE,
+					 (sizeof(*s) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 	MUST(s != NULL);
 	memset(s, 0, sizeof(*s));
 	str_copy(s->name, sizeof(s->name), conf->name);
@@ -70,7 +71,8 @@ bool server_join(struct pools *all, struct lb_config *c, struct err *e)
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		struct lb_pool *p = &c->pools[i];
 		if (p->n > SERVER_MAX) {
-			err_set(e, "[pool %.*s]: more than %d servers", STR_ARG(p->conf->name), SERVER_MAX);
+			err_set(e, "[pool %.*s]: more than %d servers", STR_ARG(p->conf->name),
+				SERVER_MAX);
 			return false;
 		}
 		p->live = join_pool(all, p->conf->name);
@@ -143,14 +145,16 @@ bool server_failed(struct server *s, int64_t now_us)
 		return false;
 	uint32_t n = atomic_fetch_add_explicit(&s->ejections, 1, memory_order_relaxed);
 	int64_t length = n < 5 ? EJECT_FIRST_US << n : EJECT_MOST_US;
-	atomic_store_explicit(&s->ejected_until_us, now_us + MIN(length, EJECT_MOST_US), memory_order_relaxed);
+	atomic_store_explicit(&s->ejected_until_us, now_us + MIN(length, EJECT_MOST_US),
+			      memory_order_relaxed);
 	return true;
 }
 
 /* ---- choosing */
 
 /* Takes new clients: up, and neither draining nor in the avoid set; ejected ones only when asked for. */
-static unsigned mark_usable(const struct lb_pool *p, uint64_t avoid, bool ejected_too, int64_t now_us, bool *usable)
+static unsigned mark_usable(const struct lb_pool *p, uint64_t avoid, bool ejected_too,
+			    int64_t now_us, bool *usable)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < p->n; i++) {
@@ -168,7 +172,8 @@ int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us)
 	bool usable[SERVER_MAX];
 	struct pick_rr *rr[SERVER_MAX];
 	/* Fresh ones first, then those ejected, then even those that have just failed this request. */
-	if (!mark_usable(p, avoid, false, now_us, usable) && !mark_usable(p, avoid, true, now_us, usable) &&
+	if (!mark_usable(p, avoid, false, now_us, usable) &&
+	    !mark_usable(p, avoid, true, now_us, usable) &&
 	    !mark_usable(p, 0, true, now_us, usable))
 		return -1;
 	for (unsigned i = 0; i < p->n; i++)
@@ -181,7 +186,8 @@ int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us)
 	return pick;
 }
 
-struct sticky_match server_sticky(const struct lb_pool *p, const struct http_head *request, int64_t now_us)
+struct sticky_match server_sticky(const struct lb_pool *p, const struct http_head *request,
+				  int64_t now_us)
 {
 	struct sticky_server s[SERVER_MAX];
 	if (p->conf->cookie.mode == CONF_COOKIE_NONE || !http_has(request, HTTP_F_COOKIE))

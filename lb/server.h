@@ -27,24 +27,25 @@ enum server_admin { SERVER_READY, SERVER_DRAIN, SERVER_MAINT };
 
 /* X(name): counters of one server, added to by all workers. */
 #define SERVER_COUNTERS(X)                                                                         \
-	X(current) X(total) X(bytes_in) X(bytes_out) X(connect_errors) X(response_errors) X(retries)   \
-	X(redispatches) X(picks) X(responses_1xx) X(responses_2xx) X(responses_3xx) X(responses_4xx)   \
-	X(responses_5xx) X(responses_other) X(connects) X(reuses)
+	X(current)                                                                                 \
+	X(total) X(bytes_in) X(bytes_out) X(connect_errors) X(response_errors) X(retries)          \
+		X(redispatches) X(picks) X(responses_1xx) X(responses_2xx) X(responses_3xx)        \
+			X(responses_4xx) X(responses_5xx) X(responses_other) X(connects) X(reuses)
 
 struct server {
 	char name[64], pool_name[64];
-	struct addr addr;		/* main thread sets it; see server_join() */
-	_Atomic uint32_t admin;		/* enum server_admin */
-	_Atomic uint32_t health;	/* enum health_state */
-	_Atomic uint32_t failures;	/* failed connections in a row */
-	_Atomic uint32_t ejections;	/* in a row, for the next one's length */
+	struct addr addr;	    /* main thread sets it; see server_join() */
+	_Atomic uint32_t admin;	    /* enum server_admin */
+	_Atomic uint32_t health;    /* enum health_state */
+	_Atomic uint32_t failures;  /* failed connections in a row */
+	_Atomic uint32_t ejections; /* in a row, for the next one's length */
 	_Atomic int64_t ejected_until_us;
-	_Atomic int64_t changed_s;	/* wall clock of the last change of health */
+	_Atomic int64_t changed_s; /* wall clock of the last change of health */
 	_Atomic int64_t last_session_s;
-	_Atomic uint32_t downs;		/* changes to down */
+	_Atomic uint32_t downs; /* changes to down */
 	_Atomic uint32_t peak;
-	struct pick_rr rr;		/* under the pool's mutex */
-	struct server *next;		/* in the pool */
+	struct pick_rr rr;   /* under the pool's mutex */
+	struct server *next; /* in the pool */
 #define X(name) _Atomic uint64_t name;
 	SERVER_COUNTERS(X)
 #undef X
@@ -52,7 +53,7 @@ struct server {
 
 struct pool {
 	char name[64];
-	unsigned id; /* 0.. in order of appearance: index of a worker's clients */
+	unsigned id;	      /* 0.. in order of appearance: index of a worker's clients */
 	pthread_mutex_t lock; /* rr of its servers */
 	struct server *servers;
 	struct pool *next;
@@ -69,9 +70,10 @@ bool server_join(struct pools *p, struct lb_config *c, struct err *e);
 void server_each(struct pools *p, void (*f)(struct server *s, void *arg), void *arg);
 struct server *server_find(struct pools *p, struct str pool, struct str name);
 
-bool server_up(const struct server *s);				  /* checks and operator agree */
+bool server_up(const struct server *s); /* checks and operator agree */
 bool server_ejected(const struct server *s, int64_t now_us);
-const char *server_status(const struct server *s, int64_t now_us); /* "UP", "DOWN", "MAINT", "DRAIN", "EJECTED" */
+const char *server_status(const struct server *s,
+			  int64_t now_us); /* "UP", "DOWN", "MAINT", "DRAIN", "EJECTED" */
 
 /* What a connection taught us. failed: true only when the server could not be reached. */
 void server_connected(struct server *s);
@@ -82,8 +84,10 @@ bool server_failed(struct server *s, int64_t now_us);
  * into p->servers, or -1 when none is usable. */
 int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us);
 /* Whom the cookie means; see sticky_find(). */
-struct sticky_match server_sticky(const struct lb_pool *p, const struct http_head *request, int64_t now_us);
+struct sticky_match server_sticky(const struct lb_pool *p, const struct http_head *request,
+				  int64_t now_us);
 
-#define SERVER_COUNT(s, counter, n) atomic_fetch_add_explicit(&(s)->counter, (uint64_t)(n), memory_order_relaxed)
+#define SERVER_COUNT(s, counter, n)                                                                \
+	atomic_fetch_add_explicit(&(s)->counter, (uint64_t)(n), memory_order_relaxed)
 
 #endif

@@ -156,10 +156,12 @@ static uint64_t get(const _Atomic uint64_t *v)
 	return atomic_load_explicit(v, memory_order_relaxed);
 }
 
-static void server_row(struct row *r, const struct lb_pool *p, unsigned i, unsigned iid, int64_t now_us)
+static void server_row(struct row *r, const struct lb_pool *p, unsigned i, unsigned iid,
+		       int64_t now_us)
 {
 	const struct server *s = p->servers[i];
-	*r = (struct row){.pool = p->conf->name, .name = str_c(s->name), .status = server_status(s, now_us)};
+	*r = (struct row){
+		.pool = p->conf->name, .name = str_c(s->name), .status = server_status(s, now_us)};
 	set(r, C_SCUR, get(&s->current));
 	set(r, C_SMAX, atomic_load(&s->peak));
 	set(r, C_STOT, get(&s->total));
@@ -190,8 +192,9 @@ static void server_row(struct row *r, const struct lb_pool *p, unsigned i, unsig
 
 static void sum_into(struct row *sum, const struct row *r)
 {
-	static const enum column summed[] = {C_SCUR, C_STOT, C_BIN, C_BOUT, C_ECON,    C_ERESP, C_WRETR, C_WREDIS, C_CHKDOWN,
-					     C_LBTOT, C_2XX, C_3XX, C_4XX,  C_5XX,     C_OTHER, C_CONNECT, C_REUSE};
+	static const enum column summed[] = {
+		C_SCUR,	 C_STOT, C_BIN, C_BOUT, C_ECON, C_ERESP, C_WRETR,   C_WREDIS, C_CHKDOWN,
+		C_LBTOT, C_2XX,	 C_3XX, C_4XX,	C_5XX,	C_OTHER, C_CONNECT, C_REUSE};
 	for (size_t i = 0; i < ARRAY_LEN(summed); i++)
 		set(sum, summed[i], sum->v[summed[i]] + r->v[summed[i]]);
 }
@@ -207,7 +210,9 @@ static unsigned count_up(const struct lb_pool *p)
 static void pool_row(struct row *sum, const struct lb_pool *p, unsigned iid, int64_t now_us)
 {
 	struct row r;
-	*sum = (struct row){.pool = p->conf->name, .name = STR("BACKEND"), .status = count_up(p) ? "UP" : "DOWN"};
+	*sum = (struct row){.pool = p->conf->name,
+			    .name = STR("BACKEND"),
+			    .status = count_up(p) ? "UP" : "DOWN"};
 	for (unsigned i = 0; i < p->n; i++) {
 		server_row(&r, p, i, iid, now_us);
 		sum_into(sum, &r);
@@ -223,7 +228,8 @@ static void pool_row(struct row *sum, const struct lb_pool *p, unsigned iid, int
 }
 
 /* lbd counts per worker, not per frontend: all frontends' figures stand in the first one's row. */
-static void frontend_row(struct row *r, struct str name, unsigned iid, const struct stats *s, bool first)
+static void frontend_row(struct row *r, struct str name, unsigned iid, const struct stats *s,
+			 bool first)
 {
 	*r = (struct row){.pool = name, .name = STR("FRONTEND"), .status = "OPEN"};
 	set(r, C_PID, 1);
@@ -271,7 +277,8 @@ static void each_row(const struct lb_config *c, const struct stats *stats, int64
 	}
 }
 
-void stats_page_csv(struct text *to, const struct lb_config *c, const struct stats *stats, int64_t now_us)
+void stats_page_csv(struct text *to, const struct lb_config *c, const struct stats *stats,
+		    int64_t now_us)
 {
 	text_add(to, str_c(csv_head));
 	each_row(c, stats, now_us, print_row, to);
@@ -292,11 +299,12 @@ static void html_text(struct text *to, struct str s)
 
 static void print_html_row(struct text *to, const struct row *r)
 {
-	static const enum column shown[] = {C_SCUR, C_SMAX,  C_STOT,   C_LBTOT, C_BIN, C_BOUT, C_ECON,  C_ERESP, C_WRETR,
-					    C_WREDIS, C_WEIGHT, C_CHKDOWN, C_2XX, C_3XX, C_4XX,  C_5XX, C_CONNECT, C_REUSE};
+	static const enum column shown[] = {
+		C_SCUR,	  C_SMAX,   C_STOT,    C_LBTOT, C_BIN, C_BOUT, C_ECON, C_ERESP,	  C_WRETR,
+		C_WREDIS, C_WEIGHT, C_CHKDOWN, C_2XX,	C_3XX, C_4XX,  C_5XX,  C_CONNECT, C_REUSE};
 	const char *class = strcmp(r->status, "UP") == 0 || strcmp(r->status, "OPEN") == 0 ? "up"
-			    : strcmp(r->status, "DOWN") == 0				     ? "down"
-											     : "other";
+			    : strcmp(r->status, "DOWN") == 0				   ? "down"
+							     : "other";
 	text_printf(to, "<tr class=\"%s\"><th>", class);
 	html_text(to, r->pool);
 	text_add(to, STR("</th><th>"));
@@ -325,12 +333,15 @@ static const char table_head[] =
 
 static void print_html(struct text *to, const struct lb_config *c, int64_t now_us)
 {
-	text_printf(to, "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n<title>Statistics on ");
+	text_printf(
+		to,
+		"<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n<title>Statistics on ");
 	html_text(to, c->node);
 	text_printf(to, "</title>\n%s<h1>Statistics on ", page_head);
 	html_text(to, c->node);
-	text_printf(to, "</h1>\n<p>%" PRIu64 " requests, %" PRIu64 " connections, %" PRIu64 " clients now, %" PRIu64
-			" malformed requests refused. <a href=\"",
+	text_printf(to,
+		    "</h1>\n<p>%" PRIu64 " requests, %" PRIu64 " connections, %" PRIu64
+		    " clients now, %" PRIu64 " malformed requests refused. <a href=\"",
 		    stats_sum(all_stats, STAT_requests), stats_sum(all_stats, STAT_connections),
 		    stats_sum(all_stats, STAT_clients), stats_sum(all_stats, STAT_refused));
 	html_text(to, c->stats->uri);
@@ -349,20 +360,23 @@ static void answer(struct http_exchange *x, const struct lb_config *c, bool csv)
 		stats_page_csv(&page, c, all_stats, worker_now_us(x->worker));
 	else
 		print_html(&page, c, worker_now_us(x->worker));
-	struct str refresh = c->stats->refresh_ms ? arena_printf(&x->arena, "Refresh: %u\r\n", c->stats->refresh_ms / 1000)
+	struct str refresh = c->stats->refresh_ms ? arena_printf(&x->arena, "Refresh: %u\r\n",
+								 c->stats->refresh_ms / 1000)
 						  : STR("");
 	struct str body = arena_str(&x->arena, str_of(page.p, page.n));
-	struct str head = arena_printf(&x->arena,
-				       "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nCache-Control: no-cache\r\n%.*s"
-				       "Content-Length: %zu\r\n",
-				       csv ? "text/plain" : "text/html", STR_ARG(refresh), page.n);
+	struct str head = arena_printf(
+		&x->arena,
+		"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nCache-Control: no-cache\r\n%.*s"
+		"Content-Length: %zu\r\n",
+		csv ? "text/plain" : "text/html", STR_ARG(refresh), page.n);
 	text_fini(&page);
 	if (!body.p || !head.p) {
 		http_server_error(x, 500, "The statistics do not fit.", STR_NONE);
 		return;
 	}
-	struct http_reply r = {
-		.status = 200, .head = {{.iov_base = (char *)(uintptr_t)head.p, .iov_len = head.n}}, .pieces = 1};
+	struct http_reply r = {.status = 200,
+			       .head = {{.iov_base = (char *)(uintptr_t)head.p, .iov_len = head.n}},
+			       .pieces = 1};
 	http_server_reply(x, &r, x->head->method == HTTP_HEAD ? STR_NONE : body);
 }
 

@@ -14,7 +14,8 @@
 void stats_page(struct http_exchange *x);
 
 /* The CSV alone ("show stat" on the control socket too). stats: the daemon's counters, all workers. */
-void stats_page_csv(struct text *to, const struct lb_config *c, const struct stats *stats, int64_t now_us);
+void stats_page_csv(struct text *to, const struct lb_config *c, const struct stats *stats,
+		    int64_t now_us);
 
 /* Where stats_page() finds the counters; set once before the workers start. */
 void stats_page_init(const struct stats *stats);

@@ -76,7 +76,8 @@ static void write_without(struct http_writer *w, struct str cookies, struct str 
 		http_write_raw(w, STR("\r\n"));
 }
 
-void sticky_write_request(struct http_writer *w, const struct conf_cookie *c, const struct http_head *request)
+void sticky_write_request(struct http_writer *w, const struct conf_cookie *c,
+			  const struct http_head *request)
 {
 	const struct http_field *f;
 	for (unsigned i = 0; (f = http_next(request, HTTP_F_COOKIE, &i));) {
@@ -129,7 +130,8 @@ static bool cacheable(const struct http_head *r)
 	return true;
 }
 
-static void write_rewritten(struct http_writer *w, struct str name, struct str value, struct str attributes)
+static void write_rewritten(struct http_writer *w, struct str name, struct str value,
+			    struct str attributes)
 {
 	http_write_raw(w, STR("Set-Cookie: "));
 	http_write_raw(w, name);
@@ -139,16 +141,19 @@ static void write_rewritten(struct http_writer *w, struct str name, struct str v
 	http_write_raw(w, STR("\r\n"));
 }
 
-static void insert(struct http_writer *w, const struct conf_cookie *c, const struct http_head *response,
-		   struct str value)
+static void insert(struct http_writer *w, const struct conf_cookie *c,
+		   const struct http_head *response, struct str value)
 {
-	write_rewritten(w, c->name, value, value.n ? STR("; path=/") : STR("; Expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/"));
+	write_rewritten(w, c->name, value,
+			value.n ? STR("; path=/")
+				: STR("; Expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/"));
 	if (c->nocache && cacheable(response))
 		http_write_raw(w, STR("Cache-Control: private\r\n"));
 }
 
-char sticky_write_response(struct http_writer *w, const struct conf_cookie *c, const struct http_head *response,
-			   struct str value, struct sticky_match match)
+char sticky_write_response(struct http_writer *w, const struct conf_cookie *c,
+			   const struct http_head *response, struct str value,
+			   struct sticky_match match)
 {
 	const struct http_field *f;
 	char flag = c->mode == CONF_COOKIE_NONE ? '-' : 'N';

@@ -18,20 +18,22 @@ struct sticky_server {
 
 struct sticky_match {
 	int server; /* index, or -1: choose by the algorithm */
-	char flag;  /* for the log: '-' no cookie configured, N none sent, I unknown value, D its server is down, V valid */
+	char flag; /* for the log: '-' no cookie configured, N none sent, I unknown value, D its server is down, V valid */
 };
 
 struct sticky_match sticky_find(const struct conf_cookie *c, const struct http_head *request,
 				const struct sticky_server *servers, unsigned n);
 
 /* Writes the request's Cookie fields; with `indirect` without ours, and without a field that was ours alone. */
-void sticky_write_request(struct http_writer *w, const struct conf_cookie *c, const struct http_head *request);
+void sticky_write_request(struct http_writer *w, const struct conf_cookie *c,
+			  const struct http_head *request);
 
 /*
  * Writes the response's Set-Cookie fields, and what the mode adds. value: of the server that answered. Returns the
  * log's flag: '-' not configured, N nothing done, I inserted, R rewritten, D the server's own line removed.
  */
-char sticky_write_response(struct http_writer *w, const struct conf_cookie *c, const struct http_head *response,
-			   struct str value, struct sticky_match match);
+char sticky_write_response(struct http_writer *w, const struct conf_cookie *c,
+			   const struct http_head *response, struct str value,
+			   struct sticky_match match);
 
 #endif

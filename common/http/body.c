@@ -7,7 +7,19 @@
  */
 #include "http/body.h"
 
-enum phase { SIZE_FIRST, SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER_FIRST, TRAILER, TRAILER_LF, LAST_LF };
+enum phase {
+	SIZE_FIRST,
+	SIZE,
+	EXTENSION,
+	SIZE_LF,
+	DATA,
+	DATA_CR,
+	DATA_LF,
+	TRAILER_FIRST,
+	TRAILER,
+	TRAILER_LF,
+	LAST_LF
+};
 
 #define LINE_LIMIT    1024 /* of a chunk-size line, and of one trailer line */
 #define TRAILER_LIMIT 4096 /* of all trailers together; shares the line counter */
@@ -142,7 +154,8 @@ static void take_chunked(struct http_body *b, char *data, size_t n, size_t *payl
 	*used = in;
 }
 
-enum http_body_state http_body_take(struct http_body *b, char *data, size_t n, size_t *payload, size_t *used)
+enum http_body_state http_body_take(struct http_body *b, char *data, size_t n, size_t *payload,
+				    size_t *used)
 {
 	*payload = *used = 0;
 	if (b->state != HTTP_BODY_MORE)

@@ -30,7 +30,8 @@ void http_body_init(struct http_body *b, enum http_body_kind kind, uint64_t leng
  * raw bytes belonged to this body (less than n only at END or BROKEN: the rest is the next message). Chunk
  * extensions and trailers are dropped. Returns b->state.
  */
-enum http_body_state http_body_take(struct http_body *b, char *data, size_t n, size_t *payload, size_t *used);
+enum http_body_state http_body_take(struct http_body *b, char *data, size_t n, size_t *payload,
+				    size_t *used);
 
 /* The peer closed: END for HTTP_BODY_CLOSE, BROKEN unless already at END. */
 enum http_body_state http_body_eof(struct http_body *b);

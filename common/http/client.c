@@ -23,8 +23,8 @@ struct http_active_call {
 	struct http_body body;
 	struct http_bad bad;
 	enum http_method method;
-	bool has_body;	  /* the request has one */
-	bool can_write;	  /* the caller waits for writable() */
+	bool has_body;	   /* the request has one */
+	bool can_write;	   /* the caller waits for writable() */
 	bool body_offered; /* the last piece of the request body was offered and taken */
 	struct http_head head;
 };
@@ -93,8 +93,8 @@ static void fail(struct http_active_call *a, enum http_fail why)
 static bool keepable(const struct http_active_call *a)
 {
 	const struct http_link *l = a->link;
-	return l->state == HTTP_LINK_BODY && a->body.state == HTTP_BODY_END && l->p0 == l->p1 && l->p1 == l->tail &&
-	       !l->junk && !a->head.close && http_out_complete(&a->out);
+	return l->state == HTTP_LINK_BODY && a->body.state == HTTP_BODY_END && l->p0 == l->p1 &&
+	       l->p1 == l->tail && !l->junk && !a->head.close && http_out_complete(&a->out);
 }
 
 void http_client_end(struct http_call *c)
@@ -263,8 +263,8 @@ static bool start_kept(struct http_active_call *a, struct http_site *site)
 /* Out of something here, as opposed to a server that cannot be reached. */
 static enum http_fail connect_failure(struct http_active_call *a, int error)
 {
-	bool ours = error == 0 || error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-		    error == EADDRNOTAVAIL;
+	bool ours = error == 0 || error == EMFILE || error == ENFILE || error == ENOBUFS ||
+		    error == ENOMEM || error == EADDRNOTAVAIL;
 	a->call.client->stats.connect_failures += !ours;
 	return ours ? HTTP_FAIL_BUSY : HTTP_FAIL_CONNECT;
 }
@@ -302,8 +302,10 @@ static enum http_fail start_new(struct http_active_call *a, struct http_site *si
 	return HTTP_FAIL_NONE;
 }
 
-struct http_call *http_client_start(struct http_client *cl, const struct addr *to, const struct http_request *r,
-				    bool fresh, const struct http_call_ops *ops, void *user, enum http_fail *why)
+struct http_call *http_client_start(struct http_client *cl, const struct addr *to,
+				    const struct http_request *r, bool fresh,
+				    const struct http_call_ops *ops, void *user,
+				    enum http_fail *why)
 {
 	struct http_site *site = http_link_site(cl, to);
 	struct http_active_call *a = site ? slab_get(&cl->call_slab) : NULL;
@@ -380,10 +382,11 @@ static void final_head(struct http_active_call *a)
 static void take_head(struct http_active_call *a)
 {
 	struct http_link *l = a->link;
-	struct http_limits limits = {.line = 16000, .head = WORKER_BUFFER_SIZE - 1, .fields = HTTP_FIELDS_MAX};
+	struct http_limits limits = {
+		.line = 16000, .head = WORKER_BUFFER_SIZE - 1, .fields = HTTP_FIELDS_MAX};
 	for (;;) {
-		switch (http_parse_response(&a->head, str_of(l->mem, l->tail), &l->scanned, &limits, a->method,
-					    &a->bad)) {
+		switch (http_parse_response(&a->head, str_of(l->mem, l->tail), &l->scanned, &limits,
+					    a->method, &a->bad)) {
 		case HTTP_PARSE_MORE:
 			return;
 		case HTTP_PARSE_DONE:
@@ -477,7 +480,8 @@ struct str http_client_data(struct http_call *c)
 
 enum http_body_state http_client_body_state(const struct http_call *c)
 {
-	const struct http_active_call *a = (const void *)((const char *)c - offsetof(struct http_active_call, call));
+	const struct http_active_call *a = (const void *)((const char *)c -
+							  offsetof(struct http_active_call, call));
 	return a->body.state;
 }
 
@@ -495,7 +499,8 @@ void http_client_consume(struct http_call *c, size_t n)
 
 struct http_bad http_client_bad(const struct http_call *c)
 {
-	const struct http_active_call *a = (const void *)((const char *)c - offsetof(struct http_active_call, call));
+	const struct http_active_call *a = (const void *)((const char *)c -
+							  offsetof(struct http_active_call, call));
 	return a->bad;
 }
 
@@ -578,7 +583,8 @@ void http_client_free(struct http_client *cl)
 		close_kept(s);
 		free(s);
 	}
-	struct deadline_class *classes[] = {&cl->on_connect, &cl->on_response, &cl->on_body, &cl->on_idle};
+	struct deadline_class *classes[] = {&cl->on_connect, &cl->on_response, &cl->on_body,
+					    &cl->on_idle};
 	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
 		deadline_class_fini(classes[i]);
 	slab_fini(&cl->call_slab);

@@ -24,12 +24,12 @@
 struct http_client;
 
 struct http_client_conf {
-	uint32_t max_calls;  /* running at once on this worker */
-	uint32_t max_idle;   /* kept connections per address on this worker */
-	int64_t connect_us;  /* one connection attempt */
+	uint32_t max_calls; /* running at once on this worker */
+	uint32_t max_idle;  /* kept connections per address on this worker */
+	int64_t connect_us; /* one connection attempt */
 	int64_t response_us; /* request sent to the end of the response head; also the longest pause while sending */
-	int64_t body_us;     /* longest pause in the response body (not counted while the caller does not consume) */
-	int64_t idle_us;     /* how long a connection is kept: below the server's own keep-alive time */
+	int64_t body_us; /* longest pause in the response body (not counted while the caller does not consume) */
+	int64_t idle_us; /* how long a connection is kept: below the server's own keep-alive time */
 };
 
 #define HTTP_CLIENT_CONF_DEFAULT                                                                   \
@@ -42,17 +42,18 @@ struct http_client_conf {
 
 enum http_fail {
 	HTTP_FAIL_NONE,
-	HTTP_FAIL_BUSY,		    /* max_calls, buffers or descriptors ran out: nothing was sent */
-	HTTP_FAIL_CONNECT,	    /* refused, unreachable: nothing was sent */
-	HTTP_FAIL_CONNECT_TIMEOUT,  /* nothing was sent */
-	HTTP_FAIL_STALE,	    /* a kept connection broke before any byte of the response: the usual keep-alive race */
+	HTTP_FAIL_BUSY,		   /* max_calls, buffers or descriptors ran out: nothing was sent */
+	HTTP_FAIL_CONNECT,	   /* refused, unreachable: nothing was sent */
+	HTTP_FAIL_CONNECT_TIMEOUT, /* nothing was sent */
+	HTTP_FAIL_STALE, /* a kept connection broke before any byte of the response: the usual keep-alive race */
 	HTTP_FAIL_CLOSED,	    /* a new connection broke before any byte of the response */
 	HTTP_FAIL_RESPONSE_TIMEOUT, /* no complete response head in time */
-	HTTP_FAIL_BAD_RESPONSE,	    /* malformed, or cut inside the head; http_client_bad() says why */
-	HTTP_FAIL_BODY,		    /* after the head: the body broke, was cut or stalled */
+	HTTP_FAIL_BAD_RESPONSE, /* malformed, or cut inside the head; http_client_bad() says why */
+	HTTP_FAIL_BODY,		/* after the head: the body broke, was cut or stalled */
 };
 
-const char *http_fail_text(enum http_fail f); /* "connection refused" and so on, for logs and verdicts */
+const char *http_fail_text(
+	enum http_fail f); /* "connection refused" and so on, for logs and verdicts */
 
 /* One request to one server. */
 struct http_call {
@@ -87,8 +88,9 @@ struct http_request {
 	/* The complete head, blank line included, in pieces that stay in place until it is sent. */
 	struct iovec head[4];
 	int pieces;
-	enum http_body_kind body; /* NONE, LENGTH (the head says so), or CHUNKED (the client adds chunk framing) */
-	uint64_t length;	  /* with LENGTH */
+	enum http_body_kind
+		body; /* NONE, LENGTH (the head says so), or CHUNKED (the client adds chunk framing) */
+	uint64_t length; /* with LENGTH */
 };
 
 struct http_client *http_client_new(struct worker *w, const struct http_client_conf *conf);
@@ -101,15 +103,18 @@ void http_client_free(struct http_client *cl);
  * (HTTP_FAIL_BUSY, HTTP_FAIL_CONNECT, HTTP_FAIL_STALE); no callback comes then. A request without body that
  * goes over a kept connection is written before this returns.
  */
-struct http_call *http_client_start(struct http_client *cl, const struct addr *to, const struct http_request *r,
-				    bool fresh, const struct http_call_ops *ops, void *user, enum http_fail *fail);
+struct http_call *http_client_start(struct http_client *cl, const struct addr *to,
+				    const struct http_request *r, bool fresh,
+				    const struct http_call_ops *ops, void *user,
+				    enum http_fail *fail);
 
 /* Request body bytes; returns how many were taken (the rest again at writable()), or -1: failed() will follow. */
 ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, bool last);
 
 /* ---- the response body, from head() on */
 struct str http_client_data(struct http_call *c); /* payload received and not yet consumed */
-enum http_body_state http_client_body_state(const struct http_call *c); /* END: all of it is in data() */
+enum http_body_state http_client_body_state(
+	const struct http_call *c); /* END: all of it is in data() */
 void http_client_consume(struct http_call *c, size_t n);
 struct http_bad http_client_bad(const struct http_call *c); /* after HTTP_FAIL_BAD_RESPONSE */
 
@@ -118,8 +123,8 @@ void http_client_end(struct http_call *c);
 /* Ends the call and closes its connection. */
 void http_client_abort(struct http_call *c);
 
-unsigned http_client_calls(const struct http_client *cl);	       /* running now */
-unsigned http_client_idle(const struct http_client *cl);	       /* kept connections now */
+unsigned http_client_calls(const struct http_client *cl); /* running now */
+unsigned http_client_idle(const struct http_client *cl);  /* kept connections now */
 /* Closes the kept connections to an address: the server went down or out of the configuration. */
 void http_client_forget(struct http_client *cl, const struct addr *to);
 

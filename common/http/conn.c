@@ -131,10 +131,12 @@ static void refuse(struct http_conn *c, struct http_bad bad)
 	if (handler_of(c)->refused)
 		handler_of(c)->refused(s, &c->peer, c->tag, bad, line);
 	struct str date = http_server_date(s);
-	int n = snprintf(text, sizeof(text),
-		       "HTTP/1.1 %u %s\r\nDate: %.*s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
-		       "Connection: close\r\n\r\n%s\n",
-		       bad.status, http_reason(bad.status), STR_ARG(date), strlen(bad.reason) + 1, bad.reason);
+	int n = snprintf(
+		text, sizeof(text),
+		"HTTP/1.1 %u %s\r\nDate: %.*s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
+		"Connection: close\r\n\r\n%s\n",
+		bad.status, http_reason(bad.status), STR_ARG(date), strlen(bad.reason) + 1,
+		bad.reason);
 	http_reply_raw(c, str_of(text, (size_t)n));
 	linger(c);
 }
@@ -189,7 +191,8 @@ static bool next_exchange(struct http_conn *c)
 		http_conn_close(c);
 		return false;
 	}
-	switch (http_parse_request(&c->active->head, str_of(c->mem, c->tail), &c->scanned, &s->conf.limits, &bad)) {
+	switch (http_parse_request(&c->active->head, str_of(c->mem, c->tail), &c->scanned,
+				   &s->conf.limits, &bad)) {
 	case HTTP_PARSE_MORE:
 		/* The block stays only while a head is being read; an idle connection holds nothing. */
 		drop_active(c);
@@ -326,15 +329,17 @@ static void body_broken(struct http_conn *c)
 	const char *why = a->body.broken;
 	if (a->x.status == 0 && !c->eof) {
 		char text[256];
-		int n = snprintf(text, sizeof(text),
-				 "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
-				 "Connection: close\r\n\r\n%s\n",
-				 strlen(why) + 1, why);
+		int n = snprintf(
+			text, sizeof(text),
+			"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
+			"Connection: close\r\n\r\n%s\n",
+			strlen(why) + 1, why);
 		http_reply_raw(c, str_of(text, (size_t)n));
 		c->server->stats.refused++;
 		if (handler_of(c)->refused)
 			handler_of(c)->refused(c->server, &c->peer, c->tag,
-					       (struct http_bad){.status = 400, .reason = why}, a->head.target);
+					       (struct http_bad){.status = 400, .reason = why},
+					       a->head.target);
 		a->x.status = 400;
 		handler_of(c)->aborted(&a->x, HTTP_ABORT_BODY_BROKEN);
 		linger(c);
@@ -361,7 +366,8 @@ static void read_body(struct http_conn *c)
 {
 	struct http_active *a = c->active;
 	if (c->tail == WORKER_BUFFER_SIZE) {
-		ev_io_stop(loop_of(c), &c->readable); /* http_server_consume() makes room and starts it again */
+		ev_io_stop(loop_of(c),
+			   &c->readable); /* http_server_consume() makes room and starts it again */
 		return;
 	}
 	uint32_t had = c->p1;
@@ -462,7 +468,8 @@ static void head_expired(struct http_conn *c)
 {
 	if (c->tail) {
 		c->server->stats.timeouts++;
-		refuse(c, (struct http_bad){.status = 408, .reason = "request head not complete in time"});
+		refuse(c, (struct http_bad){.status = 408,
+					    .reason = "request head not complete in time"});
 	} else {
 		http_conn_close(c);
 	}
@@ -470,7 +477,8 @@ static void head_expired(struct http_conn *c)
 
 static void body_expired(struct http_conn *c)
 {
-	static const char text[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+	static const char text[] =
+		"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 	c->server->stats.timeouts++;
 	if (c->active->x.status == 0) {
 		c->active->x.status = 408;
@@ -511,7 +519,8 @@ void http_conn_open(struct http_server *s, int fd, const struct addr *peer, void
 		close(fd);
 		return;
 	}
-	*c = (struct http_conn){.server = s, .tag = tag, .peer = *peer, .state = HTTP_CONN_IDLE, .first = true};
+	*c = (struct http_conn){
+		.server = s, .tag = tag, .peer = *peer, .state = HTTP_CONN_IDLE, .first = true};
 	c->io = (struct io){.ops = &io_tcp, .fd = fd};
 	ev_io_init(&c->readable, on_readable, fd, EV_READ);
 	ev_io_init(&c->writable, on_writable, fd, EV_WRITE);

@@ -18,8 +18,8 @@ struct http_active {
 	bool short_write; /* the handler was told "not all", and waits for writable() */
 	bool ended;	  /* the handler is done, we still flush */
 	bool fail;	  /* close without a clean end */
-	bool want_body; /* the handler found no data and waits for readable() */
-	bool continued; /* 100 Continue was sent or is not needed */
+	bool want_body;	  /* the handler found no data and waits for readable() */
+	bool continued;	  /* 100 Continue was sent or is not needed */
 	struct http_head head;
 	char memory[3072];
 };
@@ -28,7 +28,7 @@ enum http_conn_state {
 	HTTP_CONN_IDLE,	    /* no byte of a request yet: no buffer, no exchange */
 	HTTP_CONN_HEAD,	    /* part of a head is in the buffer */
 	HTTP_CONN_EXCHANGE, /* the handler has it */
-	HTTP_CONN_LINGER,   /* answered and shut down: reading on so that the client sees the answer */
+	HTTP_CONN_LINGER, /* answered and shut down: reading on so that the client sees the answer */
 };
 
 struct http_conn {
@@ -88,7 +88,8 @@ void http_reply_writable(struct http_conn *c);
 void http_reply_raw(struct http_conn *c, struct str bytes); /* a refusal, outside any exchange */
 
 /* server.c */
-void http_server_closed(struct http_server *s); /* a connection went: accept again if that had stopped */
+void http_server_closed(
+	struct http_server *s); /* a connection went: accept again if that had stopped */
 struct str http_server_date(struct http_server *s); /* the Date of now, valid until the next call */
 
 static inline struct http_active *http_active_of(struct http_exchange *x)

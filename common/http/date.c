@@ -99,17 +99,18 @@ static bool imf_fixdate(struct str s, struct parts *p)
 {
 	return take_day_name(&s, false) && take_char(&s, ',') && take_char(&s, ' ') &&
 	       take_number(&s, 2, &p->day) && take_char(&s, ' ') && take_month(&s, &p->month) &&
-	       take_char(&s, ' ') && take_number(&s, 4, &p->year) && take_char(&s, ' ') && take_time(&s, p) &&
-	       str_eq_nocase(s, STR(" GMT"));
+	       take_char(&s, ' ') && take_number(&s, 4, &p->year) && take_char(&s, ' ') &&
+	       take_time(&s, p) && str_eq_nocase(s, STR(" GMT"));
 }
 
 /* "Sunday, 06-Nov-94 08:49:37 GMT" */
 static bool rfc850_date(struct str s, struct parts *p, int year_now)
 {
 	bool good = take_day_name(&s, true) && take_char(&s, ',') && take_char(&s, ' ') &&
-		    take_number(&s, 2, &p->day) && take_char(&s, '-') && take_month(&s, &p->month) &&
-		    take_char(&s, '-') && take_number(&s, 2, &p->year) && take_char(&s, ' ') &&
-		    take_time(&s, p) && str_eq_nocase(s, STR(" GMT"));
+		    take_number(&s, 2, &p->day) && take_char(&s, '-') &&
+		    take_month(&s, &p->month) && take_char(&s, '-') &&
+		    take_number(&s, 2, &p->year) && take_char(&s, ' ') && take_time(&s, p) &&
+		    str_eq_nocase(s, STR(" GMT"));
 	if (!good)
 		return false;
 	p->year += year_now / 100 * 100;
@@ -121,7 +122,8 @@ static bool rfc850_date(struct str s, struct parts *p, int year_now)
 /* "Sun Nov  6 08:49:37 1994" */
 static bool asctime_date(struct str s, struct parts *p)
 {
-	if (!take_day_name(&s, false) || !take_char(&s, ' ') || !take_month(&s, &p->month) || !take_char(&s, ' '))
+	if (!take_day_name(&s, false) || !take_char(&s, ' ') || !take_month(&s, &p->month) ||
+	    !take_char(&s, ' '))
 		return false;
 	bool day = take_char(&s, ' ') ? take_number(&s, 1, &p->day) : take_number(&s, 2, &p->day);
 	return day && take_char(&s, ' ') && take_time(&s, p) && take_char(&s, ' ') &&
@@ -156,10 +158,12 @@ bool http_date_parse(struct str text, int64_t now_s, int64_t *unix_s)
 	struct tm now;
 	time_t t = (time_t)now_s;
 	gmtime_r(&t, &now);
-	if (!imf_fixdate(text, &p) && !rfc850_date(text, &p, now.tm_year + 1900) && !asctime_date(text, &p))
+	if (!imf_fixdate(text, &p) && !rfc850_date(text, &p, now.tm_year + 1900) &&
+	    !asctime_date(text, &p))
 		return false;
 	if (!sensible(&p))
 		return false;
-	*unix_s = days_from_civil(p.year, p.month, p.day) * 86400 + p.hour * 3600 + p.minute * 60 + p.second;
+	*unix_s = days_from_civil(p.year, p.month, p.day) * 86400 + p.hour * 3600 + p.minute * 60 +
+		  p.second;
 	return true;
 }

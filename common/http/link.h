@@ -30,7 +30,7 @@ struct http_link {
 	uint32_t head, p0, p1, tail;
 	size_t scanned;
 	uint8_t state;
-	bool junk;  /* must not be kept */
+	bool junk; /* must not be kept */
 };
 
 /* Connections to one address. */
@@ -53,8 +53,9 @@ struct http_client {
 
 /* link.c */
 struct http_link *http_link_open(struct http_client *cl, struct http_site *site, int *error);
-struct http_link *http_link_kept(struct http_site *site); /* the freshest kept one, now off the list, or NULL */
-bool http_link_keep(struct http_link *l);		  /* false: there are enough, close it */
+struct http_link *http_link_kept(
+	struct http_site *site);	  /* the freshest kept one, now off the list, or NULL */
+bool http_link_keep(struct http_link *l); /* false: there are enough, close it */
 void http_link_close(struct http_link *l);
 bool http_link_buffer(struct http_link *l); /* makes sure there is one */
 struct http_site *http_link_site(struct http_client *cl, const struct addr *a);

@@ -23,10 +23,9 @@ const char *http_reason(unsigned status)
 static const struct {
 	struct str name;
 	bool safe, idempotent;
-} methods[] = {
-	[HTTP_OTHER] = {{"", 0}, false, false},
+} methods[] = {[HTTP_OTHER] = {{"", 0}, false, false},
 #define X(name, safe, idempotent) [HTTP_##name] = {{#name, sizeof(#name) - 1}, safe, idempotent},
-	HTTP_METHODS(X)
+	       HTTP_METHODS(X)
 #undef X
 };
 

@@ -23,14 +23,14 @@ enum http_field_id {
 #define X(id, name, hop) HTTP_F_##id,
 	HTTP_FIELDS(X)
 #undef X
-	HTTP_F_COUNT
+		HTTP_F_COUNT
 };
 
 struct http_field {
 	struct str name;  /* as it was sent */
 	struct str value; /* without surrounding white space */
 	uint8_t id;	  /* enum http_field_id */
-	bool hop;	  /* of this connection only: by its name, or because Connection named it; never forward */
+	bool hop; /* of this connection only: by its name, or because Connection named it; never forward */
 };
 
 /* How the end of the body is known (RFC 9112 §6.3). */
@@ -45,8 +45,10 @@ struct http_head {
 	/* requests */
 	enum http_method method;
 	struct str method_text;
-	struct str target;    /* origin-form "/path?query", or "*": absolute-form has been taken apart */
-	struct str authority; /* Host, or the authority of an absolute-form target; "" in HTTP/1.0 without Host */
+	struct str
+		target; /* origin-form "/path?query", or "*": absolute-form has been taken apart */
+	struct str
+		authority; /* Host, or the authority of an absolute-form target; "" in HTTP/1.0 without Host */
 	/* responses */
 	uint16_t status;
 	struct str reason;
@@ -56,14 +58,15 @@ struct http_head {
 	bool upgrade;  /* Connection: upgrade and an Upgrade field are there */
 	bool expect_continue;
 	enum http_body_kind body;
-	uint64_t length; /* with HTTP_BODY_LENGTH; for a response to HEAD the announced length, body NONE */
-	uint32_t size;	 /* bytes of the head, its blank line included */
-	uint16_t count;	 /* of fields */
+	uint64_t
+		length; /* with HTTP_BODY_LENGTH; for a response to HEAD the announced length, body NONE */
+	uint32_t size;		     /* bytes of the head, its blank line included */
+	uint16_t count;		     /* of fields */
 	uint8_t first[HTTP_F_COUNT]; /* 1 + index of the first field of that id, or 0 */
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
 
-const char *http_reason(unsigned status);	/* "Not Found"; "Unknown" for codes not in the table */
+const char *http_reason(unsigned status); /* "Not Found"; "Unknown" for codes not in the table */
 struct str http_method_name(enum http_method m); /* "" for HTTP_OTHER */
 bool http_method_safe(enum http_method m);
 bool http_method_idempotent(enum http_method m);

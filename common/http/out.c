@@ -103,7 +103,8 @@ static uint64_t body_limit(const struct http_out *o)
 }
 
 /* What must follow the body bytes of this batch. */
-static struct str framing_behind(const struct http_out *o, size_t offered, size_t body, bool last, bool *ends)
+static struct str framing_behind(const struct http_out *o, size_t offered, size_t body, bool last,
+				 bool *ends)
 {
 	*ends = false;
 	if (o->framing != HTTP_OUT_CHUNKED || o->terminated)
@@ -115,7 +116,8 @@ static struct str framing_behind(const struct http_out *o, size_t offered, size_
 	return chunk_ends ? STR("\r\n") : STR_NONE;
 }
 
-ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n, bool last, size_t *put)
+ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n, bool last,
+		      size_t *put)
 {
 	struct batch b = {.n = 0};
 	size_t offered = http_iov_total(iov, n);
@@ -157,5 +159,6 @@ bool http_out_may_end(const struct http_out *o)
 
 bool http_out_complete(const struct http_out *o)
 {
-	return !http_out_owes(o) && o->left == 0 && (o->framing != HTTP_OUT_CHUNKED || o->terminated);
+	return !http_out_owes(o) && o->left == 0 &&
+	       (o->framing != HTTP_OUT_CHUNKED || o->terminated);
 }

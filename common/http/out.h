@@ -31,13 +31,15 @@ struct http_out {
 };
 
 void http_out_init(struct http_out *o, enum http_out_framing framing, uint64_t length);
-void http_out_piece(struct http_out *o, struct str bytes); /* appends to the head; bytes stay in place */
+void http_out_piece(struct http_out *o,
+		    struct str bytes); /* appends to the head; bytes stay in place */
 
 /*
  * One writev of {what is owed, body bytes, framing}. Returns how many of the body bytes were taken, or -1 when
  * the connection is broken. *put is the number of bytes that left. last: the offered bytes finish the body.
  */
-ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n, bool last, size_t *put);
+ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n, bool last,
+		      size_t *put);
 
 /* Bytes of our own (head, chunk line, framing) wait to be sent. */
 static inline bool http_out_owes(const struct http_out *o)

@@ -76,8 +76,8 @@ static enum http_parse refuse(struct http_bad *bad, uint16_t status, const char 
 
 /* ---- finding the end of the head */
 
-static enum http_parse too_large(struct str in, size_t size, const struct http_limits *limits, bool request,
-				 struct http_bad *bad)
+static enum http_parse too_large(struct str in, size_t size, const struct http_limits *limits,
+				 bool request, struct http_bad *bad)
 {
 	const char *eol = memchr(in.p, '\n', in.n);
 	size_t first = eol ? (size_t)(eol - in.p) : in.n;
@@ -92,8 +92,8 @@ static enum http_parse too_large(struct str in, size_t size, const struct http_l
  * Sets *size to the length of the head, blank line included. *scanned is kept at the start of the last line
  * begun, so each byte is searched once, and a line that grows without end is measured from its start.
  */
-static enum http_parse find_end(struct str in, size_t *scanned, const struct http_limits *limits, bool request,
-				size_t *size, struct http_bad *bad)
+static enum http_parse find_end(struct str in, size_t *scanned, const struct http_limits *limits,
+				bool request, size_t *size, struct http_bad *bad)
 {
 	size_t line = *scanned;
 	for (;;) {
@@ -128,8 +128,8 @@ static bool next_line(struct str *rest, struct str *line)
 
 /* ---- field lines */
 
-static enum http_parse add_field(struct http_head *h, struct str line, const struct http_limits *limits,
-				 struct http_bad *bad)
+static enum http_parse add_field(struct http_head *h, struct str line,
+				 const struct http_limits *limits, struct http_bad *bad)
 {
 	if (line.n > limits->line)
 		return refuse(bad, 431, "field line too long");
@@ -143,7 +143,9 @@ static enum http_parse add_field(struct http_head *h, struct str line, const str
 	if (n == line.n)
 		return refuse(bad, 400, "field line without a colon");
 	if (line.p[n] != ':')
-		return refuse(bad, 400, line.p[n] == ' ' || line.p[n] == '\t' ? "space before colon" : "bad field name");
+		return refuse(bad, 400,
+			      line.p[n] == ' ' || line.p[n] == '\t' ? "space before colon"
+								    : "bad field name");
 	if (n == 0)
 		return refuse(bad, 400, "empty field name");
 	struct str value = str_trim(str_skip(line, n + 1));
@@ -218,7 +220,8 @@ static const char *read_length(const struct http_head *h, bool *there, uint64_t 
 		struct str rest = f->value, one;
 		do {
 			uint64_t v;
-			if (!str_split(&rest, ',', &one) || !str_to_u64(str_trim(one), INT64_MAX, &v))
+			if (!str_split(&rest, ',', &one) ||
+			    !str_to_u64(str_trim(one), INT64_MAX, &v))
 				return "bad Content-Length";
 			if (*there && v != *length)
 				return "two Content-Length values";
@@ -261,8 +264,9 @@ static enum http_parse read_target(struct http_head *h, struct str target, struc
 	if (target.p[0] == '/')
 		return HTTP_PARSE_DONE;
 	if (str_eq(target, STR("*")))
-		return h->method == HTTP_OPTIONS ? HTTP_PARSE_DONE : refuse(bad, 400, "target * without OPTIONS");
-	size_t skip = str_starts_nocase(target, STR("http://"))	  ? 7
+		return h->method == HTTP_OPTIONS ? HTTP_PARSE_DONE
+						 : refuse(bad, 400, "target * without OPTIONS");
+	size_t skip = str_starts_nocase(target, STR("http://"))	   ? 7
 		      : str_starts_nocase(target, STR("https://")) ? 8
 								   : 0;
 	if (!skip)
@@ -284,8 +288,8 @@ static enum http_parse read_target(struct http_head *h, struct str target, struc
 
 static enum http_parse read_version(struct http_head *h, struct str v, struct http_bad *bad)
 {
-	bool shape = v.n == 8 && memcmp(v.p, "HTTP/", 5) == 0 && v.p[5] >= '0' && v.p[5] <= '9' && v.p[6] == '.' &&
-		     v.p[7] >= '0' && v.p[7] <= '9';
+	bool shape = v.n == 8 && memcmp(v.p, "HTTP/", 5) == 0 && v.p[5] >= '0' && v.p[5] <= '9' &&
+		     v.p[6] == '.' && v.p[7] >= '0' && v.p[7] <= '9';
 	if (!shape)
 		return refuse(bad, 400, "bad HTTP version");
 	if (v.p[5] != '1')
@@ -294,8 +298,8 @@ static enum http_parse read_version(struct http_head *h, struct str v, struct ht
 	return HTTP_PARSE_DONE;
 }
 
-static enum http_parse read_request_line(struct http_head *h, struct str line, const struct http_limits *limits,
-					 struct http_bad *bad)
+static enum http_parse read_request_line(struct http_head *h, struct str line,
+					 const struct http_limits *limits, struct http_bad *bad)
 {
 	if (line.n > limits->line)
 		return refuse(bad, 414, "request line too long");
@@ -366,8 +370,8 @@ static void clear(struct http_head *h)
 	memset(h, 0, offsetof(struct http_head, fields));
 }
 
-static enum http_parse read_fields(struct http_head *h, struct str rest, const struct http_limits *limits,
-				   struct http_bad *bad)
+static enum http_parse read_fields(struct http_head *h, struct str rest,
+				   const struct http_limits *limits, struct http_bad *bad)
 {
 	struct str line;
 	for (;;) {
@@ -439,19 +443,22 @@ static enum http_parse read_status_line(struct http_head *h, struct str line, st
 		return refuse(bad, 502, "bad status code");
 	h->status = (uint16_t)status;
 	h->reason = rest.p ? rest : STR("");
-	return all_of(h->reason, VALUE) ? HTTP_PARSE_DONE : refuse(bad, 502, "control byte in reason");
+	return all_of(h->reason, VALUE) ? HTTP_PARSE_DONE
+					: refuse(bad, 502, "control byte in reason");
 }
 
-static enum http_parse response_framing(struct http_head *h, enum http_method method, struct http_bad *bad)
+static enum http_parse response_framing(struct http_head *h, enum http_method method,
+					struct http_bad *bad)
 {
 	bool has_length;
 	const char *why = read_length(h, &has_length, &h->length);
 	if (why)
 		return refuse(bad, 502, why);
-	bool bodyless = h->status < 200 || h->status == 204 || h->status == 304 || method == HTTP_HEAD;
-	h->body = bodyless	? HTTP_BODY_NONE
-		  : has_length	? (h->length ? HTTP_BODY_LENGTH : HTTP_BODY_NONE)
-				: HTTP_BODY_CLOSE;
+	bool bodyless = h->status < 200 || h->status == 204 || h->status == 304 ||
+			method == HTTP_HEAD;
+	h->body = bodyless     ? HTTP_BODY_NONE
+		  : has_length ? (h->length ? HTTP_BODY_LENGTH : HTTP_BODY_NONE)
+			       : HTTP_BODY_CLOSE;
 	if (!http_has(h, HTTP_F_TRANSFER_ENCODING))
 		return HTTP_PARSE_DONE;
 	if (has_length)
@@ -468,11 +475,12 @@ static enum http_parse response_framing(struct http_head *h, enum http_method me
 }
 
 enum http_parse http_parse_response(struct http_head *head, struct str in, size_t *scanned,
-				    const struct http_limits *limits, enum http_method request_method,
-				    struct http_bad *bad)
+				    const struct http_limits *limits,
+				    enum http_method request_method, struct http_bad *bad)
 {
 	size_t size = 0;
-	enum http_parse r = in.n ? find_end(in, scanned, limits, false, &size, bad) : HTTP_PARSE_MORE;
+	enum http_parse r = in.n ? find_end(in, scanned, limits, false, &size, bad)
+				 : HTTP_PARSE_MORE;
 	if (r != HTTP_PARSE_BAD && size == 0)
 		return r;
 	if (r != HTTP_PARSE_BAD) {

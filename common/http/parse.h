@@ -22,12 +22,14 @@ struct http_bad {
 };
 
 struct http_limits {
-	uint32_t line; /* request line and each field line, bytes without CRLF; beyond: 414 or 431 */
-	uint32_t head; /* the whole head; beyond: 431 */
+	uint32_t
+		line; /* request line and each field line, bytes without CRLF; beyond: 414 or 431 */
+	uint32_t head;	 /* the whole head; beyond: 431 */
 	uint16_t fields; /* at most HTTP_FIELDS_MAX; beyond: 431 */
 };
 
-#define HTTP_LIMITS_DEFAULT ((struct http_limits){.line = 8190, .head = 16000, .fields = HTTP_FIELDS_MAX})
+#define HTTP_LIMITS_DEFAULT                                                                        \
+	((struct http_limits){.line = 8190, .head = 16000, .fields = HTTP_FIELDS_MAX})
 
 /*
  * Parses the request head at the start of in. *scanned is a hint of how far earlier calls got: set it to 0 for
@@ -39,7 +41,7 @@ enum http_parse http_parse_request(struct http_head *head, struct str in, size_t
 
 /* The same for a response to a request of that method: decides the body's kind from both (RFC 9112 §6.3). */
 enum http_parse http_parse_response(struct http_head *head, struct str in, size_t *scanned,
-				    const struct http_limits *limits, enum http_method request_method,
-				    struct http_bad *bad);
+				    const struct http_limits *limits,
+				    enum http_method request_method, struct http_bad *bad);
 
 #endif

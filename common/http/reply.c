@@ -18,7 +18,8 @@ static struct str tail_lines(bool chunked, enum goes_on how)
 {
 	static const char *const lines[2][3] = {
 		{"\r\n", "Connection: keep-alive\r\n\r\n", "Connection: close\r\n\r\n"},
-		{"Transfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n",
+		{"Transfer-Encoding: chunked\r\n\r\n",
+		 "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n",
 		 "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"},
 	};
 	return str_c(lines[chunked][how]);
@@ -38,7 +39,8 @@ static enum http_out_framing framing_of(const struct http_active *a, enum http_f
 }
 
 /* The connection cannot go on when the client said so, or when what it sends next could be mistaken. */
-static bool must_close(const struct http_active *a, const struct http_reply *r, enum http_out_framing framing)
+static bool must_close(const struct http_active *a, const struct http_reply *r,
+		       enum http_out_framing framing)
 {
 	return a->head.close || r->close || framing == HTTP_OUT_RAW || a->x.server->draining ||
 	       a->x.client_closed || a->body.state != HTTP_BODY_END;
@@ -56,7 +58,9 @@ void http_server_respond(struct http_exchange *x, const struct http_reply *r)
 	a->head.close = must_close(a, r, framing);
 	for (int i = 0; i < r->pieces; i++)
 		http_out_piece(&a->out, str_of(r->head[i].iov_base, r->head[i].iov_len));
-	enum goes_on how = a->head.close ? SAYS_CLOSE : a->head.minor == 0 ? SAYS_KEEP : SAYS_NOTHING;
+	enum goes_on how = a->head.close	? SAYS_CLOSE
+			   : a->head.minor == 0 ? SAYS_KEEP
+						: SAYS_NOTHING;
 	http_out_piece(&a->out, tail_lines(framing == HTTP_OUT_CHUNKED, how));
 }
 
@@ -160,19 +164,22 @@ void http_server_reply(struct http_exchange *x, const struct http_reply *r, stru
 	http_server_end(x, false);
 }
 
-void http_server_error(struct http_exchange *x, uint16_t status, const char *text, struct str fields)
+void http_server_error(struct http_exchange *x, uint16_t status, const char *text,
+		       struct str fields)
 {
 	if (x->status != 0) {
 		http_server_end(x, true);
 		return;
 	}
-	struct str body = arena_printf(&x->arena, "<!doctype html>\n<title>%u %s</title>\n<h1>%u %s</h1>\n<p>%s</p>\n",
-				       status, http_reason(status), status, http_reason(status), text);
+	struct str body = arena_printf(
+		&x->arena, "<!doctype html>\n<title>%u %s</title>\n<h1>%u %s</h1>\n<p>%s</p>\n",
+		status, http_reason(status), status, http_reason(status), text);
 	struct str date = http_server_date(x->server);
 	struct str head = arena_printf(&x->arena,
 				       "HTTP/1.1 %u %s\r\nDate: %.*s\r\nContent-Type: text/html\r\n"
 				       "Content-Length: %zu\r\nCache-Control: no-store\r\n%.*s",
-				       status, http_reason(status), STR_ARG(date), body.n, STR_ARG(fields));
+				       status, http_reason(status), STR_ARG(date), body.n,
+				       STR_ARG(fields));
 	if (!body.p || !head.p) {
 		http_server_end(x, true);
 		return;
@@ -216,6 +223,6 @@ void http_server_interim(struct http_exchange *x, uint16_t status, struct str li
 {
 	if (x->head->minor == 0)
 		return;
-	send_interim(x, arena_printf(&x->arena, "HTTP/1.1 %u %s\r\n%.*s\r\n", status, http_reason(status),
-				     STR_ARG(lines)));
+	send_interim(x, arena_printf(&x->arena, "HTTP/1.1 %u %s\r\n%.*s\r\n", status,
+				     http_reason(status), STR_ARG(lines)));
 }

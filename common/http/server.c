@@ -64,7 +64,8 @@ static void on_accept(struct ev_loop *loop, struct ev_io *w, int events)
 
 void http_server_closed(struct http_server *s)
 {
-	if (!s->accepting && !s->draining && !ev_is_active(&s->resume) && s->conn_slab.used < s->conf.max_conns)
+	if (!s->accepting && !s->draining && !ev_is_active(&s->resume) &&
+	    s->conn_slab.used < s->conf.max_conns)
 		watch_listeners(s, true);
 }
 
@@ -88,7 +89,8 @@ struct http_server *http_server_new(struct worker *w, const struct http_server_c
 	s->conns.prev = s->conns.next = &s->conns;
 	slab_init(&s->conn_slab, sizeof(struct http_conn), conf->max_conns, 256);
 	slab_init(&s->active_slab, sizeof(struct http_active), conf->max_conns, 64);
-	struct deadline_class *classes[] = {&s->on_head, &s->on_idle, &s->on_body, &s->on_send, &s->on_linger};
+	struct deadline_class *classes[] = {&s->on_head, &s->on_idle, &s->on_body, &s->on_send,
+					    &s->on_linger};
 	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
 		deadline_class_init(classes[i], w->loop, LINGER_US, http_conn_expired);
 	set_waits(s);
@@ -172,7 +174,8 @@ void http_server_free(struct http_server *s)
 			http_conn_close(s->conns.next);
 	}
 	ev_timer_stop(s->worker->loop, &s->resume);
-	struct deadline_class *classes[] = {&s->on_head, &s->on_idle, &s->on_body, &s->on_send, &s->on_linger};
+	struct deadline_class *classes[] = {&s->on_head, &s->on_idle, &s->on_body, &s->on_send,
+					    &s->on_linger};
 	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
 		deadline_class_fini(classes[i]);
 	slab_fini(&s->active_slab);

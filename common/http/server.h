@@ -31,12 +31,13 @@ struct http_server;
 struct http_conn; /* private: one client connection */
 
 struct http_server_conf {
-	uint32_t max_conns;	 /* of this worker; at the limit connections wait in the kernel's queue */
-	int64_t head_us;	 /* first byte (or accept) to the end of the head, absolute: 408 */
-	int64_t idle_us;	 /* between requests: closed silently */
-	int64_t body_us;	 /* longest pause in a request body: 408, or cut */
-	int64_t send_us;	 /* longest time without progress towards the client: cut */
-	uint32_t max_arena;	 /* bytes an exchange may allocate */
+	uint32_t
+		max_conns; /* of this worker; at the limit connections wait in the kernel's queue */
+	int64_t head_us;   /* first byte (or accept) to the end of the head, absolute: 408 */
+	int64_t idle_us;   /* between requests: closed silently */
+	int64_t body_us;   /* longest pause in a request body: 408, or cut */
+	int64_t send_us;   /* longest time without progress towards the client: cut */
+	uint32_t max_arena; /* bytes an exchange may allocate */
 	struct http_limits limits;
 };
 
@@ -51,18 +52,18 @@ struct http_server_conf {
 
 /* One request and its response. */
 struct http_exchange {
-	struct worker *worker;	     /* ro */
-	struct http_server *server;  /* ro */
-	struct http_conn *conn;	     /* private to server.c */
-	struct http_head *head;	     /* ro: the request; valid until the exchange ends */
-	struct arena arena;	     /* for the handler, until the exchange ends */
-	void *user;		     /* the handler's own */
-	int64_t started_us;	     /* ro: first byte of the request */
-	int64_t request_us;	     /* ro: head complete */
-	uint64_t body_in;	     /* ro: payload bytes of the request handed over so far */
-	uint64_t bytes_out;	     /* ro: response bytes sent, head included */
-	uint16_t status;	     /* ro: of the response, 0 before respond() */
-	bool client_closed;	     /* ro: the client half-closed; it may still read the answer */
+	struct worker *worker;	    /* ro */
+	struct http_server *server; /* ro */
+	struct http_conn *conn;	    /* private to server.c */
+	struct http_head *head;	    /* ro: the request; valid until the exchange ends */
+	struct arena arena;	    /* for the handler, until the exchange ends */
+	void *user;		    /* the handler's own */
+	int64_t started_us;	    /* ro: first byte of the request */
+	int64_t request_us;	    /* ro: head complete */
+	uint64_t body_in;	    /* ro: payload bytes of the request handed over so far */
+	uint64_t bytes_out;	    /* ro: response bytes sent, head included */
+	uint16_t status;	    /* ro: of the response, 0 before respond() */
+	bool client_closed;	    /* ro: the client half-closed; it may still read the answer */
 };
 
 enum http_abort {
@@ -83,15 +84,15 @@ struct http_handler {
 	void (*aborted)(struct http_exchange *x, enum http_abort why);
 	/* A request that never became an exchange (may be NULL): for counters and the access log. first_line is what
 	 * was received, cut at 256 bytes. bad.status 408 with an empty first_line is a silent connection. */
-	void (*refused)(struct http_server *s, const struct addr *peer, void *tag, struct http_bad bad,
-			struct str first_line);
+	void (*refused)(struct http_server *s, const struct addr *peer, void *tag,
+			struct http_bad bad, struct str first_line);
 };
 
 /* How the response's body is told apart from what follows it. */
 enum http_framing {
 	HTTP_FRAMING_NONE,   /* no body follows (HEAD, 204, 304, or an empty one) */
 	HTTP_FRAMING_LENGTH, /* exactly .length bytes; the head given says so in Content-Length */
-	HTTP_FRAMING_OPEN,   /* length not known: chunked for HTTP/1.1 clients, until close for HTTP/1.0 */
+	HTTP_FRAMING_OPEN, /* length not known: chunked for HTTP/1.1 clients, until close for HTTP/1.0 */
 };
 
 #define HTTP_REPLY_PIECES 4
@@ -134,7 +135,8 @@ void *http_server_tag(const struct http_exchange *x);
 
 /* ---- the request body */
 struct str http_server_data(struct http_exchange *x); /* payload received and not yet consumed */
-enum http_body_state http_server_body_state(const struct http_exchange *x); /* END: all of it is in data() */
+enum http_body_state http_server_body_state(
+	const struct http_exchange *x); /* END: all of it is in data() */
 void http_server_consume(struct http_exchange *x, size_t n);
 /* Sends "100 Continue" if the client waits for it; call before waiting for the body. */
 void http_server_continue(struct http_exchange *x);
@@ -167,7 +169,8 @@ void http_server_reply(struct http_exchange *x, const struct http_reply *r, stru
 
 /* Answers with a short text page and ends the exchange. fields: extra complete lines, or STR_NONE. Any time before
  * respond(); after it, it is http_server_end(x, true). */
-void http_server_error(struct http_exchange *x, uint16_t status, const char *text, struct str fields);
+void http_server_error(struct http_exchange *x, uint16_t status, const char *text,
+		       struct str fields);
 
 struct http_server_stats {
 	uint64_t accepted, requests, refused, timeouts, bytes_in, bytes_out;

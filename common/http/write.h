@@ -20,8 +20,10 @@ void http_writer_init_mem(struct http_writer *w, void *mem, size_t cap);
 
 void http_write_raw(struct http_writer *w, struct str s);
 void http_write_u64(struct http_writer *w, uint64_t v);
-void http_write_request_line(struct http_writer *w, struct str method, struct str target); /* HTTP/1.1 */
-void http_write_status_line(struct http_writer *w, unsigned status, struct str reason); /* reason "": the table's */
+void http_write_request_line(struct http_writer *w, struct str method,
+			     struct str target); /* HTTP/1.1 */
+void http_write_status_line(struct http_writer *w, unsigned status,
+			    struct str reason); /* reason "": the table's */
 void http_write_field(struct http_writer *w, struct str name, struct str value);
 void http_write_field_u64(struct http_writer *w, struct str name, uint64_t value);
 void http_write_end(struct http_writer *w); /* the blank line */

@@ -81,14 +81,16 @@ static bool flush(struct peer *p)
 
 static void help(struct text *out, const struct ctl_command *commands)
 {
-	text_printf(out, "help: this list\nwatch: one line for each event, until the connection ends\n"
-			 "quit: close the connection\n");
+	text_printf(out,
+		    "help: this list\nwatch: one line for each event, until the connection ends\n"
+		    "quit: close the connection\n");
 	for (const struct ctl_command *c = commands; c->name; c++)
 		text_printf(out, "%s%s%s: %s\n", c->name, *c->args ? " " : "", c->args, c->help);
 }
 
 /* The command that line begins with: the whole name, then the end or a blank. */
-static const struct ctl_command *find(const struct ctl_command *commands, struct str line, struct str *args)
+static const struct ctl_command *find(const struct ctl_command *commands, struct str line,
+				      struct str *args)
 {
 	for (const struct ctl_command *c = commands; c->name; c++) {
 		struct str name = str_c(c->name);
@@ -223,8 +225,8 @@ static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int events)
 	ev_io_start(loop, &p->readable);
 }
 
-struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_command *commands, void *arg,
-		    struct err *e)
+struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_command *commands,
+		    void *arg, struct err *e)
 {
 	int fd = sock_unix_listen(path, 0660, 32, e);
 	if (fd < 0)

@@ -29,8 +29,8 @@ struct ctl_command {
 };
 
 /* commands ends with a row whose name is NULL. NULL with e set when the socket cannot be had. */
-struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_command *commands, void *arg,
-		    struct err *e);
+struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_command *commands,
+		    void *arg, struct err *e);
 void ctl_free(struct ctl *c); /* closes all, removes the socket file; accepts NULL */
 
 /* One line to every watcher; no newline in it. Does nothing for c NULL. */

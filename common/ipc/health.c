@@ -44,7 +44,8 @@ int health_create(struct health_table *t, const char *path, unsigned count, stru
 	size_t size = RECORDS_AT + count * sizeof(struct health_record);
 	if (shmem_create(&t->shmem, path, HEALTH_MAGIC, HEALTH_LAYOUT, size, e) < 0)
 		return -1;
-	*preface_of(&t->shmem) = (struct preface){.count = count, .record_size = sizeof(struct health_record)};
+	*preface_of(&t->shmem) = (struct preface){.count = count,
+						  .record_size = sizeof(struct health_record)};
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/def.h"
 
-void sd_ready(const char *status);     /* READY=1 and a status line */
+void sd_ready(const char *status); /* READY=1 and a status line */
 void sd_reloading(void);
 void sd_stopping(void);
 void sd_say(const char *fmt, ...) PRINTF_LIKE(1, 2); /* STATUS= */

@@ -18,7 +18,8 @@ static int map(struct shmem *s, int fd, size_t size, int protection)
 	return 0;
 }
 
-int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t size, struct err *e)
+int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t size,
+		 struct err *e)
 {
 	char temp[512];
 	*s = (struct shmem){0};
@@ -47,15 +48,16 @@ int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t lay
 	return 0;
 }
 
-int shmem_attach(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t min_size,
-		 struct err *e)
+int shmem_attach(struct shmem *s, const char *path, uint32_t magic, uint32_t layout,
+		 size_t min_size, struct err *e)
 {
 	struct stat st;
 	*s = (struct shmem){0};
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(e, "%s: %m", path);
-	if (st.st_size < (off_t)MAX(min_size, sizeof(struct shmem_header)) || st.st_size > UINT32_MAX)
+	if (st.st_size < (off_t)MAX(min_size, sizeof(struct shmem_header)) ||
+	    st.st_size > UINT32_MAX)
 		return err_set(e, "%s: %jd bytes are no such table", path, (intmax_t)st.st_size);
 	if (map(s, fd, (size_t)st.st_size, PROT_READ) < 0)
 		return err_set(e, "%s: %m", path);
@@ -84,19 +86,22 @@ bool shmem_stale(const struct shmem *s, const char *path)
 void shmem_beat(struct shmem *s, int64_t now_us)
 {
 	if (s->mem)
-		atomic_store_explicit(&shmem_header(s)->beat_us, (uint64_t)now_us, memory_order_relaxed);
+		atomic_store_explicit(&shmem_header(s)->beat_us, (uint64_t)now_us,
+				      memory_order_relaxed);
 }
 
 int64_t shmem_age_us(const struct shmem *s, int64_t now_us)
 {
-	return now_us - (int64_t)atomic_load_explicit(&shmem_header(s)->beat_us, memory_order_relaxed);
+	return now_us -
+	       (int64_t)atomic_load_explicit(&shmem_header(s)->beat_us, memory_order_relaxed);
 }
 
 void shmem_record_write(_Atomic uint64_t *record, const uint64_t *value, size_t words)
 {
 	uint64_t seq = atomic_load_explicit(&record[0], memory_order_relaxed);
 	atomic_store_explicit(&record[0], seq | 1, memory_order_relaxed);
-	for (size_t i = 1; i < words; i++) /* release: a reader that sees one of these sees the odd number */
+	for (size_t i = 1; i < words;
+	     i++) /* release: a reader that sees one of these sees the odd number */
 		atomic_store_explicit(&record[i], value[i], memory_order_release);
 	atomic_store_explicit(&record[0], (seq | 1) + 1, memory_order_release);
 }

@@ -16,10 +16,10 @@
 #include "base/err.h"
 
 struct shmem_header {
-	uint32_t magic;	 /* which table */
-	uint32_t layout; /* its version */
-	uint32_t size;	 /* bytes of the whole, this header included */
-	uint32_t pid;	 /* of the writer */
+	uint32_t magic;		     /* which table */
+	uint32_t layout;	     /* its version */
+	uint32_t size;		     /* bytes of the whole, this header included */
+	uint32_t pid;		     /* of the writer */
 	_Atomic uint64_t generation; /* of the writer's configuration */
 	_Atomic uint64_t beat_us;    /* clock_now_us() of the writer's last sign of life */
 	uint64_t reserved[4];
@@ -35,11 +35,12 @@ struct shmem {
 };
 
 /* Makes the table at path, mode 0640, zeroed behind its header. 0, or -1 with e set. */
-int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t size, struct err *e);
+int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t size,
+		 struct err *e);
 
 /* Maps an existing table read-only; it must have the magic and layout and at least min_size bytes. */
-int shmem_attach(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t min_size,
-		 struct err *e);
+int shmem_attach(struct shmem *s, const char *path, uint32_t magic, uint32_t layout,
+		 size_t min_size, struct err *e);
 void shmem_detach(struct shmem *s); /* also of one never attached */
 
 /* Another file, or none, is at path now: time to attach anew. */

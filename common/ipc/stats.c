@@ -34,7 +34,8 @@ int stats_create(struct stats *s, const char *path, const struct stats_name *nam
 	size_t cells_at = line_up(NAMES_AT + count * sizeof(*names));
 	size_t cells_size = blocks * stride * sizeof(stats_cell);
 	*s = (struct stats){.count = count, .blocks = blocks, .stride = (unsigned)stride};
-	if (shmem_create(&s->shmem, path, STATS_MAGIC, STATS_LAYOUT, cells_at + cells_size, e) < 0) {
+	if (shmem_create(&s->shmem, path, STATS_MAGIC, STATS_LAYOUT, cells_at + cells_size, e) <
+	    0) {
 		s->heap = aligned_alloc(CACHE_LINE, cells_size);
 		MUST(s->heap);
 		memset(s->heap, 0, cells_size);
@@ -42,8 +43,10 @@ int stats_create(struct stats *s, const char *path, const struct stats_name *nam
 		return -1;
 	}
 	char *mem = s->shmem.mem;
-	struct directory d = {
-		.count = count, .blocks = blocks, .stride = (uint32_t)stride, .cells_at = (uint32_t)cells_at};
+	struct directory d = {.count = count,
+			      .blocks = blocks,
+			      .stride = (uint32_t)stride,
+			      .cells_at = (uint32_t)cells_at};
 	memcpy(mem + sizeof(struct shmem_header), &d, sizeof(d));
 	memcpy(mem + NAMES_AT, names, count * sizeof(*names));
 	s->cells = (stats_cell *)(void *)(mem + cells_at);
@@ -79,8 +82,8 @@ int stats_view_open(struct stats_view *v, const char *path, struct err *e)
 	const struct directory *d = directory_of(&v->shmem);
 	uint64_t names_end = NAMES_AT + (uint64_t)d->count * sizeof(struct stats_name);
 	uint64_t cells_end = d->cells_at + (uint64_t)d->blocks * d->stride * sizeof(stats_cell);
-	if (d->blocks > 4096 || d->stride > 4096 || d->count > d->stride || d->cells_at % CACHE_LINE ||
-	    names_end > d->cells_at || cells_end > v->shmem.size) {
+	if (d->blocks > 4096 || d->stride > 4096 || d->count > d->stride ||
+	    d->cells_at % CACHE_LINE || names_end > d->cells_at || cells_end > v->shmem.size) {
 		stats_view_close(v);
 		return err_set(e, "%s: its directory does not fit", path);
 	}
@@ -97,7 +100,8 @@ void stats_view_close(struct stats_view *v)
 const struct stats_name *stats_view_name(const struct stats_view *v, unsigned index)
 {
 	MUST(index < v->count);
-	return (const struct stats_name *)(const void *)((const char *)v->shmem.mem + NAMES_AT) + index;
+	return (const struct stats_name *)(const void *)((const char *)v->shmem.mem + NAMES_AT) +
+	       index;
 }
 
 uint64_t stats_view_sum(const struct stats_view *v, unsigned index)
@@ -112,7 +116,8 @@ bool stats_view_get(const struct stats_view *v, const char *name, uint64_t *valu
 {
 	for (unsigned i = 0; i < v->count; i++) {
 		const struct stats_name *n = stats_view_name(v, i);
-		if (strnlen(n->name, sizeof(n->name)) == strlen(name) && memcmp(n->name, name, strlen(name)) == 0) {
+		if (strnlen(n->name, sizeof(n->name)) == strlen(name) &&
+		    memcmp(n->name, name, strlen(name)) == 0) {
 			*value = stats_view_sum(v, i);
 			return true;
 		}

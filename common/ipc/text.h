@@ -9,10 +9,10 @@
 #include "base/str.h"
 
 struct text {
-	char *p;   /* ro: NUL-terminated once anything was added */
-	size_t n;  /* ro */
+	char *p;  /* ro: NUL-terminated once anything was added */
+	size_t n; /* ro */
 	size_t room, cap;
-	bool cut;  /* ro: the cap was reached */
+	bool cut;   /* ro: the cap was reached */
 	bool comma; /* private: JSON wants one before the next value */
 };
 
@@ -26,8 +26,8 @@ void text_drop(struct text *t, size_t n); /* the first n bytes */
  * JSON (RFC 8259), written in order; commas are put by themselves. key NULL inside arrays and at the top. Bytes of
  * strings that are no UTF-8 text of ours are escaped one by one.
  */
-void text_json_open(struct text *t, const char *key, char bracket);  /* '{' or '[' */
-void text_json_close(struct text *t, char bracket);		     /* '}' or ']' */
+void text_json_open(struct text *t, const char *key, char bracket); /* '{' or '[' */
+void text_json_close(struct text *t, char bracket);		    /* '}' or ']' */
 void text_json_str(struct text *t, const char *key, struct str value);
 void text_json_int(struct text *t, const char *key, int64_t value);
 void text_json_real(struct text *t, const char *key, double value); /* three decimals */

@@ -140,7 +140,8 @@ static int send_all(int fd, struct str s, int64_t until_us, struct err *e, const
 /* The reply ends with an empty line: "\n\n", or "\n" alone when it is empty. */
 static bool complete(const struct text *t)
 {
-	return (t->n == 1 && t->p[0] == '\n') || (t->n >= 2 && memcmp(t->p + t->n - 2, "\n\n", 2) == 0);
+	return (t->n == 1 && t->p[0] == '\n') ||
+	       (t->n >= 2 && memcmp(t->p + t->n - 2, "\n\n", 2) == 0);
 }
 
 static int read_reply(int fd, struct text *reply, int64_t until_us, struct err *e, const char *path)
@@ -162,13 +163,15 @@ static int read_reply(int fd, struct text *reply, int64_t until_us, struct err *
 	return 0;
 }
 
-int watch_ask(const char *path, const char *command, struct text *reply, int timeout_ms, struct err *e)
+int watch_ask(const char *path, const char *command, struct text *reply, int timeout_ms,
+	      struct err *e)
 {
 	int64_t until_us = clock_now_us() + timeout_ms * CLOCK_MSEC;
 	AUTO_CLOSE int fd = sock_unix_connect(path, e);
 	if (fd < 0)
 		return -1;
-	if (send_all(fd, str_c(command), until_us, e, path) < 0 || send_all(fd, STR("\n"), until_us, e, path) < 0)
+	if (send_all(fd, str_c(command), until_us, e, path) < 0 ||
+	    send_all(fd, STR("\n"), until_us, e, path) < 0)
 		return -1;
 	return read_reply(fd, reply, until_us, e, path);
 }

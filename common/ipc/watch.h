@@ -15,9 +15,9 @@
 
 struct watch {
 	/* set before watch_start() */
-	void (*up)(struct watch *w);			   /* connected; may be NULL */
-	void (*line)(struct watch *w, struct str line);    /* an event; may be NULL */
-	void (*down)(struct watch *w);			   /* the connection is lost (only after up) */
+	void (*up)(struct watch *w);			/* connected; may be NULL */
+	void (*line)(struct watch *w, struct str line); /* an event; may be NULL */
+	void (*down)(struct watch *w);			/* the connection is lost (only after up) */
 	/* private */
 	struct ev_loop *loop;
 	struct ev_io readable;
@@ -37,6 +37,7 @@ void watch_stop(struct watch *w); /* no callback */
  * Blocking: sends one command line and collects the reply without its closing empty line. 0, or -1 with e set
  * (not running, no answer within timeout_ms, rights).
  */
-int watch_ask(const char *path, const char *command, struct text *reply, int timeout_ms, struct err *e);
+int watch_ask(const char *path, const char *command, struct text *reply, int timeout_ms,
+	      struct err *e);
 
 #endif

@@ -26,7 +26,8 @@ struct rig {
 	struct addr origin_addr, proxy_addr;
 	int origin_fd, proxy_fd;
 	_Atomic int origin_requests, aborted, stale, failed;
-	_Atomic bool origin_drops; /* close instead of answering the next request on a used connection */
+	_Atomic bool
+		origin_drops; /* close instead of answering the next request on a used connection */
 	struct http_server_conf conf;
 	char *big;
 };
@@ -42,8 +43,10 @@ struct echo {
 
 static void reply(struct http_exchange *x, struct str extra, struct str body)
 {
-	struct str head = arena_printf(&x->arena, "HTTP/1.1 200 OK\r\n%.*sContent-Length: %zu\r\n", STR_ARG(extra), body.n);
-	struct http_reply r = {.status = 200, .pieces = 1, .head = {{(char *)(uintptr_t)head.p, head.n}}};
+	struct str head = arena_printf(&x->arena, "HTTP/1.1 200 OK\r\n%.*sContent-Length: %zu\r\n",
+				       STR_ARG(extra), body.n);
+	struct http_reply r = {
+		.status = 200, .pieces = 1, .head = {{(char *)(uintptr_t)head.p, head.n}}};
 	http_server_reply(x, &r, x->head->method == HTTP_HEAD ? STR_NONE : body);
 }
 
@@ -74,8 +77,11 @@ static void start_stream(struct http_exchange *x, bool chunked)
 	s->chunked = chunked;
 	x->user = s;
 	struct str head = chunked ? STR("HTTP/1.1 200 OK\r\n")
-				  : arena_printf(&x->arena, "HTTP/1.1 200 OK\r\nContent-Length: %u\r\n", BIG_SIZE);
-	struct http_reply r = {.status = 200, .pieces = 1, .head = {{(char *)(uintptr_t)head.p, head.n}}};
+				  : arena_printf(&x->arena,
+						 "HTTP/1.1 200 OK\r\nContent-Length: %u\r\n",
+						 BIG_SIZE);
+	struct http_reply r = {
+		.status = 200, .pieces = 1, .head = {{(char *)(uintptr_t)head.p, head.n}}};
 	r.framing = chunked ? HTTP_FRAMING_OPEN : HTTP_FRAMING_LENGTH;
 	r.length = BIG_SIZE;
 	http_server_respond(x, &r);
@@ -146,8 +152,10 @@ static void origin_aborted(struct http_exchange *x, enum http_abort why)
 		free(x->user);
 }
 
-static const struct http_handler origin_handler = {
-	.request = origin_request, .readable = origin_readable, .writable = origin_writable, .aborted = origin_aborted};
+static const struct http_handler origin_handler = {.request = origin_request,
+						   .readable = origin_readable,
+						   .writable = origin_writable,
+						   .aborted = origin_aborted};
 
 /* ---- the proxy */
 
@@ -260,15 +268,18 @@ static void call_failed(struct http_call *c, enum http_fail why)
 		rig.stale++;
 		proxy_start(x, true);
 	} else {
-		http_server_error(x, why == HTTP_FAIL_RESPONSE_TIMEOUT ? 504 : 502, http_fail_text(why), STR_NONE);
+		http_server_error(x, why == HTTP_FAIL_RESPONSE_TIMEOUT ? 504 : 502,
+				  http_fail_text(why), STR_NONE);
 	}
 }
 
 static const struct http_call_ops call_ops = {
 	.writable = call_writable, .head = call_head, .body = pump_down, .failed = call_failed};
 
-static const struct http_handler proxy_handler = {
-	.request = proxy_request, .readable = proxy_readable, .writable = proxy_writable, .aborted = proxy_aborted};
+static const struct http_handler proxy_handler = {.request = proxy_request,
+						  .readable = proxy_readable,
+						  .writable = proxy_writable,
+						  .aborted = proxy_aborted};
 
 /* ---- the rig */
 
@@ -388,7 +399,8 @@ static void keeps_both_connections(void **state)
 	(void)state;
 	int fd = dial();
 	for (int i = 0; i < 20; i++) {
-		put(fd, "GET /host HTTP/1.1\r\nHost: pi.example\r\nConnection: x-private\r\nX-Private: 1\r\n\r\n");
+		put(fd,
+		    "GET /host HTTP/1.1\r\nHost: pi.example\r\nConnection: x-private\r\nX-Private: 1\r\n\r\n");
 		assert_non_null(strstr(one(fd, text, sizeof(text)), "\r\n\r\npi.example"));
 		assert_non_null(strstr(text, "X-Origin: yes\r\n"));
 		assert_null(strstr(text, "Connection"));
@@ -402,10 +414,12 @@ static void answers_pipelined_requests_in_order(void **state)
 {
 	(void)state;
 	int fd = dial();
-	put(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n"
-		"Connection: close\r\n\r\n");
+	put(fd,
+	    "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n"
+	    "Connection: close\r\n\r\n");
 	text[get(fd, text, sizeof(text) - 1)] = '\0';
-	const char *a = strstr(text, "\r\n\r\n/1"), *b = strstr(text, "\r\n\r\n/2"), *c = strstr(text, "\r\n\r\n/3");
+	const char *a = strstr(text, "\r\n\r\n/1"), *b = strstr(text, "\r\n\r\n/2"),
+		   *c = strstr(text, "\r\n\r\n/3");
 	assert_true(a && b && c && a < b && b < c);
 	close(fd);
 }
@@ -499,7 +513,8 @@ static void says_100_continue(void **state)
 {
 	(void)state;
 	int fd = dial();
-	put(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+	put(fd,
+	    "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
 	assert_string_equal(one(fd, text, sizeof(text)), "HTTP/1.1 100 Continue\r\n\r\n");
 	put(fd, "abc");
 	assert_non_null(strstr(one(fd, text, sizeof(text)), "HTTP/1.1 200"));
@@ -579,7 +594,8 @@ static void head_has_no_body(void **state)
 {
 	(void)state;
 	int fd = dial();
-	put(fd, "HEAD /x HTTP/1.1\r\nHost: a\r\n\r\nGET /y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	put(fd,
+	    "HEAD /x HTTP/1.1\r\nHost: a\r\n\r\nGET /y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 	text[get(fd, text, sizeof(text) - 1)] = '\0';
 	assert_non_null(strstr(text, "Content-Length: 2\r\n\r\nHTTP/1.1 200"));
 	close(fd);
@@ -589,17 +605,22 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(keeps_both_connections, setup, teardown),
-		cmocka_unit_test_setup_teardown(answers_pipelined_requests_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(answers_pipelined_requests_in_order, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(relays_a_large_body, setup, teardown),
 		cmocka_unit_test_setup_teardown(relays_a_chunked_body, setup, teardown),
-		cmocka_unit_test_setup_teardown(chunked_becomes_close_for_http_1_0, setup, teardown),
+		cmocka_unit_test_setup_teardown(chunked_becomes_close_for_http_1_0, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(passes_request_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_100_continue, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_by_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(gives_up_on_slow_heads_only_when_begun, setup, teardown),
+		cmocka_unit_test_setup_teardown(gives_up_on_slow_heads_only_when_begun, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(slow_request_body_times_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(half_closed_client_gets_its_answer, setup, teardown),
-		cmocka_unit_test_setup_teardown(early_answer_reaches_a_client_still_sending, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_closed_client_gets_its_answer, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(early_answer_reaches_a_client_still_sending, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(head_has_no_body, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
