@@ -47,11 +47,11 @@ static const struct conf_key lb_keys[] = {
 static const struct conf_section lb_section = CONF_SINGLE(
 	struct lb_settings, "lb", lb_keys, "The balancer itself.", .flags = CONF_IMPLICIT);
 
-const struct conf_section *const lb_schema[] = {
+const struct conf_section *const conf_lb_schema[] = {
 	&conf_board_section, &frontend_section,	 &stats_section,
 	&lb_section,	     &conf_pool_section, &conf_server_section,
 };
-const size_t lb_schema_n = ARRAY_LEN(lb_schema);
+const size_t conf_lb_schema_n = ARRAY_LEN(conf_lb_schema);
 
 static void build_pools(struct daemon_generation *g, struct lb_config *c)
 {

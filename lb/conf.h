@@ -55,8 +55,8 @@ struct lb_config {
 	struct lb_pool *pools;
 };
 
-extern const struct conf_section *const lb_schema[];
-extern const size_t lb_schema_n;
+extern const struct conf_section *const conf_lb_schema[];
+extern const size_t conf_lb_schema_n;
 
 /* daemon_ops.build. The live parts are joined later, by main, for a generation that goes into force. */
 void conf_build(struct daemon_generation *g, struct conf_errors *errors);

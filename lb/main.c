@@ -8,8 +8,8 @@ int main(int argc, char **argv)
 	const struct daemon_ops ops = {
 		.name = "lbd",
 		.summary = "balances HTTP requests over a pool of servers",
-		.schema = lb_schema,
-		.n_schema = lb_schema_n,
+		.schema = conf_lb_schema,
+		.n_schema = conf_lb_schema_n,
 		.commands = control_commands,
 		.drain_ms = 10000,
 		.build = conf_build,
