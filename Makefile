@@ -19,12 +19,13 @@ comma := ,
 O := $(BUILD)$(if $(SAN),/$(subst $(comma),-,$(SAN)),$(if $(COVER),/cover,/release))
 SAN_CHECK := address,undefined
 
-PROGRAMS := lbd vipd edged healthd greenpictl
 DIR_lbd := lb
 DIR_vipd := vipd
 DIR_edged := edge
 DIR_healthd := healthd
 DIR_greenpictl := ctl
+# A program is built once its folder has a main.c; until then its modules are built for the tests that name them.
+PROGRAMS := $(foreach p,lbd vipd edged healthd greenpictl,$(if $(wildcard $(DIR_$(p))/main.c),$(p)))
 DIRS := $(foreach p,$(PROGRAMS),$(DIR_$(p)))
 # The program that a folder makes.
 $(foreach p,$(PROGRAMS),$(eval PROGRAM_$(DIR_$(p)) := $(p)))
