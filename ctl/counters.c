@@ -19,8 +19,7 @@ int counters_take(struct counters *c, const char *path, int64_t now_us, struct e
 	c->age_us = shmem_age_us(&v.shmem, now_us);
 	c->n = MIN(v.count, COUNTERS_MAX);
 	for (unsigned i = 0; i < c->n; i++) {
-		c->name[i] = *stats_view_name(&v, i);
-		c->name[i].name[sizeof(c->name[i].name) - 1] = '\0';
+		c->name[i] = stats_view_name(&v, i);
 		c->value[i] = stats_view_sum(&v, i);
 	}
 	stats_view_close(&v);

@@ -33,7 +33,8 @@ static void on_up(struct watch *w)
 
 static void on_line(struct watch *w, struct str line)
 {
-	print(w, line);
+	if (!str_eq(line, STR("watching")))
+		print(w, line);
 }
 
 static void on_down(struct watch *w)

@@ -2,6 +2,9 @@
 /*
  * The server of a control socket. A connection is a line buffer in and a bounded text out. It may send the next
  * command before it has read the last reply; it is read on only when the reply has gone.
+ *
+ * A reply is made aside and added whole, so that an event which the command causes never lands in
+ * its middle; and a peer whose command runs is not closed under it, only marked.
  */
 #include "ipc/ctl.h"
 
@@ -25,6 +28,7 @@ struct peer {
 	struct text out;
 	size_t n;
 	bool watching, may_change, closing;
+	bool busy; /* one of its commands runs */
 	char in[LINE_MAX_];
 };
 
@@ -77,6 +81,18 @@ static bool flush(struct peer *p)
 	return true;
 }
 
+/* It cannot be told everything any more: it is told nothing. */
+static void drop(struct peer *p)
+{
+	log_warn("control socket: a connection that does not read is closed");
+	if (p->busy) {
+		p->closing = true;
+		text_drop(&p->out, p->out.n);
+	} else {
+		close_peer(p);
+	}
+}
+
 /* ---- commands */
 
 static void help(struct text *out, const struct ctl_command *commands)
@@ -113,32 +129,51 @@ static bool take_json(struct str *args)
 	return true;
 }
 
-static void run_line(struct peer *p, struct str line)
+static void answer(const struct peer *p, struct str line, struct text *reply)
 {
 	struct str args;
 	const struct ctl_command *c = find(p->ctl->commands, line, &args);
-	if (str_eq(line, STR("quit"))) {
-		p->closing = true;
-		return;
-	}
-	if (str_eq(line, STR("watch"))) {
-		p->watching = true;
-		return;
-	}
 	if (str_eq(line, STR("help"))) {
-		help(&p->out, p->ctl->commands);
+		help(reply, p->ctl->commands);
 	} else if (!c) {
-		text_printf(&p->out, "error: unknown command \"%.*s\"; try help\n", STR_ARG(line));
+		text_printf(reply, "error: unknown command \"%.*s\"; try help\n", STR_ARG(line));
 	} else if (c->changes && !p->may_change) {
-		text_printf(&p->out, "error: %s needs root or the daemon's group\n", c->name);
+		text_printf(reply, "error: %s needs root or the daemon's group\n", c->name);
 	} else {
 		bool json = take_json(&args);
-		p->out.comma = false;
-		c->run(&p->out, args, json, p->ctl->arg);
-		if (p->out.n && p->out.p[p->out.n - 1] != '\n')
-			text_add(&p->out, STR("\n"));
+		c->run(reply, args, json, p->ctl->arg);
+		if (reply->n && reply->p[reply->n - 1] != '\n')
+			text_add(reply, STR("\n"));
 	}
-	text_add(&p->out, STR("\n"));
+	text_add(reply, STR("\n"));
+}
+
+static void run_command(struct peer *p, struct str line)
+{
+	struct text reply;
+	text_init(&reply, OUT_MAX);
+	p->busy = true;
+	answer(p, line, &reply);
+	p->busy = false;
+	if (!p->closing)
+		text_add(&p->out, str_of(reply.p, reply.n));
+	if (reply.cut || p->out.cut) {
+		log_warn("control socket: replies longer than %u bytes are cut", OUT_MAX);
+		p->closing = true;
+	}
+	text_fini(&reply);
+}
+
+static void run_line(struct peer *p, struct str line)
+{
+	if (str_eq(line, STR("quit"))) {
+		p->closing = true;
+	} else if (str_eq(line, STR("watch"))) {
+		p->watching = true;
+		text_add(&p->out, STR("watching\n"));
+	} else {
+		run_command(p, line);
+	}
 }
 
 static void run_lines(struct peer *p)
@@ -192,13 +227,26 @@ static void on_writable(struct ev_loop *loop, struct ev_io *w, int events)
 
 /* ---- connections */
 
+/* Is our group among the peer's supplementary ones? */
+static bool in_our_group(int fd)
+{
+	gid_t groups[256];
+	socklen_t size = sizeof(groups);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(*groups); i++)
+		if (groups[i] == getegid())
+			return true;
+	return false;
+}
+
 static bool may_change(int fd)
 {
 	struct ucred cred;
 	socklen_t n = sizeof(cred);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
 		return false;
-	return cred.uid == 0 || cred.uid == geteuid() || cred.gid == getegid();
+	return cred.uid == 0 || cred.uid == geteuid() || cred.gid == getegid() || in_our_group(fd);
 }
 
 static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int events)
@@ -269,9 +317,9 @@ void ctl_event(struct ctl *c, const char *fmt, ...)
 		if (!p->watching)
 			continue;
 		text_add(&p->out, str_of(line, size));
-		if (p->out.n > WATCHER_MAX)
-			close_peer(p);
-		else
+		if (p->out.n > WATCHER_MAX || p->out.cut)
+			drop(p);
+		else if (!p->busy)
 			flush(p);
 	}
 }

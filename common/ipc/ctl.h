@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Control sockets: /run/greenpi/NAME.sock, one text command a line, the reply as text (or JSON when the command's
- * last word is "json"), closed by an empty line; so `socat` and `nc` can drive them. `watch` keeps the connection
- * open and carries one line for each event. `help` lists the commands.
+ * Control sockets: /run/greenpi/NAME.sock, one text command a line, the reply as text (or JSON
+ * when the command's last word is "json"), closed by an empty line; so `socat` and `nc` can drive
+ * them. `watch` keeps the connection open and carries the line "watching", then one line for each
+ * event from that moment on. `help` lists the commands.
  *
  * The server runs on the daemon's main loop. Who may connect is the socket file's mode (group greenpi); commands
  * that change something also want the peer to be root, the daemon's own user, or in the daemon's group. Output is

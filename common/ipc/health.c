@@ -46,7 +46,7 @@ int health_create(struct health_table *t, const char *path, unsigned count, stru
 		return -1;
 	*preface_of(&t->shmem) = (struct preface){.count = count,
 						  .record_size = sizeof(struct health_record)};
-	return 0;
+	return shmem_publish(&t->shmem, path, e);
 }
 
 void health_put(struct health_table *t, unsigned index, const struct health_record *r)
@@ -69,13 +69,13 @@ int health_open(struct health_view *v, const char *path, struct err *e)
 	*v = (struct health_view){0};
 	if (shmem_attach(&v->shmem, path, HEALTH_MAGIC, HEALTH_LAYOUT, RECORDS_AT, e) < 0)
 		return -1;
-	const struct preface *p = preface_of(&v->shmem);
-	if (p->record_size != sizeof(struct health_record) || p->count > HEALTH_MAX ||
-	    RECORDS_AT + p->count * sizeof(struct health_record) > v->shmem.size) {
+	const struct preface p = *preface_of(&v->shmem); /* a copy: the writer may change it */
+	if (p.record_size != sizeof(struct health_record) || p.count > HEALTH_MAX ||
+	    RECORDS_AT + p.count * sizeof(struct health_record) > v->shmem.size) {
 		health_close(v);
 		return err_set(e, "%s: its records do not fit", path);
 	}
-	v->count = p->count;
+	v->count = p.count;
 	return 0;
 }
 

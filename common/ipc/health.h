@@ -52,7 +52,7 @@ struct health_table {
 	unsigned count;
 };
 
-/* A new table of count (at most HEALTH_MAX) records, all zero. */
+/* A new table of count (at most HEALTH_MAX) records, all zero, at path at once. */
 int health_create(struct health_table *t, const char *path, unsigned count, struct err *e);
 void health_put(struct health_table *t, unsigned index, const struct health_record *r);
 void health_fini(struct health_table *t); /* the file stays: verdicts are kept, and grow stale */

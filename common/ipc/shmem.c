@@ -2,11 +2,16 @@
 #include "ipc/shmem.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define READ_TRIES 1000
+#include "base/clock.h"
+
+#define READ_TRIES  1000
+#define TRIES_AWAKE 100 /* then the writer, preempted in mid-record, is let run */
+#define TEMP_SIZE   512
 
 static int map(struct shmem *s, int fd, size_t size, int protection)
 {
@@ -18,15 +23,23 @@ static int map(struct shmem *s, int fd, size_t size, int protection)
 	return 0;
 }
 
+static int temp_name(char to[TEMP_SIZE], const char *path, struct err *e)
+{
+	if (snprintf(to, TEMP_SIZE, "%s.%d", path, (int)getpid()) >= TEMP_SIZE)
+		return err_set(e, "%s: path too long", path);
+	return 0;
+}
+
 int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t size,
 		 struct err *e)
 {
-	char temp[512];
+	char temp[TEMP_SIZE];
 	*s = (struct shmem){0};
 	MUST(size >= sizeof(struct shmem_header) && size <= UINT32_MAX);
-	if (snprintf(temp, sizeof(temp), "%s.%d", path, (int)getpid()) >= (int)sizeof(temp))
-		return err_set(e, "%s: path too long", path);
-	AUTO_CLOSE int fd = open(temp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (temp_name(temp, path, e) < 0)
+		return -1;
+	unlink(temp); /* of a dead one with our number */
+	AUTO_CLOSE int fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return err_set(e, "%s: %m", temp);
 	if (ftruncate(fd, (off_t)size) < 0 || map(s, fd, size, PROT_READ | PROT_WRITE) < 0) {
@@ -39,6 +52,17 @@ int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t lay
 	h->layout = layout;
 	h->size = (uint32_t)size;
 	h->pid = (uint32_t)getpid();
+	shmem_beat(s, clock_now_us());
+	return 0;
+}
+
+int shmem_publish(struct shmem *s, const char *path, struct err *e)
+{
+	char temp[TEMP_SIZE];
+	if (temp_name(temp, path, e) < 0) {
+		shmem_detach(s);
+		return -1;
+	}
 	if (rename(temp, path) < 0) {
 		err_set(e, "%s: %m", path);
 		unlink(temp);
@@ -110,6 +134,8 @@ bool shmem_record_read(const _Atomic uint64_t *record, uint64_t *value, size_t w
 {
 	for (unsigned tries = 0; tries < READ_TRIES; tries++) {
 		uint64_t seq = atomic_load_explicit(&record[0], memory_order_acquire);
+		if (tries >= TRIES_AWAKE)
+			sched_yield();
 		if (seq & 1)
 			continue;
 		for (size_t i = 1; i < words; i++)

@@ -34,9 +34,15 @@ struct shmem {
 	ino_t ino;   /* private */
 };
 
-/* Makes the table at path, mode 0640, zeroed behind its header. 0, or -1 with e set. */
+/*
+ * Makes a table, mode 0640, zeroed behind its header, which already shows a sign of life. It is a
+ * file aside until shmem_publish() gives it the name path, so that nobody attaches to a table half
+ * filled. 0, or -1 with e set; a failed publish leaves nothing.
+ */
 int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t size,
 		 struct err *e);
+
+int shmem_publish(struct shmem *s, const char *path, struct err *e);
 
 /* Maps an existing table read-only; it must have the magic and layout and at least min_size bytes. */
 int shmem_attach(struct shmem *s, const char *path, uint32_t magic, uint32_t layout,

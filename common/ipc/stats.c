@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Layout: shmem header, directory, names, blocks. All places are computed from the directory's numbers, and a
- * reader checks that they fit the mapping before it follows any.
+ * reader checks a copy of them against the mapping before it follows any.
  */
 #include "ipc/stats.h"
 
@@ -22,9 +22,13 @@ static size_t line_up(size_t n)
 	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
-static const struct directory *directory_of(const struct shmem *s)
+static int count_unseen(struct stats *s, size_t cells_size)
 {
-	return (const void *)((const char *)s->mem + sizeof(struct shmem_header));
+	s->heap = aligned_alloc(CACHE_LINE, cells_size);
+	MUST(s->heap);
+	memset(s->heap, 0, cells_size);
+	s->cells = s->heap;
+	return -1;
 }
 
 int stats_create(struct stats *s, const char *path, const struct stats_name *names, unsigned count,
@@ -34,14 +38,8 @@ int stats_create(struct stats *s, const char *path, const struct stats_name *nam
 	size_t cells_at = line_up(NAMES_AT + count * sizeof(*names));
 	size_t cells_size = blocks * stride * sizeof(stats_cell);
 	*s = (struct stats){.count = count, .blocks = blocks, .stride = (unsigned)stride};
-	if (shmem_create(&s->shmem, path, STATS_MAGIC, STATS_LAYOUT, cells_at + cells_size, e) <
-	    0) {
-		s->heap = aligned_alloc(CACHE_LINE, cells_size);
-		MUST(s->heap);
-		memset(s->heap, 0, cells_size);
-		s->cells = s->heap;
-		return -1;
-	}
+	if (shmem_create(&s->shmem, path, STATS_MAGIC, STATS_LAYOUT, cells_at + cells_size, e) < 0)
+		return count_unseen(s, cells_size);
 	char *mem = s->shmem.mem;
 	struct directory d = {.count = count,
 			      .blocks = blocks,
@@ -49,6 +47,8 @@ int stats_create(struct stats *s, const char *path, const struct stats_name *nam
 			      .cells_at = (uint32_t)cells_at};
 	memcpy(mem + sizeof(struct shmem_header), &d, sizeof(d));
 	memcpy(mem + NAMES_AT, names, count * sizeof(*names));
+	if (shmem_publish(&s->shmem, path, e) < 0)
+		return count_unseen(s, cells_size);
 	s->cells = (stats_cell *)(void *)(mem + cells_at);
 	return 0;
 }
@@ -79,15 +79,19 @@ int stats_view_open(struct stats_view *v, const char *path, struct err *e)
 	*v = (struct stats_view){0};
 	if (shmem_attach(&v->shmem, path, STATS_MAGIC, STATS_LAYOUT, NAMES_AT, e) < 0)
 		return -1;
-	const struct directory *d = directory_of(&v->shmem);
-	uint64_t names_end = NAMES_AT + (uint64_t)d->count * sizeof(struct stats_name);
-	uint64_t cells_end = d->cells_at + (uint64_t)d->blocks * d->stride * sizeof(stats_cell);
-	if (d->blocks > 4096 || d->stride > 4096 || d->count > d->stride ||
-	    d->cells_at % CACHE_LINE || names_end > d->cells_at || cells_end > v->shmem.size) {
+	struct directory d;
+	memcpy(&d, (const char *)v->shmem.mem + sizeof(struct shmem_header), sizeof(d));
+	uint64_t names_end = NAMES_AT + (uint64_t)d.count * sizeof(struct stats_name);
+	uint64_t cells_end = d.cells_at + (uint64_t)d.blocks * d.stride * sizeof(stats_cell);
+	if (d.blocks > 4096 || d.stride > 4096 || d.count > d.stride || d.cells_at % CACHE_LINE ||
+	    names_end > d.cells_at || cells_end > v->shmem.size) {
 		stats_view_close(v);
 		return err_set(e, "%s: its directory does not fit", path);
 	}
-	v->count = d->count;
+	v->count = d.count;
+	v->blocks = d.blocks;
+	v->stride = d.stride;
+	v->cells = (const void *)((const char *)v->shmem.mem + d.cells_at);
 	return 0;
 }
 
@@ -97,27 +101,25 @@ void stats_view_close(struct stats_view *v)
 	*v = (struct stats_view){0};
 }
 
-const struct stats_name *stats_view_name(const struct stats_view *v, unsigned index)
+struct stats_name stats_view_name(const struct stats_view *v, unsigned index)
 {
+	struct stats_name n;
 	MUST(index < v->count);
-	return (const struct stats_name *)(const void *)((const char *)v->shmem.mem + NAMES_AT) +
-	       index;
+	memcpy(&n, (const char *)v->shmem.mem + NAMES_AT + index * sizeof(n), sizeof(n));
+	n.name[sizeof(n.name) - 1] = '\0';
+	return n;
 }
 
 uint64_t stats_view_sum(const struct stats_view *v, unsigned index)
 {
-	const struct directory *d = directory_of(&v->shmem);
 	MUST(index < v->count);
-	const stats_cell *cells = (const void *)((const char *)v->shmem.mem + d->cells_at);
-	return sum_cells(cells, d->blocks, d->stride, index);
+	return sum_cells(v->cells, v->blocks, v->stride, index);
 }
 
 bool stats_view_get(const struct stats_view *v, const char *name, uint64_t *value)
 {
 	for (unsigned i = 0; i < v->count; i++) {
-		const struct stats_name *n = stats_view_name(v, i);
-		if (strnlen(n->name, sizeof(n->name)) == strlen(name) &&
-		    memcmp(n->name, name, strlen(name)) == 0) {
+		if (strcmp(stats_view_name(v, i).name, name) == 0) {
 			*value = stats_view_sum(v, i);
 			return true;
 		}

@@ -72,12 +72,14 @@ uint64_t stats_sum(const struct stats *s, unsigned index); /* over the blocks */
 /* ---- another process's table */
 struct stats_view {
 	struct shmem shmem;
-	unsigned count; /* ro */
+	unsigned count;		 /* ro */
+	unsigned blocks, stride; /* private: as they were when they were checked */
+	const stats_cell *cells; /* private */
 };
 
 int stats_view_open(struct stats_view *v, const char *path, struct err *e);
 void stats_view_close(struct stats_view *v);
-const struct stats_name *stats_view_name(const struct stats_view *v, unsigned index);
+struct stats_name stats_view_name(const struct stats_view *v, unsigned index); /* terminated */
 uint64_t stats_view_sum(const struct stats_view *v, unsigned index);
 /* By name; false when there is no such counter. */
 bool stats_view_get(const struct stats_view *v, const char *name, uint64_t *value);

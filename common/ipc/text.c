@@ -2,6 +2,7 @@
 #include "ipc/text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -119,7 +120,10 @@ void text_json_int(struct text *t, const char *key, int64_t value)
 void text_json_real(struct text *t, const char *key, double value)
 {
 	begin_value(t, key);
-	text_printf(t, "%.3f", value);
+	if (isfinite(value))
+		text_printf(t, "%.3f", value);
+	else
+		text_add(t, STR("null"));
 }
 
 void text_json_bool(struct text *t, const char *key, bool value)

@@ -30,7 +30,8 @@ void text_json_open(struct text *t, const char *key, char bracket); /* '{' or '[
 void text_json_close(struct text *t, char bracket);		    /* '}' or ']' */
 void text_json_str(struct text *t, const char *key, struct str value);
 void text_json_int(struct text *t, const char *key, int64_t value);
-void text_json_real(struct text *t, const char *key, double value); /* three decimals */
+void text_json_real(struct text *t, const char *key,
+		    double value); /* three decimals; null when it is none */
 void text_json_bool(struct text *t, const char *key, bool value);
 void text_json_null(struct text *t, const char *key);
 /* A value that is JSON already. */

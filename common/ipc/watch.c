@@ -148,6 +148,9 @@ static int read_reply(int fd, struct text *reply, int64_t until_us, struct err *
 {
 	char part[4096];
 	while (!complete(reply)) {
+		if (reply->cut)
+			return err_set(e, "%s: the answer is longer than %zu bytes", path,
+				       reply->cap);
 		ssize_t n = recv(fd, part, sizeof(part), 0);
 		if (n > 0)
 			text_add(reply, str_of(part, (size_t)n));

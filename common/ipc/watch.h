@@ -15,9 +15,10 @@
 
 struct watch {
 	/* set before watch_start() */
-	void (*up)(struct watch *w);			/* connected; may be NULL */
-	void (*line)(struct watch *w, struct str line); /* an event; may be NULL */
-	void (*down)(struct watch *w);			/* the connection is lost (only after up) */
+	void (*up)(struct watch *w); /* connected; may be NULL */
+	/* An event; may be NULL. The first is "watching": from then on nothing is missed. */
+	void (*line)(struct watch *w, struct str line);
+	void (*down)(struct watch *w); /* the connection is lost (only after up) */
 	/* private */
 	struct ev_loop *loop;
 	struct ev_io readable;
