@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which of a key's responses answers a request (RFC 9111 §4.1). Vary data is "name\0value\0" for each field that
+ * the response's Vary names, with the value that the stored response's request had: lines joined by ", ". Pure.
+ */
+#ifndef EDGE_VARY_H
+#define EDGE_VARY_H
+
+#include "base/arena.h"
+#include "http/msg.h"
+
+/* The data for a response to that request; n 0 when it does not vary, .p NULL when the arena has no room. */
+struct str vary_data(struct arena *a, const struct http_head *request, const struct http_head *response);
+
+/* Does a response with this data answer the request? (an index_match) */
+bool vary_match(struct str data, const void *request);
+
+/* Accept-Encoding comes down to this: is gzip acceptable (RFC 9110 §12.5.3)? */
+bool vary_accepts_gzip(const struct http_head *request);
+
+#endif
