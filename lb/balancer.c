@@ -10,15 +10,11 @@
 #include "balancer.h"
 
 #include <stdio.h>
-#include <sched.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "ipc/sd.h"
-#include "net/sock.h"
 #include "stats_page.h"
 
-#define BACKLOG	   4096
 #define BEAT_S	   0.25
 #define DRAIN_LOOK 0.05
 #define ALIVE_US   (10 * CLOCK_SECOND)
@@ -26,47 +22,6 @@
 static const struct stats_name stat_names[] = {STATS_NAMES(LB_STATS)};
 
 /* ---- listeners */
-
-static const char *store_name(const struct addr *a, unsigned worker, char *to, size_t size)
-{
-	char text[ADDR_TEXT_SIZE];
-	snprintf(to, size, "listen-%s-%u", addr_format(a, text), worker);
-	return to;
-}
-
-static void close_listener(struct listener *l, bool forget)
-{
-	char name[128];
-	for (unsigned i = 0; i < l->count; i++) {
-		if (l->fds[i] < 0)
-			continue;
-		if (forget)
-			sd_forget(store_name(&l->addr, i, name, sizeof(name)));
-		close(l->fds[i]);
-	}
-	free(l);
-}
-
-static struct listener *open_listener(const struct addr *a, unsigned workers, struct err *e)
-{
-	char name[128];
-	struct listener *l = def_xcalloc(1, sizeof(*l));
-	l->addr = *a;
-	for (unsigned i = 0; i < workers; i++) {
-		store_name(a, i, name, sizeof(name));
-		int fd = sd_take(name);
-		if (fd < 0) {
-			fd = sock_listen(a, SOCK_REUSEPORT | SOCK_FREEBIND, BACKLOG, e);
-			if (fd < 0) {
-				close_listener(l, true);
-				return NULL;
-			}
-			sd_store(name, fd);
-		}
-		l->fds[l->count++] = fd;
-	}
-	return l;
-}
 
 static struct listener *find_listener(const struct balancer *b, const struct addr *a)
 {
@@ -83,7 +38,7 @@ static int open_missing(struct balancer *b, const struct lb_config *c, struct er
 	for (unsigned i = 0; i < c->n_binds; i++) {
 		if (find_listener(b, &c->binds[i].addr))
 			continue;
-		struct listener *l = open_listener(&c->binds[i].addr, b->workers, e);
+		struct listener *l = listener_open(&c->binds[i].addr, b->workers, e);
 		if (!l)
 			goto fail;
 		l->next = b->listeners;
@@ -94,7 +49,7 @@ fail:
 	while (b->listeners != before) {
 		struct listener *l = b->listeners;
 		b->listeners = l->next;
-		close_listener(l, true);
+		listener_close(l, true);
 	}
 	return -1;
 }
@@ -161,7 +116,7 @@ static void on_applied(struct letter *l)
 			continue;
 		}
 		*at = one->next;
-		close_listener(one, true);
+		listener_close(one, true);
 	}
 	free(r);
 }
@@ -277,15 +232,6 @@ static void on_worker_stop(struct worker *w)
 
 static const struct worker_ops worker_ops = {.start = on_worker_start, .stop = on_worker_stop};
 
-static unsigned worker_count(const struct lb_settings *s)
-{
-	cpu_set_t cpus;
-	if (s->workers)
-		return s->workers;
-	int n = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-	return (unsigned)MIN(MAX(n, 1), 16);
-}
-
 /* ---- the daemon's ops */
 
 static void on_beat(struct ev_loop *loop, struct ev_timer *t, int events)
@@ -314,7 +260,7 @@ int balancer_start(struct daemon *d, struct err *e)
 	struct lb_config *c = daemon_current(d)->config;
 	daemon_set_user(d, b);
 	b->daemon = d;
-	b->workers = worker_count(c->settings);
+	b->workers = listener_workers(c->settings->workers);
 	b->pools = server_pools_new();
 	b->fronts = def_xcalloc(b->workers, sizeof(*b->fronts));
 	mailbox_init(&b->mailbox, daemon_loop(d));
@@ -363,7 +309,7 @@ void balancer_finish(struct daemon *d)
 	while (b->listeners) {
 		struct listener *l = b->listeners;
 		b->listeners = l->next;
-		close_listener(l, false);
+		listener_close(l, false);
 	}
 	server_pools_free(b->pools);
 	free(b->fronts);

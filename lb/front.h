@@ -10,19 +10,11 @@
 #include "conf.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "ipc/listener.h"
 #include "server.h"
 #include "stats.h"
 
 #define FRONT_POOLS_MAX 256
-
-/* A listening address: a socket for each worker. Made by the main thread, outlives reloads that keep the address. */
-struct listener {
-	struct addr addr;
-	struct listener *next;
-	unsigned count;
-	int fds[WORKER_MAX];
-	/* what this generation says of it; set while no worker looks: see front_apply() */
-};
 
 struct front {
 	struct worker *worker;

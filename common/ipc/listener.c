@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "ipc/listener.h"
+
+#include <sched.h>
+#include <stdio.h>
+
+#include "ipc/sd.h"
+#include "net/sock.h"
+
+#define BACKLOG	    4096
+#define WORKERS_MOST 16
+
+static const char *store_name(const struct addr *a, unsigned worker, char *to, size_t size)
+{
+	char text[ADDR_TEXT_SIZE];
+	snprintf(to, size, "listen-%s-%u", addr_format(a, text), worker);
+	return to;
+}
+
+void listener_close(struct listener *l, bool forget)
+{
+	char name[128];
+	for (unsigned i = 0; i < l->count; i++) {
+		if (forget)
+			sd_forget(store_name(&l->addr, i, name, sizeof(name)));
+		close(l->fds[i]);
+	}
+	free(l);
+}
+
+struct listener *listener_open(const struct addr *a, unsigned workers, struct err *e)
+{
+	char name[128];
+	struct listener *l = def_xcalloc(1, sizeof(*l));
+	l->addr = *a;
+	for (unsigned i = 0; i < workers; i++) {
+		store_name(a, i, name, sizeof(name));
+		int fd = sd_take(name);
+		if (fd < 0) {
+			fd = sock_listen(a, SOCK_REUSEPORT | SOCK_FREEBIND, BACKLOG, e);
+			if (fd < 0) {
+				listener_close(l, true);
+				return NULL;
+			}
+			sd_store(name, fd);
+		}
+		l->fds[l->count++] = fd;
+	}
+	return l;
+}
+
+unsigned listener_workers(unsigned asked)
+{
+	cpu_set_t cpus;
+	if (asked)
+		return asked;
+	int n = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+	return (unsigned)MIN(MAX(n, 1), WORKERS_MOST);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/* What edged makes of the configuration file. */
+#ifndef EDGE_CONF_H
+#define EDGE_CONF_H
+
+#include "conf/cluster.h"
+#include "daemon.h"
+#include "policy.h"
+
+#define CONF_LISTEN_MAX 16
+
+struct edge_settings { /* [edge] */
+	struct conf_list listen;
+	struct addr origin;
+	uint64_t memory, max_object;
+	uint32_t workers, maxconn, origin_maxconn;
+	uint32_t default_ttl_ms, grace_ms, keep_ms, uncacheable_ms;
+	uint32_t connect_ms, response_ms, origin_idle_ms;
+	uint32_t request_ms, keepalive_ms, client_ms;
+	struct conf_list bypass_cookies, purge_from;
+	struct str health_path;
+	bool forwarded_for;
+};
+
+struct edge_config {
+	const struct edge_settings *settings;
+	struct policy_conf policy;
+	unsigned n_listen, n_purge_from;
+	struct addr listen[CONF_LISTEN_MAX];
+	struct addr *purge_from; /* who may purge: IPs, the boards' among them */
+};
+
+extern const struct conf_section *const conf_edge_schema[];
+extern const size_t conf_edge_schema_n;
+
+void conf_build(struct daemon_generation *g, struct conf_errors *errors);
+
+static inline const struct edge_config *conf_of(const struct daemon_generation *g)
+{
+	return g->config;
+}
+
+#endif
