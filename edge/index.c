@@ -260,6 +260,14 @@ enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, 
 	return result;
 }
 
+struct freshness index_freshness(struct index *ix, const struct object *o)
+{
+	index_lock(ix, o);
+	struct freshness f = o->fresh;
+	index_unlock(ix, o);
+	return f;
+}
+
 /* ---- purging */
 
 static bool purge_one(struct index_shard *sh, struct object **at, bool soft)

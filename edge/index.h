@@ -37,6 +37,9 @@ enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, 
  * reference. NULL: no memory. */
 struct object *index_fresh(struct index *ix, uint64_t hash, struct str key);
 
+/* An object's freshness as it is now. */
+struct freshness index_freshness(struct index *ix, const struct object *o);
+
 /* Takes every variant of the key out; soft: only makes them stale. Returns how many. */
 unsigned index_purge(struct index *ix, uint64_t hash, struct str key, bool soft);
 /* All keys that begin with prefix; runs over everything. */

@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: MIT
+/*
+ *     start ─▶ head ─┬─ 304: the stale object is fresh again
+ *                    ├─ may be stored: fill the target, seal
+ *                    ├─ may not: mark the target, stream to the leader
+ *                    └─ origin failed, stale object usable: leave it in place
+ *
+ * The request's head is built into the fetch's own block, since the client's buffer may go before it is sent, and
+ * so are the bits of the request that decide about storing.
+ */
+#include "fetch.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "fill.h"
+#include "http/date.h"
+#include "http/write.h"
+#include "vary.h"
+
+#define ROOM  512   /* of a head beyond the client's own fields */
+#define ARENA 65536 /* most that a fetch may allocate */
+
+enum mode { PASS, FILL, STREAM, SPILL };
+
+struct fetch {
+	struct front *front;
+	struct daemon_generation *gen;
+	struct http_call *call;
+	struct leader *leader;
+	struct object *target, *stale;
+	struct arena arena;
+	struct http_head *request; /* a copy: what Vary and storing look at */
+	struct str head;
+	enum mode mode;
+	bool repeatable, conditional, again;
+	uint64_t skip; /* SPILL: bytes the leader had from the object */
+	int64_t started_us;
+	char memory[8192];
+};
+
+static const struct http_call_ops ops;
+
+static int64_t now_of(const struct fetch *f)
+{
+	return worker_now_us(f->front->worker);
+}
+
+static struct store *store_of(const struct fetch *f)
+{
+	return index_store(f->front->index);
+}
+
+/* ---- making and ending */
+
+static struct fetch *new_fetch(struct front *front, struct leader *l, enum mode mode)
+{
+	struct fetch *f = slab_get(&front->fetches);
+	if (!f)
+		return NULL;
+	memset(f, 0, offsetof(struct fetch, memory));
+	f->front = front;
+	f->gen = daemon_ref(front->gen);
+	f->leader = l;
+	f->mode = mode;
+	f->started_us = worker_now_us(front->worker);
+	arena_init(&f->arena, f->memory, sizeof(f->memory), ARENA);
+	if (l)
+		l->fetch = f;
+	return f;
+}
+
+static void free_fetch(struct fetch *f)
+{
+	struct store *s = store_of(f);
+	MUST(!f->call);
+	if (f->leader)
+		f->leader->fetch = NULL;
+	object_unref(s, f->target);
+	object_unref(s, f->stale);
+	arena_fini(&f->arena);
+	daemon_unref(f->gen);
+	slab_put(&f->front->fetches, f);
+}
+
+static void end_call(struct fetch *f)
+{
+	if (f->call)
+		http_client_end(f->call);
+	f->call = NULL;
+}
+
+static void abort_call(struct fetch *f)
+{
+	if (f->call)
+		http_client_abort(f->call);
+	f->call = NULL;
+}
+
+/* Tells everybody that nothing came of it. */
+static void fail(struct fetch *f, uint16_t status, const char *why)
+{
+	struct leader *l = f->leader;
+	front_count(f->front, STAT_fetch_errors);
+	if (f->target && object_state(f->target) != OBJECT_MARKER)
+		fill_fail(f->front->index, f->target, status);
+	if (f->stale)
+		fill_wake(f->front->index, f->stale);
+	bool tell = l && (f->mode == PASS || f->mode == STREAM || f->mode == SPILL);
+	f->leader = NULL;
+	if (l)
+		l->fetch = NULL;
+	free_fetch(f);
+	if (tell)
+		l->failed(l, status, why);
+}
+
+/* ---- the request */
+
+/* What lets a cacheable answer depend on one client stays behind: ranges, conditions, cookies, cache wishes. */
+#define CACHE_SKIP                                                                                 \
+	(HTTP_SKIP(HTTP_F_RANGE) | HTTP_SKIP(HTTP_F_IF_RANGE) | HTTP_SKIP(HTTP_F_IF_NONE_MATCH) |  \
+	 HTTP_SKIP(HTTP_F_IF_MODIFIED_SINCE) | HTTP_SKIP(HTTP_F_IF_MATCH) |                        \
+	 HTTP_SKIP(HTTP_F_IF_UNMODIFIED_SINCE) | HTTP_SKIP(HTTP_F_COOKIE) |                        \
+	 HTTP_SKIP(HTTP_F_CACHE_CONTROL) | HTTP_SKIP(HTTP_F_PRAGMA) |                              \
+	 HTTP_SKIP(HTTP_F_ACCEPT_ENCODING))
+#define ALWAYS_SKIP                                                                                \
+	(HTTP_SKIP(HTTP_F_HOST) | HTTP_SKIP(HTTP_F_EXPECT) | HTTP_SKIP(HTTP_F_CONTENT_LENGTH))
+
+static void write_conditions(struct http_writer *w, struct fetch *f)
+{
+	struct http_head *h = arena_alloc(&f->arena, sizeof(*h));
+	struct http_bad bad;
+	size_t scanned = 0;
+	struct http_limits limits = {.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
+	struct http_writer whole;
+	struct str stored = object_head(store_of(f), f->stale);
+	http_writer_init(&whole, &f->arena, stored.n + 2);
+	http_write_raw(&whole, stored);
+	http_write_end(&whole);
+	if (!h || whole.overflow ||
+	    http_parse_response(h, http_writer_str(&whole), &scanned, &limits, HTTP_HEAD, &bad) != HTTP_PARSE_DONE)
+		return;
+	if (http_has(h, HTTP_F_ETAG))
+		http_write_field(w, STR("If-None-Match"), http_get(h, HTTP_F_ETAG));
+	if (http_has(h, HTTP_F_LAST_MODIFIED))
+		http_write_field(w, STR("If-Modified-Since"), http_get(h, HTTP_F_LAST_MODIFIED));
+	f->conditional = http_has(h, HTTP_F_ETAG) || http_has(h, HTTP_F_LAST_MODIFIED);
+}
+
+static bool build_head(struct fetch *f, const struct http_head *h, const struct addr *peer, const struct key *k)
+{
+	const struct edge_settings *s = conf_of(f->gen)->settings;
+	struct http_writer w;
+	char text[ADDR_TEXT_SIZE];
+	bool cache = f->mode == FILL;
+	http_writer_init(&w, &f->arena, http_write_size(h) + h->method_text.n + h->target.n + ROOM);
+	http_write_request_line(&w, cache ? STR("GET") : h->method_text, h->target);
+	http_write_field(&w, STR("Host"), k->host.n ? k->host : str_c(addr_format(&s->origin, text)));
+	http_write_fields(&w, h, (struct http_skip){ALWAYS_SKIP | (cache ? CACHE_SKIP : 0)});
+	if (cache && vary_accepts_gzip(h))
+		http_write_raw(&w, STR("Accept-Encoding: gzip\r\n"));
+	if (f->stale)
+		write_conditions(&w, f);
+	if (!cache && h->body == HTTP_BODY_CHUNKED)
+		http_write_raw(&w, STR("Transfer-Encoding: chunked\r\n"));
+	else if (!cache && http_has(h, HTTP_F_CONTENT_LENGTH))
+		http_write_field_u64(&w, STR("Content-Length"), h->length);
+	if (s->forwarded_for)
+		http_write_field(&w, STR("X-Forwarded-For"), str_c(addr_format_ip(peer, text)));
+	http_write_raw(&w, STR("Via: 1.1 edged\r\n"));
+	http_write_end(&w);
+	f->head = http_writer_str(&w);
+	return !w.overflow;
+}
+
+/* The request as Vary and the policy will want to see it, in memory of the fetch's own. */
+static bool copy_request(struct fetch *f, const struct http_head *h)
+{
+	size_t size = offsetof(struct http_head, fields) + h->count * sizeof(h->fields[0]);
+	struct http_head *copy = arena_alloc(&f->arena, sizeof(*copy));
+	if (!copy)
+		return false;
+	memcpy(copy, h, size);
+	for (unsigned i = 0; i < h->count; i++) {
+		copy->fields[i].name = arena_str(&f->arena, h->fields[i].name);
+		copy->fields[i].value = arena_str(&f->arena, h->fields[i].value);
+		if (!copy->fields[i].name.p || !copy->fields[i].value.p)
+			return false;
+	}
+	copy->target = copy->authority = copy->method_text = STR("");
+	f->request = copy;
+	return true;
+}
+
+static uint16_t status_of(enum http_fail why)
+{
+	switch (why) {
+	case HTTP_FAIL_BUSY:
+	case HTTP_FAIL_CONNECT:
+		return 503;
+	case HTTP_FAIL_CONNECT_TIMEOUT:
+	case HTTP_FAIL_RESPONSE_TIMEOUT:
+		return 504;
+	case HTTP_FAIL_NONE:
+	case HTTP_FAIL_STALE:
+	case HTTP_FAIL_CLOSED:
+	case HTTP_FAIL_BAD_RESPONSE:
+	case HTTP_FAIL_BODY:
+		break;
+	}
+	return 502;
+}
+
+static enum http_fail start_call(struct fetch *f, const struct http_head *h, bool fresh)
+{
+	struct http_request r = {.method = f->mode == FILL ? HTTP_GET : h->method,
+				 .head = {{.iov_base = (char *)(uintptr_t)f->head.p, .iov_len = f->head.n}},
+				 .pieces = 1,
+				 .body = f->mode == FILL ? HTTP_BODY_NONE : h->body,
+				 .length = h->length};
+	enum http_fail why;
+	fresh |= !f->repeatable;
+	f->call = http_client_start(f->front->origin, &conf_of(f->gen)->settings->origin, &r, fresh, &ops, f, &why);
+	front_count(f->front, STAT_fetches);
+	return f->call ? HTTP_FAIL_NONE : why;
+}
+
+bool fetch_pass(struct front *front, struct leader *l, const struct key *k)
+{
+	const struct http_head *h = l->x->head;
+	struct fetch *f = new_fetch(front, l, PASS);
+	if (!f)
+		return false;
+	f->repeatable = http_method_idempotent(h->method);
+	if (build_head(f, h, http_server_peer(l->x), k) && start_call(f, h, false) == HTTP_FAIL_NONE)
+		return true;
+	front_count(front, STAT_fetch_errors);
+	free_fetch(f);
+	return false;
+}
+
+bool fetch_fill(struct front *front, struct leader *l, const struct http_head *request, const struct addr *peer,
+		const struct key *k, struct object *target, struct object *stale)
+{
+	struct fetch *f = new_fetch(front, l, FILL);
+	if (!f) {
+		fill_fail(front->index, target, 503);
+		if (stale)
+			fill_wake(front->index, stale);
+		return false;
+	}
+	f->target = object_ref(target);
+	f->stale = stale ? object_ref(stale) : NULL;
+	f->repeatable = true;
+	enum http_fail why = HTTP_FAIL_BUSY;
+	if (copy_request(f, request) && build_head(f, request, peer, k))
+		why = start_call(f, request, false);
+	if (why == HTTP_FAIL_NONE)
+		return true;
+	fail(f, status_of(why), http_fail_text(why));
+	return false;
+}
+
+void fetch_leave(struct leader *l)
+{
+	struct fetch *f = l->fetch;
+	if (!f)
+		return;
+	l->fetch = NULL;
+	f->leader = NULL;
+	if (f->mode == FILL)
+		return;
+	abort_call(f);
+	if (f->mode == SPILL && object_state(f->target) == OBJECT_HEADED)
+		fill_spill(f->front->index, f->target);
+	free_fetch(f);
+}
+
+/* ---- the answer */
+
+static bool is_stored_field(const struct http_field *f)
+{
+	return !f->hop && f->id != HTTP_F_CONTENT_LENGTH && f->id != HTTP_F_AGE;
+}
+
+/* The head as it is stored and sent with each delivery: without length, age and hop-by-hop fields. */
+static struct str stored_head(struct fetch *f, const struct http_head *h)
+{
+	struct http_writer w;
+	char now[HTTP_DATE_LEN + 1];
+	http_writer_init(&w, &f->arena, http_write_size(h) + h->reason.n + 128);
+	http_write_status_line(&w, h->status, h->reason);
+	for (unsigned i = 0; i < h->count; i++)
+		if (is_stored_field(&h->fields[i]))
+			http_write_field(&w, h->fields[i].name, h->fields[i].value);
+	if (!http_has(h, HTTP_F_DATE)) {
+		http_date_format(now, clock_wall_s());
+		http_write_field(&w, STR("Date"), str_of(now, HTTP_DATE_LEN));
+	}
+	return w.overflow ? STR_NONE : http_writer_str(&w);
+}
+
+static bool begin_filling(struct fetch *f, const struct http_head *h, const struct freshness *fresh)
+{
+	struct fill_head fh = {.vary = vary_data(&f->arena, f->request, h),
+			       .head = stored_head(f, h),
+			       .status = h->status,
+			       .length = h->body == HTTP_BODY_CHUNKED ? OBJECT_LENGTH_UNKNOWN
+					 : h->body == HTTP_BODY_NONE  ? 0
+								      : h->length,
+			       .fresh = *fresh};
+	const struct edge_settings *s = conf_of(f->gen)->settings;
+	if (!fh.vary.p || !fh.head.p || (fh.length != OBJECT_LENGTH_UNKNOWN && fh.length > s->max_object))
+		return false;
+	return fill_begin(f->front->index, f->target, &fh);
+}
+
+static void done_filling(struct fetch *f)
+{
+	end_call(f);
+	fill_seal(f->front->index, f->target);
+	free_fetch(f);
+}
+
+/* No more room: who reads has what there is; the leader gets the rest past the cache once it is that far. */
+static void spill(struct fetch *f)
+{
+	struct leader *l = f->leader;
+	fill_spill(f->front->index, f->target);
+	f->mode = SPILL;
+	if (!l) {
+		abort_call(f);
+		free_fetch(f);
+	}
+}
+
+static bool too_large(const struct fetch *f)
+{
+	return atomic_load_explicit(&f->target->filled, memory_order_relaxed) > conf_of(f->gen)->settings->max_object;
+}
+
+static void take_body(struct fetch *f)
+{
+	struct str data = http_client_data(f->call);
+	while (data.n) {
+		size_t room;
+		char *to = too_large(f) ? NULL : fill_space(f->front->index, f->target, &room);
+		if (!to) {
+			spill(f);
+			return;
+		}
+		size_t n = MIN(room, data.n);
+		memcpy(to, data.p, n);
+		http_client_consume(f->call, n);
+		fill_added(f->front->index, f->target, n);
+		data = http_client_data(f->call);
+	}
+	if (http_client_body_state(f->call) == HTTP_BODY_END)
+		done_filling(f);
+}
+
+/* The answer goes to the leader alone. */
+static void stream(struct fetch *f, const struct http_head *h)
+{
+	struct leader *l = f->leader;
+	if (!l) {
+		abort_call(f);
+		free_fetch(f);
+		return;
+	}
+	f->mode = STREAM;
+	l->head(l, h);
+}
+
+static void do_not_store(struct fetch *f, const struct http_head *h, const char *why)
+{
+	struct index *ix = f->front->index;
+	const struct edge_settings *s = conf_of(f->gen)->settings;
+	front_count(f->front, STAT_uncacheable);
+	log_debug("not stored: %s", why);
+	/* The leader must know that the answer is its own before anybody looks at the marker. */
+	if (f->leader)
+		f->mode = STREAM;
+	fill_mark(ix, f->target, now_of(f), s->uncacheable_ms / 1000);
+	if (f->stale) {
+		index_lock(ix, f->stale);
+		index_unlink(ix, f->stale);
+		index_unlock(ix, f->stale);
+		fill_wake(ix, f->stale);
+	}
+	stream(f, h);
+}
+
+/* Fields of the 304 take the place of the stored ones (RFC 9111 §3.2), for what decides about freshness. */
+static bool merge(struct fetch *f, const struct http_head *now, struct http_head *merged)
+{
+	struct http_bad bad;
+	size_t scanned = 0;
+	struct http_limits limits = {.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
+	struct http_writer w;
+	struct str stored = object_head(store_of(f), f->stale);
+	http_writer_init(&w, &f->arena, stored.n + http_write_size(now) + 2);
+	struct http_head *old = arena_alloc(&f->arena, sizeof(*old));
+	if (!old || w.overflow)
+		return false;
+	http_write_raw(&w, stored);
+	http_write_end(&w);
+	if (http_parse_response(old, http_writer_str(&w), &scanned, &limits, HTTP_HEAD, &bad) != HTTP_PARSE_DONE)
+		return false;
+	struct http_writer m;
+	http_writer_init(&m, &f->arena, stored.n + http_write_size(now) + 64);
+	http_write_status_line(&m, old->status, old->reason);
+	http_write_fields(&m, now, (struct http_skip){HTTP_SKIP(HTTP_F_CONTENT_LENGTH)});
+	for (unsigned i = 0; i < old->count; i++)
+		if (!http_find(now, old->fields[i].name))
+			http_write_field(&m, old->fields[i].name, old->fields[i].value);
+	http_write_end(&m);
+	scanned = 0;
+	return !m.overflow &&
+	       http_parse_response(merged, http_writer_str(&m), &scanned, &limits, HTTP_HEAD, &bad) == HTTP_PARSE_DONE;
+}
+
+static void validated(struct fetch *f, const struct http_head *h)
+{
+	struct http_head *merged = arena_alloc(&f->arena, sizeof(*merged));
+	struct freshness fresh;
+	const char *why;
+	front_count(f->front, STAT_revalidated);
+	bool good = merged && merge(f, h, merged);
+	if (good)
+		merged->body = HTTP_BODY_NONE; /* parsed as of a HEAD; its end is certain */
+	good = good && policy_store(&conf_of(f->gen)->policy, f->request, merged, now_of(f), now_of(f) - f->started_us,
+				    clock_wall_s(), &fresh, &why);
+	end_call(f);
+	if (good)
+		fill_refresh(f->front->index, f->stale, &fresh);
+	else
+		fill_wake(f->front->index, f->stale);
+	/* The object that stood by is not needed. */
+	free_fetch(f);
+}
+
+static bool stale_is_usable(const struct fetch *f)
+{
+	struct freshness fresh = index_freshness(f->front->index, f->stale);
+	return policy_use_on_error(&fresh, now_of(f));
+}
+
+static void answer_to_fill(struct fetch *f, const struct http_head *h)
+{
+	struct freshness fresh;
+	const char *why = "no room";
+	if (h->status == 304 && f->conditional) {
+		validated(f, h);
+		return;
+	}
+	if (f->stale && policy_is_failure(h->status) && stale_is_usable(f)) {
+		abort_call(f);
+		fail(f, 504, "the origin failed");
+		return;
+	}
+	bool store = policy_store(&conf_of(f->gen)->policy, f->request, h, now_of(f), now_of(f) - f->started_us,
+				  clock_wall_s(), &fresh, &why);
+	if (!store || !begin_filling(f, h, &fresh)) {
+		do_not_store(f, h, why);
+		return;
+	}
+	if (f->stale) /* who waited for its validation finds the new one */
+		fill_wake(f->front->index, f->stale);
+	take_body(f);
+}
+
+static void on_head(struct http_call *c)
+{
+	struct fetch *f = c->user;
+	if (f->mode == FILL)
+		answer_to_fill(f, c->head);
+	else
+		f->leader->head(f->leader, c->head);
+}
+
+static void on_body(struct http_call *c)
+{
+	struct fetch *f = c->user;
+	if (f->mode == FILL)
+		take_body(f);
+	else if (f->mode == PASS || f->mode == STREAM || f->skip)
+		f->leader->more(f->leader);
+	/* SPILL before the leader has come that far: the data waits in the buffer */
+}
+
+static void on_writable(struct http_call *c)
+{
+	struct fetch *f = c->user;
+	f->leader->writable(f->leader);
+}
+
+static void on_failed(struct http_call *c, enum http_fail why)
+{
+	struct fetch *f = c->user;
+	f->call = NULL;
+	bool untouched = !f->leader || f->leader->x->body_in == 0;
+	if (why == HTTP_FAIL_STALE && f->repeatable && !f->again && untouched) {
+		f->again = true;
+		why = start_call(f, f->mode == FILL ? f->request : f->leader->x->head, true);
+		if (why == HTTP_FAIL_NONE)
+			return;
+	}
+	fail(f, status_of(why), http_fail_text(why));
+}
+
+static const struct http_call_ops ops = {
+	.writable = on_writable, .head = on_head, .body = on_body, .failed = on_failed};
+
+/* ---- streaming */
+
+struct str fetch_data(struct fetch *f, bool *last)
+{
+	*last = http_client_body_state(f->call) == HTTP_BODY_END;
+	return http_client_data(f->call);
+}
+
+void fetch_consume(struct fetch *f, size_t n)
+{
+	http_client_consume(f->call, n);
+}
+
+void fetch_finish(struct leader *l)
+{
+	struct fetch *f = l->fetch;
+	end_call(f);
+	free_fetch(f);
+}
+
+ssize_t fetch_write(struct fetch *f, const struct iovec *iov, int n, bool last)
+{
+	return f->call ? http_client_write(f->call, iov, n, last) : -1;
+}
+
+void fetch_spilled(struct leader *l)
+{
+	struct fetch *f = l->fetch;
+	f->skip = 1;
+	l->more(l);
+}
+
+size_t fetch_size(void)
+{
+	return sizeof(struct fetch);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A request to the origin: to fill an object, to validate one, or past the cache for one client.
+ *
+ * A fetch lives by itself: the client who caused it may leave, the object is filled all the same. As long as that
+ * client is there it is the fetch's leader, and gets what turns out not to be storable streamed through.
+ */
+#ifndef EDGE_FETCH_H
+#define EDGE_FETCH_H
+
+#include "front.h"
+#include "key.h"
+
+struct fetch;
+
+size_t fetch_size(void); /* of the block that one fetch takes */
+
+/* The client that a fetch may stream to. Embedded in its state; calls come on the worker's thread. */
+struct leader {
+	struct http_exchange *x;
+	struct fetch *fetch; /* NULL when there is none */
+	/* The answer goes to this client past the cache from here on: head() when it begins, then more(); the reader uses
+	 * fetch_data() and fetch_consume(). skip: bytes of the body it has had already from the object. */
+	void (*head)(struct leader *l, const struct http_head *h);
+	void (*more)(struct leader *l);
+	/* Nothing can be had; the fetch is gone. */
+	void (*failed)(struct leader *l, uint16_t status, const char *why);
+	void (*writable)(struct leader *l); /* the request body can go on */
+};
+
+/* Past the cache, with the client's own method and body. False: failed at once, nothing was called. */
+bool fetch_pass(struct front *f, struct leader *l, const struct key *k);
+
+/*
+ * Fills target (BUSY, a reference is taken), or, when stale is given, validates that first; target then stands by
+ * for a new response. leader may be NULL (a refresh in the background): then request is copied as far as needed.
+ * False: could not begin; target and stale have been told.
+ */
+bool fetch_fill(struct front *f, struct leader *l, const struct http_head *request, const struct addr *peer,
+		const struct key *k, struct object *target, struct object *stale);
+
+/* The leader goes: a pass is cut off, a fill goes on without it. */
+void fetch_leave(struct leader *l);
+
+/* ---- for a leader that is streamed to */
+struct str fetch_data(struct fetch *f, bool *last);
+void fetch_consume(struct fetch *f, size_t n);
+void fetch_finish(struct leader *l); /* all was consumed: keep the connection, free the fetch */
+/* Request body; as http_client_write(). */
+ssize_t fetch_write(struct fetch *f, const struct iovec *iov, int n, bool last);
+/* The object outgrew the cache and the leader has had all of it: the rest is streamed. */
+void fetch_spilled(struct leader *l);
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "key.h"
+
+static struct str canonical_host(char *to, struct str host)
+{
+	for (size_t i = 0; i < host.n; i++)
+		to[i] = str_lower_char(host.p[i]);
+	struct str h = str_of(to, host.n);
+	if (str_ends(h, STR(":80")))
+		h.n -= 3;
+	else if (h.n && h.p[h.n - 1] == ':')
+		h.n--;
+	if (h.n && h.p[h.n - 1] == '.')
+		h.n--;
+	return h;
+}
+
+/* "host" or, when a trusted balancer says that the client speaks TLS, "https:host", then the target. */
+struct key key_of(struct arena *a, const struct http_head *request)
+{
+	bool tls = str_eq_nocase(http_get(request, HTTP_F_X_FORWARDED_PROTO), STR("https"));
+	struct str scheme = tls ? STR("https:") : STR("");
+	size_t size = scheme.n + request->authority.n + request->target.n;
+	char *mem = size <= KEY_MAX ? arena_alloc(a, size) : NULL;
+	if (!mem)
+		return (struct key){.bytes = STR_NONE};
+	if (scheme.n)
+		memcpy(mem, scheme.p, scheme.n);
+	struct str host = canonical_host(mem + scheme.n, request->authority);
+	memcpy(mem + scheme.n + host.n, request->target.p, request->target.n);
+	return (struct key){.bytes = str_of(mem, scheme.n + host.n + request->target.n), .host = host};
+}
+
+static bool begins_with_any(const struct conf_list *l, struct str name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(l->v[i], STR("*")) || str_starts(name, l->v[i]))
+			return true;
+	return false;
+}
+
+static bool has_bypass_cookie(const struct edge_settings *s, const struct http_head *request)
+{
+	const struct http_field *f;
+	for (unsigned i = 0; (f = http_next(request, HTTP_F_COOKIE, &i));) {
+		struct str rest = f->value, pair;
+		while (str_split(&rest, ';', &pair)) {
+			pair = str_trim(pair);
+			if (pair.n && begins_with_any(&s->bypass_cookies, pair))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool asks_not_to_store(const struct http_head *request)
+{
+	return http_has(request, HTTP_F_CACHE_CONTROL) && cache_control_read(request).no_store;
+}
+
+bool key_bypass(const struct edge_settings *s, const struct http_head *request, const char **why)
+{
+	if (request->method != HTTP_GET && request->method != HTTP_HEAD)
+		*why = "fwd=method";
+	else if (request->body != HTTP_BODY_NONE || has_bypass_cookie(s, request) || asks_not_to_store(request) ||
+		 http_has(request, HTTP_F_IF_MATCH) || http_has(request, HTTP_F_IF_UNMODIFIED_SINCE))
+		*why = "fwd=bypass";
+	else
+		return false;
+	return true;
+}

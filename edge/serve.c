@@ -1,0 +1,689 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The steps of a request:
+ *
+ *     look ─┬─ fresh, or stale but usable ─▶ deliver
+ *           ├─ stale ─▶ validate (one asker does, the rest wait) ─▶ look again
+ *           ├─ being fetched ─▶ wait ─▶ look again, deliver while it fills
+ *           ├─ nothing ─▶ fetch, and wait like everybody else
+ *           └─ must not be cached ─▶ stream from the origin
+ *
+ * Being woken means no more than "look again"; the object's state says what happened. A hit on a sealed object
+ * subscribes to nothing and allocates nothing: it is one writev of the stored head, a few lines, and the body's
+ * extents.
+ */
+#include "serve.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "cond.h"
+#include "fetch.h"
+#include "fill.h"
+#include "http/write.h"
+#include "policy.h"
+#include "vary.h"
+
+#define PIECES 16 /* of a body in one writev */
+
+enum step { WAIT, DELIVER, RELAY };
+
+struct serve {
+	struct http_exchange *x;
+	struct front *front;
+	struct daemon_generation *gen;
+	struct leader leader;
+	struct key key;
+	uint64_t hash;
+	struct object *object; /* a reference */
+	struct waiter *waiter;
+	struct freshness fresh;
+	enum step step;
+	uint64_t offset; /* body bytes delivered */
+	const char *how; /* for Cache-Status */
+	bool collapsed, validating, fetched, counted;
+};
+
+static void look(struct serve *s);
+static void progress(struct serve *s);
+
+static int64_t now_of(const struct serve *s)
+{
+	return worker_now_us(s->x->worker);
+}
+
+static struct store *store_of(const struct serve *s)
+{
+	return index_store(s->front->index);
+}
+
+static void count_once(struct serve *s, unsigned stat)
+{
+	if (!s->counted)
+		front_count(s->front, stat);
+	s->counted = true;
+}
+
+/* ---- the end */
+
+static void let_go(struct serve *s)
+{
+	index_waiter_free(s->waiter);
+	s->waiter = NULL;
+	object_unref(store_of(s), s->object);
+	s->object = NULL;
+}
+
+static void finish(struct serve *s, bool fail)
+{
+	struct http_exchange *x = s->x;
+	fetch_leave(&s->leader);
+	let_go(s);
+	daemon_unref(s->gen);
+	http_server_end(x, fail);
+}
+
+static void answer_error(struct serve *s, uint16_t status, const char *text)
+{
+	struct http_exchange *x = s->x;
+	front_count(s->front, STAT_responses_5xx);
+	fetch_leave(&s->leader);
+	let_go(s);
+	daemon_unref(s->gen);
+	http_server_error(x, status, text, status == 503 ? STR("Retry-After: 5\r\n") : STR_NONE);
+}
+
+/* ---- waiting */
+
+static void on_wake(struct waiter *w)
+{
+	progress(w->user);
+}
+
+/* Wait for news of s->object. False: no memory for it, and the request has been answered. */
+static bool wait_for_news(struct serve *s)
+{
+	if (!s->waiter)
+		s->waiter = index_waiter_new(s->front->index, s->x->worker, on_wake, s);
+	if (!s->waiter) {
+		answer_error(s, 503, "Out of memory.");
+		return false;
+	}
+	if (s->waiter->object != s->object) {
+		index_unsubscribe(s->waiter);
+		index_subscribe(s->waiter, s->object);
+	}
+	return true;
+}
+
+static void drop_object(struct serve *s)
+{
+	if (s->waiter)
+		index_unsubscribe(s->waiter);
+	object_unref(store_of(s), s->object);
+	s->object = NULL;
+}
+
+/* ---- delivering from the object */
+
+static struct str cache_status(struct serve *s)
+{
+	int64_t ttl = (int64_t)s->fresh.lifetime_s - policy_age_s(&s->fresh, now_of(s));
+	struct http_writer w;
+	http_writer_init(&w, &s->x->arena, 128);
+	http_write_raw(&w, STR("Cache-Status: edged; "));
+	http_write_raw(&w, str_c(s->how));
+	http_write_raw(&w, ttl < 0 ? STR("; ttl=-") : STR("; ttl="));
+	http_write_u64(&w, (uint64_t)(ttl < 0 ? -ttl : ttl));
+	if (s->fetched && !s->validating)
+		http_write_raw(&w, STR("; stored"));
+	if (s->collapsed)
+		http_write_raw(&w, STR("; collapsed"));
+	http_write_raw(&w, STR("\r\n"));
+	return http_writer_str(&w);
+}
+
+static struct str delivery_lines(struct serve *s, uint64_t length)
+{
+	struct http_writer w;
+	struct str status = cache_status(s);
+	http_writer_init(&w, &s->x->arena, status.n + 96);
+	http_write_field_u64(&w, STR("Age"), (uint64_t)policy_age_s(&s->fresh, now_of(s)));
+	if (length != OBJECT_LENGTH_UNKNOWN)
+		http_write_field_u64(&w, STR("Content-Length"), length);
+	http_write_raw(&w, status);
+	return w.overflow ? STR_NONE : http_writer_str(&w);
+}
+
+static struct iovec iov_of(struct str s)
+{
+	return (struct iovec){.iov_base = (char *)(uintptr_t)s.p, .iov_len = s.n};
+}
+
+static bool is_conditional(const struct http_head *h)
+{
+	return http_has(h, HTTP_F_IF_NONE_MATCH) || http_has(h, HTTP_F_IF_MODIFIED_SINCE);
+}
+
+/* The stored head, parsed; NULL when the arena has no room. */
+static struct http_head *parsed_head(struct serve *s)
+{
+	struct http_bad bad;
+	size_t scanned = 0;
+	struct http_writer w;
+	struct http_limits limits = {.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
+	struct str stored = object_head(store_of(s), s->object);
+	struct http_head *h = arena_alloc(&s->x->arena, sizeof(*h));
+	http_writer_init(&w, &s->x->arena, stored.n + 2);
+	http_write_raw(&w, stored);
+	http_write_end(&w);
+	if (!h || w.overflow)
+		return NULL;
+	return http_parse_response(h, http_writer_str(&w), &scanned, &limits, HTTP_HEAD, &bad) == HTTP_PARSE_DONE ? h
+														   : NULL;
+}
+
+/* 304 with the fields that RFC 9110 §15.4.5 wants. */
+static bool answer_not_modified(struct serve *s)
+{
+	static const enum http_field_id sent[] = {HTTP_F_CACHE_CONTROL, HTTP_F_CONTENT_LOCATION, HTTP_F_DATE,
+						  HTTP_F_ETAG,		HTTP_F_EXPIRES,		 HTTP_F_VARY,
+						  HTTP_F_LAST_MODIFIED};
+	struct http_head *h = s->object->status == 200 ? parsed_head(s) : NULL;
+	if (!h || !cond_not_modified(s->x->head, h, clock_wall_s()))
+		return false;
+	struct http_writer w;
+	const struct http_field *f;
+	struct str lines = delivery_lines(s, OBJECT_LENGTH_UNKNOWN);
+	http_writer_init(&w, &s->x->arena, http_write_size(h) + lines.n + 64);
+	http_write_status_line(&w, 304, STR(""));
+	for (size_t n = 0; n < ARRAY_LEN(sent); n++)
+		for (unsigned i = 0; (f = http_next(h, sent[n], &i));)
+			http_write_field(&w, f->name, f->value);
+	http_write_raw(&w, lines);
+	if (w.overflow)
+		return false;
+	front_count(s->front, STAT_not_modified);
+	struct http_reply r = {.status = 304, .head = {iov_of(http_writer_str(&w))}, .pieces = 1};
+	http_server_respond(s->x, &r);
+	finish(s, false);
+	return true;
+}
+
+static void deliver(struct serve *s);
+
+static void begin_delivery(struct serve *s)
+{
+	struct object *o = s->object;
+	uint64_t length = atomic_load_explicit(&o->length, memory_order_acquire);
+	bool head_only = s->x->head->method == HTTP_HEAD;
+	s->step = DELIVER;
+	if (is_conditional(s->x->head) && answer_not_modified(s))
+		return;
+	struct str lines = delivery_lines(s, o->status == 204 ? OBJECT_LENGTH_UNKNOWN : length);
+	if (!lines.p) {
+		answer_error(s, 500, "Out of memory.");
+		return;
+	}
+	struct http_reply r = {.status = o->status,
+			       .head = {iov_of(object_head(store_of(s), o)), iov_of(lines)},
+			       .pieces = 2,
+			       .length = length,
+			       .framing = head_only || length == 0	     ? HTTP_FRAMING_NONE
+					  : length == OBJECT_LENGTH_UNKNOWN ? HTTP_FRAMING_OPEN
+									    : HTTP_FRAMING_LENGTH};
+	http_server_respond(s->x, &r);
+	if (head_only || length == 0)
+		finish(s, false);
+	else
+		deliver(s);
+}
+
+static bool is_whole(const struct object *o, uint64_t upto)
+{
+	return object_state(o) == OBJECT_SEALED && upto == atomic_load_explicit(&o->filled, memory_order_acquire);
+}
+
+/* All that the object has was delivered, and it is not whole. */
+static void at_its_end(struct serve *s)
+{
+	switch (object_state(s->object)) {
+	case OBJECT_SEALED:
+		if (is_whole(s->object, s->offset))
+			finish(s, false); /* the last chunk is all that lacked */
+		break;
+	case OBJECT_SPILLED:
+		if (s->leader.fetch) {
+			s->step = RELAY;
+			fetch_spilled(&s->leader);
+		} else {
+			finish(s, true);
+		}
+		break;
+	case OBJECT_FAILED:
+		finish(s, true);
+		break;
+	case OBJECT_BUSY:
+	case OBJECT_HEADED:
+	case OBJECT_MARKER:
+		break; /* a letter will come */
+	}
+}
+
+static void deliver(struct serve *s)
+{
+	struct iovec iov[PIECES];
+	size_t total;
+	for (;;) {
+		if (object_state(s->object) != OBJECT_SEALED && !wait_for_news(s))
+			return;
+		int n = object_body(store_of(s), s->object, s->offset, iov, PIECES, &total);
+		if (n == 0) {
+			at_its_end(s);
+			return;
+		}
+		bool last = is_whole(s->object, s->offset + total);
+		ssize_t took = http_server_write(s->x, iov, n, last);
+		if (took < 0)
+			return; /* aborted() follows */
+		s->offset += (size_t)took;
+		if (last && (size_t)took == total) {
+			finish(s, false);
+			return;
+		}
+		if ((size_t)took < total)
+			return; /* writable() goes on */
+	}
+}
+
+/* ---- streaming past the cache */
+
+static enum http_framing framing_of(const struct http_head *h)
+{
+	return h->body == HTTP_BODY_NONE     ? HTTP_FRAMING_NONE
+	       : h->body == HTTP_BODY_LENGTH ? HTTP_FRAMING_LENGTH
+					     : HTTP_FRAMING_OPEN;
+}
+
+static void pump_down(struct serve *s)
+{
+	bool last;
+	struct str data = fetch_data(s->leader.fetch, &last);
+	struct iovec v = iov_of(data);
+	ssize_t n = http_server_write(s->x, &v, 1, last);
+	if (n < 0)
+		return;
+	fetch_consume(s->leader.fetch, (size_t)n);
+	if (last && (size_t)n == data.n) {
+		fetch_finish(&s->leader);
+		finish(s, false);
+	}
+}
+
+/* A change made at the origin makes what is stored of that address stale (RFC 9111 §4.4). */
+static void invalidate(struct serve *s, const struct http_head *answer)
+{
+	if (!http_method_safe(s->x->head->method) && answer->status < 400)
+		index_purge(s->front->index, s->hash, s->key.bytes, true);
+}
+
+static void relay_head(struct leader *l, const struct http_head *h)
+{
+	struct serve *s = container_of(l, struct serve, leader);
+	struct http_writer w;
+	let_go(s);
+	s->step = RELAY;
+	invalidate(s, h);
+	bool bodyless = s->x->head->method == HTTP_HEAD; /* a GET may have been sent in its place */
+	http_writer_init(&w, &s->x->arena, http_write_size(h) + h->reason.n + 160);
+	http_write_status_line(&w, h->status, h->reason);
+	http_write_fields(&w, h, (struct http_skip){HTTP_SKIP(HTTP_F_CONTENT_LENGTH)});
+	if (http_has(h, HTTP_F_CONTENT_LENGTH) && h->status != 204)
+		http_write_field_u64(&w, STR("Content-Length"), h->length);
+	http_write_raw(&w, STR("Cache-Status: edged; "));
+	http_write_raw(&w, str_c(s->how));
+	http_write_raw(&w, STR("\r\n"));
+	if (w.overflow) {
+		answer_error(s, 502, "The origin's response head is too large.");
+		return;
+	}
+	struct http_reply r = {.status = h->status,
+			       .head = {iov_of(http_writer_str(&w))},
+			       .pieces = 1,
+			       .framing = bodyless ? HTTP_FRAMING_NONE : framing_of(h),
+			       .length = h->length};
+	http_server_respond(s->x, &r);
+	if (bodyless)
+		finish(s, false);
+	else
+		pump_down(s);
+}
+
+static void relay_more(struct leader *l)
+{
+	pump_down(container_of(l, struct serve, leader));
+}
+
+static void relay_failed(struct leader *l, uint16_t status, const char *why)
+{
+	struct serve *s = container_of(l, struct serve, leader);
+	answer_error(s, status, why);
+}
+
+static void pump_up(struct serve *s)
+{
+	while (s->leader.fetch) {
+		struct str data = http_server_data(s->x);
+		bool last = http_server_body_state(s->x) == HTTP_BODY_END;
+		struct iovec v = iov_of(data);
+		if (data.n == 0 && !last)
+			return;
+		ssize_t n = fetch_write(s->leader.fetch, &v, 1, last);
+		if (n < 0)
+			return;
+		http_server_consume(s->x, (size_t)n);
+		if ((size_t)n < data.n || last)
+			return;
+	}
+}
+
+static void relay_writable(struct leader *l)
+{
+	pump_up(container_of(l, struct serve, leader));
+}
+
+static void pass(struct serve *s)
+{
+	count_once(s, STAT_passes);
+	s->step = RELAY;
+	if (!fetch_pass(s->front, &s->leader, &s->key))
+		answer_error(s, 503, "The origin cannot be reached.");
+}
+
+/* ---- looking */
+
+/* Fetches into target, with this client as leader, and waits for it. */
+static void fetch_and_wait(struct serve *s, struct object *target, struct object *stale)
+{
+	s->fetched = true;
+	s->step = WAIT;
+	count_once(s, STAT_misses);
+	if (!wait_for_news(s))
+		return;
+	fetch_fill(s->front, &s->leader, s->x->head, http_server_peer(s->x), &s->key, target, stale);
+	/* What came of it at once, a refused connection above all, is a letter on its way. */
+}
+
+/* The key is marked: everybody fetches for himself, and an answer that may be stored ends that. */
+static void fetch_alone(struct serve *s)
+{
+	drop_object(s);
+	s->how = "fwd=miss";
+	s->object = index_fresh(s->front->index, s->hash, s->key.bytes);
+	if (s->object)
+		fetch_and_wait(s, s->object, NULL);
+	else
+		pass(s);
+}
+
+static void validate(struct serve *s)
+{
+	struct store *store = store_of(s); /* s itself may be gone by the end */
+	struct object *target = index_fresh(s->front->index, s->hash, s->key.bytes);
+	s->validating = true;
+	s->how = "fwd=stale";
+	if (!target) {
+		atomic_store(&s->object->refreshing, false);
+		pass(s);
+		return;
+	}
+	fetch_and_wait(s, target, s->object);
+	object_unref(store, target);
+}
+
+static void refresh_behind(struct serve *s)
+{
+	struct object *target = index_fresh(s->front->index, s->hash, s->key.bytes);
+	if (!target) {
+		atomic_store(&s->object->refreshing, false);
+		return;
+	}
+	fetch_fill(s->front, NULL, s->x->head, http_server_peer(s->x), &s->key, target, s->object);
+	object_unref(store_of(s), target);
+}
+
+static void hit(struct serve *s, bool stale)
+{
+	if (!s->how)
+		s->how = "hit";
+	if (stale)
+		front_count(s->front, STAT_stale_hits);
+	count_once(s, s->collapsed ? STAT_collapsed : STAT_hits);
+	begin_delivery(s);
+}
+
+/* Validated by an answer that came after this request: good enough for it, however short its life (RFC 9111 §4). */
+static bool answered_since(const struct serve *s)
+{
+	return s->validating && s->fresh.received_us >= s->x->request_us;
+}
+
+static void found_stale(struct serve *s)
+{
+	bool failed = s->validating && !atomic_load(&s->object->refreshing);
+	if (failed && policy_use_on_error(&s->fresh, now_of(s))) {
+		hit(s, true);
+	} else if (failed) {
+		answer_error(s, 504, "The origin did not answer, and what is stored may not be used any more.");
+	} else if (!atomic_exchange(&s->object->refreshing, true)) {
+		validate(s);
+	} else {
+		s->validating = s->collapsed = true;
+		s->step = WAIT;
+		if (wait_for_news(s) && !atomic_load(&s->object->refreshing))
+			look(s); /* it was over between the two looks */
+	}
+}
+
+static void found(struct serve *s)
+{
+	enum object_state state = object_state(s->object);
+	if (state == OBJECT_MARKER) {
+		fetch_alone(s);
+		return;
+	}
+	if (state == OBJECT_HEADED || answered_since(s)) {
+		hit(s, false);
+		return;
+	}
+	switch (policy_use(&s->fresh, now_of(s))) {
+	case POLICY_FRESH:
+		hit(s, false);
+		break;
+	case POLICY_GRACE:
+		if (!atomic_exchange(&s->object->refreshing, true))
+			refresh_behind(s);
+		hit(s, true);
+		break;
+	case POLICY_VALIDATE:
+		found_stale(s);
+		break;
+	}
+}
+
+static void found_nothing(struct serve *s)
+{
+	if (cache_control_read(s->x->head).only_if_cached) {
+		fill_fail(s->front->index, s->object, 504);
+		answer_error(s, 504, "It is not in the cache.");
+		return;
+	}
+	s->how = "fwd=uri-miss";
+	fetch_and_wait(s, s->object, NULL);
+}
+
+static void look(struct serve *s)
+{
+	drop_object(s);
+	switch (index_lookup(s->front->index, s->hash, s->key.bytes, vary_match, s->x->head, now_of(s), &s->object,
+			     &s->fresh)) {
+	case INDEX_FOUND:
+		found(s);
+		break;
+	case INDEX_BUSY:
+		s->collapsed = true;
+		s->step = WAIT;
+		if (wait_for_news(s) && object_state(s->object) != OBJECT_BUSY)
+			progress(s);
+		break;
+	case INDEX_NEW:
+		found_nothing(s);
+		break;
+	case INDEX_FULL:
+		pass(s);
+		break;
+	}
+}
+
+/* The object we waited on has its head, or has lost its place. */
+static void woken(struct serve *s)
+{
+	struct object *o = s->object;
+	enum object_state state = object_state(o);
+	if (s->validating && atomic_load(&o->refreshing))
+		return;
+	bool ours = !s->validating && state != OBJECT_MARKER &&
+		    (s->fetched || (state != OBJECT_SPILLED && vary_match(object_vary(store_of(s), o), s->x->head)));
+	if (!ours) {
+		look(s);
+		return;
+	}
+	s->fresh = index_freshness(s->front->index, o);
+	hit(s, false);
+}
+
+/* The object we wait on has changed. */
+static void progress(struct serve *s)
+{
+	if (s->step == RELAY || !s->object)
+		return;
+	if (s->step == DELIVER) {
+		deliver(s);
+		return;
+	}
+	switch (object_state(s->object)) {
+	case OBJECT_BUSY:
+		break;
+	case OBJECT_FAILED:
+		answer_error(s, s->object->fail_status, "The origin did not answer.");
+		break;
+	case OBJECT_HEADED:
+	case OBJECT_SEALED:
+	case OBJECT_SPILLED:
+	case OBJECT_MARKER:
+		woken(s);
+		break;
+	}
+}
+
+/* ---- purging */
+
+static bool may_purge(const struct serve *s)
+{
+	const struct edge_config *c = conf_of(s->gen);
+	for (unsigned i = 0; i < c->n_purge_from; i++)
+		if (addr_eq_ip(&c->purge_from[i], http_server_peer(s->x)))
+			return true;
+	return false;
+}
+
+/* PURGE takes the address out; with X-Purge-Method: soft it only becomes stale, with regex and a target that ends in
+ * .* everything that begins so goes. */
+static void purge(struct serve *s)
+{
+	const struct http_field *how = http_find(s->x->head, STR("X-Purge-Method"));
+	struct str method = how ? how->value : STR("default");
+	bool soft = str_eq_nocase(method, STR("soft"));
+	unsigned n;
+	if (!may_purge(s)) {
+		answer_error(s, 403, "You may not purge from here.");
+		return;
+	}
+	front_count(s->front, STAT_purges);
+	if (str_eq_nocase(method, STR("regex")) && str_ends(s->key.bytes, STR(".*")))
+		n = index_purge_prefix(s->front->index, str_of(s->key.bytes.p, s->key.bytes.n - 2), false);
+	else
+		n = index_purge(s->front->index, s->hash, s->key.bytes, soft);
+	struct str body = arena_printf(&s->x->arena, "Purged %u\n", n);
+	struct str head = arena_printf(&s->x->arena, "HTTP/1.1 200 Purged\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n",
+				       body.n);
+	struct http_exchange *x = s->x;
+	struct http_reply r = {.status = 200, .head = {iov_of(head)}, .pieces = 1};
+	daemon_unref(s->gen);
+	http_server_reply(x, &r, body);
+}
+
+static void answer_health(struct http_exchange *x)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
+				   "Content-Length: 3\r\n";
+	struct http_reply r = {.status = 200, .head = {iov_of(str_c(head))}, .pieces = 1};
+	http_server_reply(x, &r, x->head->method == HTTP_HEAD ? STR_NONE : STR("ok\n"));
+}
+
+/* ---- what front.c calls */
+
+void serve_begin(struct http_exchange *x)
+{
+	struct front *f = front_of(x);
+	const struct edge_settings *settings = conf_of(f->gen)->settings;
+	x->user = NULL;
+	front_count(f, STAT_requests);
+	if (str_eq(x->head->target, settings->health_path)) {
+		answer_health(x);
+		return;
+	}
+	struct serve *s = ARENA_NEW(&x->arena, struct serve);
+	MUST(s != NULL); /* the arena begins with a block far larger than this */
+	s->x = x;
+	s->front = f;
+	s->gen = daemon_ref(f->gen);
+	s->leader = (struct leader){
+		.x = x, .head = relay_head, .more = relay_more, .failed = relay_failed, .writable = relay_writable};
+	x->user = s;
+	s->key = key_of(&x->arena, x->head);
+	if (!s->key.bytes.p) {
+		answer_error(s, 414, "The address is too long.");
+		return;
+	}
+	s->hash = index_hash(f->index, s->key.bytes);
+	if (x->head->method == HTTP_PURGE)
+		purge(s);
+	else if (key_bypass(settings, x->head, &s->how))
+		pass(s);
+	else
+		look(s);
+}
+
+void serve_readable(struct http_exchange *x)
+{
+	pump_up(x->user);
+}
+
+void serve_writable(struct http_exchange *x)
+{
+	struct serve *s = x->user;
+	if (s->step == RELAY)
+		pump_down(s);
+	else
+		deliver(s);
+}
+
+void serve_aborted(struct http_exchange *x, enum http_abort why)
+{
+	struct serve *s = x->user;
+	(void)why;
+	fetch_leave(&s->leader);
+	let_go(s);
+	daemon_unref(s->gen);
+}
