@@ -227,8 +227,9 @@ install: all ## programs, pages, units, configuration: DESTDIR= PREFIX=/usr SYSC
 	install -m 644 systemd/greenpi.sysusers $(LIBDIR)/sysusers.d/greenpi.conf
 	install -m 644 systemd/greenpi.tmpfiles $(LIBDIR)/tmpfiles.d/greenpi.conf
 	install -m 644 $(wildcard README LICENSE conf/*.conf) $(DOCDIR)
-	@set -ex; to=$(CONFDIR)/greenpi.conf; [ ! -e $$to ] || cmp -s conf/greenpi.conf $$to || to=$$to.new; \
-		install -m 640 conf/greenpi.conf $$to
+	@set -ex; to=$(CONFDIR)/greenpi.conf; \
+		if [ ! -e $$to ]; then install -m 640 conf/greenpi.conf $$to; \
+		elif ! cmp -s conf/greenpi.conf $$to; then install -m 640 conf/greenpi.conf $$to.new; fi
 	@[ -n "$(DESTDIR)" ] || echo "now: systemd-sysusers && systemd-tmpfiles --create greenpi.conf && systemctl daemon-reload"
 
 uninstall: ## what install put there; a configuration that was changed stays

@@ -72,12 +72,18 @@ static void on_beat(struct ev_loop *loop, struct ev_timer *w, int revents)
 		shmem_beat(&s->stats.shmem, clock_now_us());
 }
 
+static const char *stats_path(const struct instances *s, char to[256])
+{
+	snprintf(to, 256, "%s/vipd.shm", s->env.run_dir);
+	return to;
+}
+
 static void open_stats(struct instances *s)
 {
 	char path[256];
 	struct err e = {0};
 
-	snprintf(path, sizeof(path), "%s/vipd.shm", s->env.run_dir);
+	stats_path(s, path);
 	if (stats_create(&s->stats, path, stats_names, STAT_COUNT, 1, &e) < 0)
 		log_err("counters are not published: %s", e.text);
 	on_beat(s->env.loop, &s->beat, 0);
@@ -111,6 +117,8 @@ struct instances *instances_new(const struct instances_env *env, const struct vi
 
 void instances_free(struct instances *s)
 {
+	char path[256];
+
 	if (!s)
 		return;
 	while (s->n > 0)
@@ -123,6 +131,7 @@ void instances_free(struct instances *s)
 	ev_timer_stop(s->env.loop, &s->reap);
 	netlink_free(s->netlink);
 	stats_fini(&s->stats);
+	unlink(stats_path(s, path));
 	free(s);
 }
 

@@ -314,6 +314,24 @@ static void read_idle(struct http_conn *c)
 	}
 }
 
+/* A client that has only just come still gets to ask, for a moment; one that was idle between requests only if it
+ * has asked already. */
+void http_conn_drain(struct http_conn *c)
+{
+	if (c->first) {
+		deadline_arm(&c->deadline, &c->server->on_linger, now_of(c));
+		return;
+	}
+	if (take_buffer(c) && fill(c) > 0) {
+		c->state = HTTP_CONN_HEAD;
+		c->scanned = 0;
+		c->started_us = now_of(c);
+		http_conn_advance(c);
+	} else {
+		http_conn_close(c);
+	}
+}
+
 static void read_head(struct http_conn *c)
 {
 	ssize_t n = fill(c);

@@ -81,6 +81,7 @@ void http_conn_advance(struct http_conn *c); /* goes on with what is in the buff
 void http_conn_close(struct http_conn *c);   /* c is gone, or dies when advancing unwinds */
 void http_conn_abort(struct http_conn *c, enum http_abort why);
 void http_conn_finish(struct http_conn *c); /* the exchange is over and flushed: on to the next */
+void http_conn_drain(struct http_conn *c);  /* IDLE, and the server wants to end */
 void http_conn_expired(struct deadline *d);
 
 /* reply.c */

@@ -153,7 +153,7 @@ void http_server_drain(struct http_server *s)
 	for (struct http_conn *c = s->conns.next, *next; c != &s->conns; c = next) {
 		next = c->next;
 		if (c->state == HTTP_CONN_IDLE)
-			http_conn_close(c);
+			http_conn_drain(c);
 	}
 }
 
