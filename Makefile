@@ -150,6 +150,7 @@ check: ## everything that must pass: unit tests, corpora, integration, all on sa
 	$(MAKE) SAN=thread unit-threads || failed="$$failed unit-threads"; \
 	$(MAKE) SAN=$(SAN_CHECK) fuzz-replay || failed="$$failed fuzz-replay"; \
 	$(MAKE) SAN=$(SAN_CHECK) integration || failed="$$failed integration"; \
+	$(MAKE) system || failed="$$failed system"; \
 	[ -z "$$failed" ] || { echo "check: FAILED:$$failed"; exit 1; }
 
 ifdef SAN
@@ -159,6 +160,9 @@ else
 integration: ## daemons of the sanitizer build in the lab's network namespaces (root; PYTEST_ARGS="-k name")
 	$(MAKE) SAN=$(SAN_CHECK) integration
 endif
+
+system: all ## a board with a real systemd: install, start, restart under load, stop (root)
+	$(PYTHON) -m pytest test/system
 
 bench: all ## side by side with the peers: CPU a request, as ratios
 	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) test/bench/bench.py $(BENCH_ARGS)

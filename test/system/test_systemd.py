@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""What a user does on a board: make install, systemctl start greenpi.target, look, restart, stop."""
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from board import Board  # noqa: E402
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+DAEMONS = ("lbd", "vipd", "edged", "healthd")
+PAGE = "http://192.168.1.170/page"
+ORIGIN = """
+import http.server
+class H(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    asked = 0
+    def do_GET(s):
+        if s.path == "/asked":
+            body = str(H.asked).encode()
+        else:
+            H.asked += s.path == "/page"
+            body = b"x" * 1024
+        s.send_response(200)
+        s.send_header("Content-Length", str(len(body)))
+        s.send_header("Cache-Control", "max-age=3600")
+        s.end_headers()
+        s.wfile.write(body)
+    def log_message(s, *a):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", 6080), H).serve_forever()
+"""
+
+
+def wait_until(true, deadline_s=15, what=""):
+    until = time.monotonic() + deadline_s
+    while not true():
+        assert time.monotonic() < until, f"not in {deadline_s} s: {what or true}"
+
+
+@pytest.fixture(scope="module")
+def board():
+    b = Board(TOP)
+    try:
+        b.boot()
+        b.run("make", "-C", TOP, "install", timeout=300)
+        b.run("systemd-sysusers")
+        b.run("systemd-tmpfiles", "--create", "greenpi.conf")
+        b.run("systemctl", "daemon-reload")
+        (b.root / "root/origin.py").write_text(ORIGIN)
+        b.run("systemd-run", "-q", "--unit=origin", "/usr/bin/python3", "/root/origin.py")
+        yield b
+    finally:
+        b.close()
+
+
+@pytest.fixture
+def up(board):
+    board.run("systemctl", "start", "greenpi.target")
+    wait_until(lambda: "200" in head(board, PAGE), what="the page answers on the shared address")
+    return board
+
+
+def head(board, url):
+    return board.out("curl", "-sI", "-m", "2", url, check=False)
+
+
+def asked(board):
+    return int(board.out("curl", "-s", "-m", "2", "http://127.0.0.1:6080/asked"))
+
+
+def age(board):
+    return int(re.search(r"^Age: (\d+)", head(board, PAGE), re.M).group(1))
+
+
+def main_pid(board, unit):
+    return int(board.out("systemctl", "show", "-p", "MainPID", "--value", unit))
+
+
+def under_load(board, disturb, requests=12000):
+    """ab's report of short connections while disturb() happens."""
+    load = board.start("ab", "-q", "-r", "-s", "20", "-c", "20", "-n", requests, PAGE)
+    wait_until(lambda: board.out("ss", "-Htn", "state", "established", "dst", "192.168.1.170") or
+               load.poll() is not None, what="the load runs")
+    disturb()
+    report, _ = load.communicate(timeout=60)
+    assert load.returncode == 0, report
+    return report
+
+
+def lossless(report, requests=12000):
+    assert re.search(rf"^Complete requests: +{requests}$", report, re.M), report
+    assert re.search(r"^Failed requests: +0$", report, re.M), report
+    assert "Non-2xx" not in report, report
+
+
+def test_the_units_are_good():
+    units = sorted(str(u) for u in (TOP / "systemd").glob("greenpi.target")) + \
+        sorted(str(u) for u in (TOP / "systemd").glob("*.service"))
+    r = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+    complaints = [line for line in r.stderr.splitlines() if "is not executable" not in line]
+    assert complaints == []
+
+
+def test_start_brings_up_four_daemons_and_the_page(up):
+    for d in DAEMONS:
+        assert up.out("systemctl", "is-active", d).strip() == "active"
+    assert "192.168.1.170" in up.out("ip", "-br", "address", "show", "eth0")
+    assert "vipd" in up.out("greenpictl", "status")
+
+
+def test_each_runs_as_its_own_user_with_few_rights(up):
+    few = {"lbd": {"cap_net_bind_service"}, "vipd": {"cap_net_admin", "cap_net_raw"}, "edged": set(),
+           "healthd": set()}
+    bits = {10: "cap_net_bind_service", 12: "cap_net_admin", 13: "cap_net_raw"}
+    for d in DAEMONS:
+        status = up.out("cat", f"/proc/{main_pid(up, d)}/status")
+        effective = int(re.search(r"^CapEff:\s+(\w+)", status, re.M).group(1), 16)
+        names = {bits.get(n, str(n)) for n in range(64) if effective >> n & 1}
+        assert names == few[d], d
+        uid = re.search(r"^Uid:\s+(\d+)", status, re.M).group(1)
+        assert up.out("id", "-nu", uid).strip() == f"greenpi-{d}"
+
+
+def test_the_journal_tells_the_story(up):
+    story = up.out("journalctl", "-u", "lbd", "-o", "cat", "--no-pager")
+    assert "runs by /etc/greenpi/greenpi.conf" in story
+    assert "server edges/web4 is DOWN" in story
+    assert '"HEAD /page HTTP/1.1"' in story
+    warnings = up.out("journalctl", "-u", "lbd", "-p", "warning", "-o", "cat", "--no-pager")
+    assert "server edges/web4 is DOWN" in warnings and "GET" not in warnings
+
+
+@pytest.mark.parametrize("daemon", ["lbd", "edged"])
+def test_restart_under_load_loses_no_request(up, daemon):
+    lossless(under_load(up, lambda: up.run("systemctl", "restart", daemon)))
+
+
+def test_reload_under_load_loses_no_request(up):
+    before = {d: main_pid(up, d) for d in DAEMONS}
+    lossless(under_load(up, lambda: up.run("systemctl", "reload", "greenpi.target")))
+    assert {d: main_pid(up, d) for d in DAEMONS} == before
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_the_cache_stays_warm(up, how):
+    questions, old = asked(up), main_pid(up, "edged")
+    wait_until(lambda: age(up) >= 1, what="the page has an age")
+    had = age(up)
+    if how == "restart":
+        up.run("systemctl", "restart", "edged")
+    else:
+        up.run("systemctl", "kill", "-s", "KILL", "edged")
+    wait_until(lambda: main_pid(up, "edged") not in (0, old) and "200" in head(up, PAGE), what="edged is back")
+    assert age(up) >= had
+    assert asked(up) == questions
+    assert "the cache survived" in up.out("journalctl", "-u", "edged", "-o", "cat", "--no-pager")
+
+
+def test_a_bad_configuration_is_refused_and_the_old_goes_on(up):
+    conf = up.root / "etc/greenpi/greenpi.conf"
+    good = conf.read_text()
+    with conf.open("a") as f:
+        f.write("\n[pool edges2]\nretries = 99\nbalanse = x\n")
+    try:
+        up.run("systemctl", "reload", "lbd", check=False)
+        story = lambda: up.out("journalctl", "-u", "lbd", "-o", "cat", "--no-pager")
+        wait_until(lambda: "is refused; the configuration before it goes on" in story())
+        assert "retries: 99 is outside 0..10" in story() and "did you mean" in story()
+        assert "200" in head(up, PAGE)
+    finally:
+        with conf.open("w") as f:
+            f.write(good)
+        up.run("systemctl", "reload", "lbd")
+
+
+def test_stop_leaves_nothing_behind(up):
+    up.run("systemctl", "stop", "greenpi.target")
+    for d in DAEMONS:
+        wait_until(lambda: up.out("systemctl", "is-active", d, check=False).strip() == "inactive", what=f"{d} ended")
+    assert "192.168.1.170" not in up.out("ip", "-br", "address", "show", "eth0")
+    left = set(up.out("ls", "/run/greenpi").split())
+    assert left <= {"health.shm"}, left  # the last verdicts: the next start begins with them
