@@ -82,7 +82,7 @@ endif
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
-	check-symbols check-headers docs install uninstall deps demo bench cover clean help
+	check-symbols check-headers docs install uninstall deps demo system bench cover clean help
 
 all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
 
