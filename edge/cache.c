@@ -41,8 +41,9 @@ int cache_reload(struct daemon *d, struct daemon_generation *old, struct err *e)
 	(void)e;
 	for (unsigned i = 0; i < c->workers; i++) {
 		struct apply_letter *a = def_xmalloc(sizeof(*a));
-		*a = (struct apply_letter){
-			.letter.run = on_apply, .front = &c->fronts[i], .gen = daemon_ref(daemon_current(d))};
+		*a = (struct apply_letter){.letter.run = on_apply,
+					   .front = &c->fronts[i],
+					   .gen = daemon_ref(daemon_current(d))};
 		mailbox_post(&worker_set_at(c->set, i)->mailbox, &a->letter);
 	}
 	return 0;
@@ -149,7 +150,8 @@ static int open_store(struct cache *c, const struct edge_settings *s, struct err
 	}
 	c->index = index_new(&c->store);
 	index_get_stats(c->index, &st);
-	log_notice("cache of %" PRIu64 " MB: %s, %" PRIu64 " objects", s->memory >> 20, found.text, st.objects);
+	log_notice("cache of %" PRIu64 " MB: %s, %" PRIu64 " objects", s->memory >> 20, found.text,
+		   st.objects);
 	return 0;
 }
 
@@ -177,7 +179,8 @@ int cache_start(struct daemon *d, struct err *e)
 	if (open_listeners(c, conf, e) < 0 || open_store(c, conf->settings, e) < 0)
 		return -1;
 	open_stats(c);
-	uint32_t buffers = (conf->settings->maxconn + conf->settings->origin_maxconn) / c->workers + 64;
+	uint32_t buffers = (conf->settings->maxconn + conf->settings->origin_maxconn) / c->workers +
+			   64;
 	c->set = worker_set_start(c->workers, buffers, &worker_ops, c);
 	if (!c->set)
 		return err_set(e, "the worker threads could not start");
@@ -223,12 +226,10 @@ static void cmd_state(struct text *out, struct str args, bool json, void *arg)
 	const struct {
 		const char *name;
 		uint64_t value;
-	} rows[] = {{"objects", st.objects},
-		    {"bytes", (st.pages - st.pages_free) * STORE_PAGE},
-		    {"size", st.pages * STORE_PAGE},
-		    {"evicted", st.evicted},
-		    {"expired", st.expired},
-		    {"purged", st.purged}};
+	} rows[] = {
+		{"objects", st.objects},	 {"bytes", (st.pages - st.pages_free) * STORE_PAGE},
+		{"size", st.pages * STORE_PAGE}, {"evicted", st.evicted},
+		{"expired", st.expired},	 {"purged", st.purged}};
 	if (json)
 		text_json_open(out, NULL, '{');
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -268,6 +269,7 @@ static void cmd_purge(struct text *out, struct str args, bool json, void *arg)
 const struct ctl_command cache_commands[] = {
 	{"state", "[json]", "objects, bytes, evictions", false, cmd_state},
 	{"stats", "[json]", "the counters", false, cmd_stats},
-	{"purge", "HOST/PATH", "take out all that begins with it; nothing given: everything", true, cmd_purge},
+	{"purge", "HOST/PATH", "take out all that begins with it; nothing given: everything", true,
+	 cmd_purge},
 	{NULL, NULL, NULL, false, NULL},
 };

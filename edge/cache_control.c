@@ -34,8 +34,12 @@ static void take(struct cache_control *cc, struct str name, struct str value)
 		struct str name;
 		size_t flag, number;
 	} known[] = {
-#define FLAG(text, field)   {{text, sizeof(text) - 1}, offsetof(struct cache_control, field), SIZE_MAX}
-#define NUMBER(text, field) {{text, sizeof(text) - 1}, SIZE_MAX, offsetof(struct cache_control, field)}
+#define FLAG(text, field)                                                                          \
+	{{text, sizeof(text) - 1}, offsetof(struct cache_control, field), SIZE_MAX}
+#define NUMBER(text, field)                                                                        \
+	{                                                                                          \
+		{text, sizeof(text) - 1}, SIZE_MAX, offsetof(struct cache_control, field)          \
+	}
 		FLAG("no-store", no_store),
 		FLAG("no-cache", no_cache),
 		FLAG("private", is_private),

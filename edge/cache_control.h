@@ -13,8 +13,10 @@
 #define CACHE_CONTROL_NONE (-1) /* the directive is absent */
 
 struct cache_control {
-	bool no_store, no_cache, is_private, is_public, must_revalidate, proxy_revalidate, only_if_cached;
-	int64_t max_age, s_maxage, stale_while_revalidate, stale_if_error; /* seconds, or CACHE_CONTROL_NONE */
+	bool no_store, no_cache, is_private, is_public, must_revalidate, proxy_revalidate,
+		only_if_cached;
+	int64_t max_age, s_maxage, stale_while_revalidate,
+		stale_if_error; /* seconds, or CACHE_CONTROL_NONE */
 };
 
 /* Reads all Cache-Control fields of h. */

@@ -21,7 +21,8 @@ static bool tag_listed(const struct http_head *request, struct str etag)
 	return false;
 }
 
-bool cond_not_modified(const struct http_head *request, const struct http_head *stored, int64_t wall_s)
+bool cond_not_modified(const struct http_head *request, const struct http_head *stored,
+		       int64_t wall_s)
 {
 	int64_t since, changed;
 	if (http_has(request, HTTP_F_IF_NONE_MATCH))
@@ -29,6 +30,7 @@ bool cond_not_modified(const struct http_head *request, const struct http_head *
 	if (!http_has(request, HTTP_F_IF_MODIFIED_SINCE) ||
 	    !http_date_parse(http_get(request, HTTP_F_IF_MODIFIED_SINCE), wall_s, &since))
 		return false;
-	enum http_field_id id = http_has(stored, HTTP_F_LAST_MODIFIED) ? HTTP_F_LAST_MODIFIED : HTTP_F_DATE;
+	enum http_field_id id = http_has(stored, HTTP_F_LAST_MODIFIED) ? HTTP_F_LAST_MODIFIED
+								       : HTTP_F_DATE;
 	return http_date_parse(http_get(stored, id), wall_s, &changed) && changed <= since;
 }

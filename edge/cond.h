@@ -7,6 +7,7 @@
 
 /* True: answer 304. If-None-Match comes first and is a list, compared weakly; else If-Modified-Since against
  * Last-Modified, or Date without one. */
-bool cond_not_modified(const struct http_head *request, const struct http_head *stored, int64_t wall_s);
+bool cond_not_modified(const struct http_head *request, const struct http_head *stored,
+		       int64_t wall_s);
 
 #endif

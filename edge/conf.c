@@ -2,21 +2,23 @@
 #include "conf.h"
 
 #define COOKIES                                                                                    \
-	"wordpress_logged_in_ wordpress_sec_ wp-postpass_ comment_author_ wp-resetpass- "         \
-	"wp_woocommerce_session_ woocommerce_items_in_cart woocommerce_cart_hash "                \
+	"wordpress_logged_in_ wordpress_sec_ wp-postpass_ comment_author_ wp-resetpass- "          \
+	"wp_woocommerce_session_ woocommerce_items_in_cart woocommerce_cart_hash "                 \
 	"edd_items_in_cart PHPSESSID"
 
 static const struct conf_key edge_keys[] = {
-	CONF_LIST(struct edge_settings, listen, "listen", ":6081", "Addresses to serve on.", .flags = CONF_RESTART),
-	CONF_ADDR(struct edge_settings, origin, "origin", "127.0.0.1:6080", 0, "The web server behind the cache.",
-		  .flags = CONF_CONCRETE),
+	CONF_LIST(struct edge_settings, listen, "listen", ":6081", "Addresses to serve on.",
+		  .flags = CONF_RESTART),
+	CONF_ADDR(struct edge_settings, origin, "origin", "127.0.0.1:6080", 0,
+		  "The web server behind the cache.", .flags = CONF_CONCRETE),
 	CONF_SIZE(struct edge_settings, memory, "memory", "128M", 1 << 20, INT64_C(1) << 40,
 		  "The cache's memory, all of it: a hard bound.", .flags = CONF_RESTART),
 	CONF_SIZE(struct edge_settings, max_object, "max-object", "8M", 4096, INT64_C(1) << 40,
 		  "Larger responses pass through and are not stored."),
-	CONF_U32(struct edge_settings, workers, "workers", "0", 0, 64, "Worker threads; 0: one a core.",
-		 .flags = CONF_RESTART),
-	CONF_U32(struct edge_settings, maxconn, "maxconn", "4096", 1, 1000000, "Client connections held at once."),
+	CONF_U32(struct edge_settings, workers, "workers", "0", 0, 64,
+		 "Worker threads; 0: one a core.", .flags = CONF_RESTART),
+	CONF_U32(struct edge_settings, maxconn, "maxconn", "4096", 1, 1000000,
+		 "Client connections held at once."),
 	CONF_U32(struct edge_settings, origin_maxconn, "origin-maxconn", "256", 1, 1000000,
 		 "Requests to the origin at once."),
 	CONF_MSEC(struct edge_settings, default_ttl_ms, "default-ttl", "120s", 0, 2000000000,
@@ -39,22 +41,25 @@ static const struct conf_key edge_keys[] = {
 		  "How long a client's connection may be idle."),
 	CONF_MSEC(struct edge_settings, client_ms, "client-timeout", "50s", 1, 3600000,
 		  "Longest pause of a client in a body, either way."),
-	CONF_LIST(struct edge_settings, bypass_cookies, "bypass-cookies", COOKIES,
-		  "Beginnings of cookie names whose requests go to the origin; * for any. Other cookies are not passed on "
-		  "with requests that may be answered from the cache."),
+	CONF_LIST(
+		struct edge_settings, bypass_cookies, "bypass-cookies", COOKIES,
+		"Beginnings of cookie names whose requests go to the origin; * for any. Other cookies are not passed on "
+		"with requests that may be answered from the cache."),
 	CONF_LIST(struct edge_settings, purge_from, "purge-from", "127.0.0.1 ::1",
 		  "IPs that may PURGE; the boards may always."),
-	CONF_STR(struct edge_settings, health_path, "health-path", "/greenpi/health", "Answered by edged itself with 200."),
+	CONF_STR(struct edge_settings, health_path, "health-path", "/greenpi/health",
+		 "Answered by edged itself with 200."),
 	CONF_BOOL(struct edge_settings, forwarded_for, "forwarded-for", "yes",
 		  "Tell the origin the client's address in X-Forwarded-For."),
 };
-static const struct conf_section edge_section =
-	CONF_SINGLE(struct edge_settings, "edge", edge_keys, "The cache.", .flags = CONF_IMPLICIT);
+static const struct conf_section edge_section = CONF_SINGLE(struct edge_settings, "edge", edge_keys,
+							    "The cache.", .flags = CONF_IMPLICIT);
 
 const struct conf_section *const conf_edge_schema[] = {&conf_board_section, &edge_section};
 const size_t conf_edge_schema_n = ARRAY_LEN(conf_edge_schema);
 
-static void build_listen(struct daemon_generation *g, struct edge_config *c, struct conf_errors *errors)
+static void build_listen(struct daemon_generation *g, struct edge_config *c,
+			 struct conf_errors *errors)
 {
 	struct conf_loc at = conf_key_loc(g->conf, "edge", 0, "listen");
 	struct err e;
@@ -70,16 +75,20 @@ static void build_listen(struct daemon_generation *g, struct edge_config *c, str
 	}
 }
 
-static void build_purge(struct daemon_generation *g, struct edge_config *c, struct conf_errors *errors)
+static void build_purge(struct daemon_generation *g, struct edge_config *c,
+			struct conf_errors *errors)
 {
 	size_t boards = conf_count(g->conf, "board");
 	struct err e;
 	c->purge_from = ARENA_ARRAY(&g->arena, struct addr, boards + c->settings->purge_from.n);
 	for (size_t i = 0; i < boards; i++)
-		c->purge_from[c->n_purge_from++] = ((const struct conf_board *)conf_at(g->conf, "board", i))->address;
+		c->purge_from[c->n_purge_from++] =
+			((const struct conf_board *)conf_at(g->conf, "board", i))->address;
 	for (size_t i = 0; i < c->settings->purge_from.n; i++) {
-		if (addr_parse_ip(&c->purge_from[c->n_purge_from], c->settings->purge_from.v[i], &e) < 0)
-			conf_error_at(errors, conf_key_loc(g->conf, "edge", 0, "purge-from"), "purge-from", "%s", e.text);
+		if (addr_parse_ip(&c->purge_from[c->n_purge_from], c->settings->purge_from.v[i],
+				  &e) < 0)
+			conf_error_at(errors, conf_key_loc(g->conf, "edge", 0, "purge-from"),
+				      "purge-from", "%s", e.text);
 		else
 			c->n_purge_from++;
 	}

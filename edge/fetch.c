@@ -131,14 +131,16 @@ static void write_conditions(struct http_writer *w, struct fetch *f)
 	struct http_head *h = arena_alloc(&f->arena, sizeof(*h));
 	struct http_bad bad;
 	size_t scanned = 0;
-	struct http_limits limits = {.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
+	struct http_limits limits = {
+		.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
 	struct http_writer whole;
 	struct str stored = object_head(store_of(f), f->stale);
 	http_writer_init(&whole, &f->arena, stored.n + 2);
 	http_write_raw(&whole, stored);
 	http_write_end(&whole);
 	if (!h || whole.overflow ||
-	    http_parse_response(h, http_writer_str(&whole), &scanned, &limits, HTTP_HEAD, &bad) != HTTP_PARSE_DONE)
+	    http_parse_response(h, http_writer_str(&whole), &scanned, &limits, HTTP_HEAD, &bad) !=
+		    HTTP_PARSE_DONE)
 		return;
 	if (http_has(h, HTTP_F_ETAG))
 		http_write_field(w, STR("If-None-Match"), http_get(h, HTTP_F_ETAG));
@@ -147,7 +149,8 @@ static void write_conditions(struct http_writer *w, struct fetch *f)
 	f->conditional = http_has(h, HTTP_F_ETAG) || http_has(h, HTTP_F_LAST_MODIFIED);
 }
 
-static bool build_head(struct fetch *f, const struct http_head *h, const struct addr *peer, const struct key *k)
+static bool build_head(struct fetch *f, const struct http_head *h, const struct addr *peer,
+		       const struct key *k)
 {
 	const struct edge_settings *s = conf_of(f->gen)->settings;
 	struct http_writer w;
@@ -155,7 +158,8 @@ static bool build_head(struct fetch *f, const struct http_head *h, const struct 
 	bool cache = f->mode == FILL;
 	http_writer_init(&w, &f->arena, http_write_size(h) + h->method_text.n + h->target.n + ROOM);
 	http_write_request_line(&w, cache ? STR("GET") : h->method_text, h->target);
-	http_write_field(&w, STR("Host"), k->host.n ? k->host : str_c(addr_format(&s->origin, text)));
+	http_write_field(&w, STR("Host"),
+			 k->host.n ? k->host : str_c(addr_format(&s->origin, text)));
 	http_write_fields(&w, h, (struct http_skip){ALWAYS_SKIP | (cache ? CACHE_SKIP : 0)});
 	if (cache && vary_accepts_gzip(h))
 		http_write_raw(&w, STR("Accept-Encoding: gzip\r\n"));
@@ -213,14 +217,16 @@ static uint16_t status_of(enum http_fail why)
 
 static enum http_fail start_call(struct fetch *f, const struct http_head *h, bool fresh)
 {
-	struct http_request r = {.method = f->mode == FILL ? HTTP_GET : h->method,
-				 .head = {{.iov_base = (char *)(uintptr_t)f->head.p, .iov_len = f->head.n}},
-				 .pieces = 1,
-				 .body = f->mode == FILL ? HTTP_BODY_NONE : h->body,
-				 .length = h->length};
+	struct http_request r = {
+		.method = f->mode == FILL ? HTTP_GET : h->method,
+		.head = {{.iov_base = (char *)(uintptr_t)f->head.p, .iov_len = f->head.n}},
+		.pieces = 1,
+		.body = f->mode == FILL ? HTTP_BODY_NONE : h->body,
+		.length = h->length};
 	enum http_fail why;
 	fresh |= !f->repeatable;
-	f->call = http_client_start(f->front->origin, &conf_of(f->gen)->settings->origin, &r, fresh, &ops, f, &why);
+	f->call = http_client_start(f->front->origin, &conf_of(f->gen)->settings->origin, &r, fresh,
+				    &ops, f, &why);
 	front_count(f->front, STAT_fetches);
 	return f->call ? HTTP_FAIL_NONE : why;
 }
@@ -232,15 +238,17 @@ bool fetch_pass(struct front *front, struct leader *l, const struct key *k)
 	if (!f)
 		return false;
 	f->repeatable = http_method_idempotent(h->method);
-	if (build_head(f, h, http_server_peer(l->x), k) && start_call(f, h, false) == HTTP_FAIL_NONE)
+	if (build_head(f, h, http_server_peer(l->x), k) &&
+	    start_call(f, h, false) == HTTP_FAIL_NONE)
 		return true;
 	front_count(front, STAT_fetch_errors);
 	free_fetch(f);
 	return false;
 }
 
-bool fetch_fill(struct front *front, struct leader *l, const struct http_head *request, const struct addr *peer,
-		const struct key *k, struct object *target, struct object *stale)
+bool fetch_fill(struct front *front, struct leader *l, const struct http_head *request,
+		const struct addr *peer, const struct key *k, struct object *target,
+		struct object *stale)
 {
 	struct fetch *f = new_fetch(front, l, FILL);
 	if (!f) {
@@ -310,7 +318,8 @@ static bool begin_filling(struct fetch *f, const struct http_head *h, const stru
 								      : h->length,
 			       .fresh = *fresh};
 	const struct edge_settings *s = conf_of(f->gen)->settings;
-	if (!fh.vary.p || !fh.head.p || (fh.length != OBJECT_LENGTH_UNKNOWN && fh.length > s->max_object))
+	if (!fh.vary.p || !fh.head.p ||
+	    (fh.length != OBJECT_LENGTH_UNKNOWN && fh.length > s->max_object))
 		return false;
 	return fill_begin(f->front->index, f->target, &fh);
 }
@@ -336,7 +345,8 @@ static void spill(struct fetch *f)
 
 static bool too_large(const struct fetch *f)
 {
-	return atomic_load_explicit(&f->target->filled, memory_order_relaxed) > conf_of(f->gen)->settings->max_object;
+	return atomic_load_explicit(&f->target->filled, memory_order_relaxed) >
+	       conf_of(f->gen)->settings->max_object;
 }
 
 static void take_body(struct fetch *f)
@@ -396,7 +406,8 @@ static bool merge(struct fetch *f, const struct http_head *now, struct http_head
 {
 	struct http_bad bad;
 	size_t scanned = 0;
-	struct http_limits limits = {.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
+	struct http_limits limits = {
+		.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
 	struct http_writer w;
 	struct str stored = object_head(store_of(f), f->stale);
 	http_writer_init(&w, &f->arena, stored.n + http_write_size(now) + 2);
@@ -405,7 +416,8 @@ static bool merge(struct fetch *f, const struct http_head *now, struct http_head
 		return false;
 	http_write_raw(&w, stored);
 	http_write_end(&w);
-	if (http_parse_response(old, http_writer_str(&w), &scanned, &limits, HTTP_HEAD, &bad) != HTTP_PARSE_DONE)
+	if (http_parse_response(old, http_writer_str(&w), &scanned, &limits, HTTP_HEAD, &bad) !=
+	    HTTP_PARSE_DONE)
 		return false;
 	struct http_writer m;
 	http_writer_init(&m, &f->arena, stored.n + http_write_size(now) + 64);
@@ -416,8 +428,8 @@ static bool merge(struct fetch *f, const struct http_head *now, struct http_head
 			http_write_field(&m, old->fields[i].name, old->fields[i].value);
 	http_write_end(&m);
 	scanned = 0;
-	return !m.overflow &&
-	       http_parse_response(merged, http_writer_str(&m), &scanned, &limits, HTTP_HEAD, &bad) == HTTP_PARSE_DONE;
+	return !m.overflow && http_parse_response(merged, http_writer_str(&m), &scanned, &limits,
+						  HTTP_HEAD, &bad) == HTTP_PARSE_DONE;
 }
 
 static void validated(struct fetch *f, const struct http_head *h)
@@ -429,8 +441,8 @@ static void validated(struct fetch *f, const struct http_head *h)
 	bool good = merged && merge(f, h, merged);
 	if (good)
 		merged->body = HTTP_BODY_NONE; /* parsed as of a HEAD; its end is certain */
-	good = good && policy_store(&conf_of(f->gen)->policy, f->request, merged, now_of(f), now_of(f) - f->started_us,
-				    clock_wall_s(), &fresh, &why);
+	good = good && policy_store(&conf_of(f->gen)->policy, f->request, merged, now_of(f),
+				    now_of(f) - f->started_us, clock_wall_s(), &fresh, &why);
 	end_call(f);
 	if (good)
 		fill_refresh(f->front->index, f->stale, &fresh);
@@ -459,8 +471,8 @@ static void answer_to_fill(struct fetch *f, const struct http_head *h)
 		fail(f, 504, "the origin failed");
 		return;
 	}
-	bool store = policy_store(&conf_of(f->gen)->policy, f->request, h, now_of(f), now_of(f) - f->started_us,
-				  clock_wall_s(), &fresh, &why);
+	bool store = policy_store(&conf_of(f->gen)->policy, f->request, h, now_of(f),
+				  now_of(f) - f->started_us, clock_wall_s(), &fresh, &why);
 	if (!store || !begin_filling(f, h, &fresh)) {
 		do_not_store(f, h, why);
 		return;

@@ -36,8 +36,9 @@ bool fetch_pass(struct front *f, struct leader *l, const struct key *k);
  * for a new response. leader may be NULL (a refresh in the background): then request is copied as far as needed.
  * False: could not begin; target and stale have been told.
  */
-bool fetch_fill(struct front *f, struct leader *l, const struct http_head *request, const struct addr *peer,
-		const struct key *k, struct object *target, struct object *stale);
+bool fetch_fill(struct front *f, struct leader *l, const struct http_head *request,
+		const struct addr *peer, const struct key *k, struct object *target,
+		struct object *stale);
 
 /* The leader goes: a pass is cut off, a fill goes on without it. */
 void fetch_leave(struct leader *l);

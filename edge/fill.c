@@ -153,7 +153,8 @@ static void trim(struct index *ix, struct object *o)
 	if (give == 0)
 		return;
 	last->count -= give;
-	store_pages_put(index_store(ix), (struct extent){.page = last->page + last->count, .count = give});
+	store_pages_put(index_store(ix),
+			(struct extent){.page = last->page + last->count, .count = give});
 }
 
 static void write_record(struct index *ix, const struct object *o)

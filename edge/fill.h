@@ -21,7 +21,8 @@ bool fill_begin(struct index *ix, struct object *o, const struct fill_head *h);
 char *fill_space(struct index *ix, struct object *o, size_t *room);
 void fill_added(struct index *ix, struct object *o, size_t n);
 
-void fill_seal(struct index *ix, struct object *o); /* complete: SEALED, and committed to the store */
+void fill_seal(struct index *ix,
+	       struct object *o); /* complete: SEALED, and committed to the store */
 /* BUSY or HEADED: it will not be. Who waits answers status. */
 void fill_fail(struct index *ix, struct object *o, uint16_t status);
 /* HEADED: it outgrew the cache. Out of the index; who reads it gets what there is. */

@@ -6,8 +6,8 @@
 #include "fetch.h"
 #include "serve.h"
 
-static void on_refused(struct http_server *s, const struct addr *peer, void *tag, struct http_bad bad,
-		       struct str first_line)
+static void on_refused(struct http_server *s, const struct addr *peer, void *tag,
+		       struct http_bad bad, struct str first_line)
 {
 	struct front *f = http_server_user(s);
 	char text[ADDR_TEXT_SIZE];
@@ -79,7 +79,8 @@ static void on_tidy(struct ev_loop *loop, struct ev_timer *t, int events)
 	f->seen = now;
 }
 
-void front_init(struct front *f, struct worker *w, struct index *ix, struct daemon_generation *g, stats_cell *stats)
+void front_init(struct front *f, struct worker *w, struct index *ix, struct daemon_generation *g,
+		stats_cell *stats)
 {
 	*f = (struct front){.worker = w, .index = ix, .gen = daemon_ref(g), .stats = stats};
 	struct http_server_conf sc = server_conf(f, conf_of(g)->settings);

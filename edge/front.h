@@ -33,7 +33,8 @@ static inline void front_count(struct front *f, unsigned stat)
 }
 
 /* On the worker's thread. */
-void front_init(struct front *f, struct worker *w, struct index *ix, struct daemon_generation *g, stats_cell *stats);
+void front_init(struct front *f, struct worker *w, struct index *ix, struct daemon_generation *g,
+		stats_cell *stats);
 void front_listen(struct front *f, const struct listener *l);
 void front_apply(struct front *f, struct daemon_generation *g); /* takes a reference */
 void front_drain(struct front *f);

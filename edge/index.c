@@ -144,7 +144,8 @@ static void make_place(struct index *ix, struct index_shard *sh, struct object *
 	unsigned variants = 0;
 	for (struct object **at = bucket_of(sh, o->hash); *at;) {
 		struct object *other = *at;
-		if (other != o && same_key(other, o->hash, object_key(o)) && object_state(other) != OBJECT_BUSY &&
+		if (other != o && same_key(other, o->hash, object_key(o)) &&
+		    object_state(other) != OBJECT_BUSY &&
 		    (supersedes(ix, o, other) || ++variants >= VARIANTS_MAX))
 			unlink_at(sh, at);
 		else
@@ -218,8 +219,9 @@ static struct object *found(struct object *o, struct object **to, struct freshne
 	return o;
 }
 
-enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, index_match *match, const void *arg,
-			       int64_t now_us, struct object **to, struct freshness *f)
+enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, index_match *match,
+			       const void *arg, int64_t now_us, struct object **to,
+			       struct freshness *f)
 {
 	struct index_shard *sh = shard_of(ix, hash);
 	struct object *busy = NULL, *marker = NULL;
@@ -338,7 +340,8 @@ static bool pinned(const struct sieve_node *n)
 {
 	const struct object *o = (const void *)((const char *)n - offsetof(struct object, sieve));
 	enum object_state s = object_state(o);
-	return s == OBJECT_BUSY || s == OBJECT_HEADED || atomic_load_explicit(&o->refs, memory_order_relaxed) > 1;
+	return s == OBJECT_BUSY || s == OBJECT_HEADED ||
+	       atomic_load_explicit(&o->refs, memory_order_relaxed) > 1;
 }
 
 static bool evict_one(struct index *ix, struct index_shard *sh)
@@ -384,12 +387,16 @@ static void on_letter(struct letter *l)
 		w->wake(w);
 }
 
-struct waiter *index_waiter_new(struct index *ix, struct worker *worker, void (*wake)(struct waiter *w), void *user)
+struct waiter *index_waiter_new(struct index *ix, struct worker *worker,
+				void (*wake)(struct waiter *w), void *user)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
 	if (w)
-		*w = (struct waiter){
-			.letter.run = on_letter, .worker = worker, .index = ix, .wake = wake, .user = user};
+		*w = (struct waiter){.letter.run = on_letter,
+				     .worker = worker,
+				     .index = ix,
+				     .wake = wake,
+				     .user = user};
 	return w;
 }
 
@@ -511,7 +518,8 @@ void index_free(struct index *ix)
 
 void index_get_stats(struct index *ix, struct index_stats *st)
 {
-	*st = (struct index_stats){.pages = ix->store->pages.total, .pages_free = store_pages_free(ix->store)};
+	*st = (struct index_stats){.pages = ix->store->pages.total,
+				   .pages_free = store_pages_free(ix->store)};
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct index_shard *sh = &ix->shards[i];
 		lock(sh);

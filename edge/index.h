@@ -30,8 +30,9 @@ enum index_result {
 typedef bool index_match(struct str vary, const void *arg);
 
 /* The result carries a reference to *o. now_us: for markers and objects past all use, which are dropped here. */
-enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, index_match *match, const void *arg,
-			       int64_t now_us, struct object **o, struct freshness *f);
+enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, index_match *match,
+			       const void *arg, int64_t now_us, struct object **o,
+			       struct freshness *f);
 
 /* A new object that is in no index yet, for an answer that replaces a stale object or a marker: BUSY, one
  * reference. NULL: no memory. */
@@ -52,13 +53,15 @@ void index_unlock(struct index *ix, const struct object *o);
 /* With the lock held. link: into table and queue, in place of what answers the same requests; not if a purge came
  * since the object was asked for. */
 void index_link(struct index *ix, struct object *o);
-void index_unlink(struct index *ix, struct object *o); /* the index's reference goes with the unlock */
+void index_unlink(struct index *ix,
+		  struct object *o); /* the index's reference goes with the unlock */
 void index_wake(struct index *ix, struct object *o); /* lock held: a letter to each waiter */
 /* Frees at least want pages if anything unpinned is left. Without locks. */
 bool index_evict(struct index *ix, uint32_t want);
 
 /* ---- waiting */
-struct waiter *index_waiter_new(struct index *ix, struct worker *w, void (*wake)(struct waiter *w), void *user);
+struct waiter *index_waiter_new(struct index *ix, struct worker *w, void (*wake)(struct waiter *w),
+				void *user);
 void index_waiter_free(struct waiter *w); /* unsubscribes; accepts NULL */
 /* Progress from now on wakes w. Look at the object again after this. One object at a time. */
 void index_subscribe(struct waiter *w, struct object *o);

@@ -28,7 +28,8 @@ struct key key_of(struct arena *a, const struct http_head *request)
 		memcpy(mem, scheme.p, scheme.n);
 	struct str host = canonical_host(mem + scheme.n, request->authority);
 	memcpy(mem + scheme.n + host.n, request->target.p, request->target.n);
-	return (struct key){.bytes = str_of(mem, scheme.n + host.n + request->target.n), .host = host};
+	return (struct key){.bytes = str_of(mem, scheme.n + host.n + request->target.n),
+			    .host = host};
 }
 
 static bool begins_with_any(const struct conf_list *l, struct str name)
@@ -62,8 +63,9 @@ bool key_bypass(const struct edge_settings *s, const struct http_head *request, 
 {
 	if (request->method != HTTP_GET && request->method != HTTP_HEAD)
 		*why = "fwd=method";
-	else if (request->body != HTTP_BODY_NONE || has_bypass_cookie(s, request) || asks_not_to_store(request) ||
-		 http_has(request, HTTP_F_IF_MATCH) || http_has(request, HTTP_F_IF_UNMODIFIED_SINCE))
+	else if (request->body != HTTP_BODY_NONE || has_bypass_cookie(s, request) ||
+		 asks_not_to_store(request) || http_has(request, HTTP_F_IF_MATCH) ||
+		 http_has(request, HTTP_F_IF_UNMODIFIED_SINCE))
 		*why = "fwd=bypass";
 	else
 		return false;

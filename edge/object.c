@@ -45,8 +45,8 @@ struct str object_head(const struct store *s, const struct object *o)
 	return str_of(meta(s, o) + o->key_len + o->vary_len, o->head_len);
 }
 
-int object_body(const struct store *s, const struct object *o, uint64_t offset, struct iovec *iov, int max,
-		size_t *total)
+int object_body(const struct store *s, const struct object *o, uint64_t offset, struct iovec *iov,
+		int max, size_t *total)
 {
 	uint64_t filled = atomic_load_explicit(&o->filled, memory_order_acquire);
 	uint64_t start = (uint64_t)o->key_len + o->vary_len + o->head_len;

@@ -21,7 +21,14 @@
 #include "sieve.h"
 #include "store.h"
 
-enum object_state { OBJECT_BUSY, OBJECT_HEADED, OBJECT_SEALED, OBJECT_MARKER, OBJECT_FAILED, OBJECT_SPILLED };
+enum object_state {
+	OBJECT_BUSY,
+	OBJECT_HEADED,
+	OBJECT_SEALED,
+	OBJECT_MARKER,
+	OBJECT_FAILED,
+	OBJECT_SPILLED
+};
 
 #define OBJECT_LENGTH_UNKNOWN UINT64_MAX
 
@@ -45,13 +52,13 @@ struct object {
 	_Atomic uint8_t state;	 /* enum object_state */
 	_Atomic bool refreshing; /* a validation or refresh is under way */
 	bool linked;		 /* shard lock */
-	uint32_t epoch;		 /* of its shard when it was asked for: a purge since then keeps it out */
-	uint8_t extents;	 /* set with state and filled, which publish it */
+	uint32_t epoch;	 /* of its shard when it was asked for: a purge since then keeps it out */
+	uint8_t extents; /* set with state and filled, which publish it */
 	uint16_t status;
 	uint16_t fail_status; /* FAILED: what to answer */
 	uint16_t key_len, vary_len;
 	uint32_t head_len;
-	uint32_t record; /* STORE_NO_RECORD: not stored */
+	uint32_t record;	 /* STORE_NO_RECORD: not stored */
 	_Atomic uint64_t filled; /* body bytes there */
 	_Atomic uint64_t length; /* of the body; OBJECT_LENGTH_UNKNOWN while that is so */
 	struct extent extent[STORE_EXTENTS];
@@ -63,12 +70,12 @@ struct object {
  * way. Lives on the heap, since a letter may outlive the request.
  */
 struct waiter {
-	struct letter letter; /* private */
-	struct waiter *next;  /* private */
+	struct letter letter;  /* private */
+	struct waiter *next;   /* private */
 	struct object *object; /* ro: subscribed to, NULL when not */
 	struct worker *worker;
 	struct index *index;
-	bool posted, gone; /* private; shard lock */
+	bool posted, gone;		/* private; shard lock */
 	void (*wake)(struct waiter *w); /* on the worker's thread */
 	void *user;
 };
@@ -88,8 +95,8 @@ struct str object_vary(const struct store *s, const struct object *o);
 struct str object_head(const struct store *s, const struct object *o);
 
 /* At most max pieces of the body from offset to what is filled; returns their number and *total bytes. */
-int object_body(const struct store *s, const struct object *o, uint64_t offset, struct iovec *iov, int max,
-		size_t *total);
+int object_body(const struct store *s, const struct object *o, uint64_t offset, struct iovec *iov,
+		int max, size_t *total);
 
 struct object *object_new(uint64_t hash, struct str key);
 static inline struct object *object_ref(struct object *o)

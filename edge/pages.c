@@ -57,7 +57,8 @@ static uint32_t run_length(const struct pages *p, uint32_t from, uint32_t most)
 }
 
 /* The best run in [from, to); stops at the first that is long enough. */
-static struct extent search(const struct pages *p, uint32_t from, uint32_t to, uint32_t want, struct extent best)
+static struct extent search(const struct pages *p, uint32_t from, uint32_t to, uint32_t want,
+			    struct extent best)
 {
 	while (best.count < want) {
 		uint32_t at = next_free(p, from);

@@ -66,13 +66,13 @@ static bool is_explicit(const struct http_head *h, const struct cache_control *c
 	return cc->s_maxage >= 0 || cc->max_age >= 0 || http_has(h, HTTP_F_EXPIRES);
 }
 
-static int64_t lifetime(const struct policy_conf *c, const struct http_head *h, const struct cache_control *cc,
-			int64_t wall_s)
+static int64_t lifetime(const struct policy_conf *c, const struct http_head *h,
+			const struct cache_control *cc, int64_t wall_s)
 {
-	int64_t s = cc->s_maxage >= 0		 ? cc->s_maxage
-		    : cc->max_age >= 0		 ? cc->max_age
+	int64_t s = cc->s_maxage >= 0		  ? cc->s_maxage
+		    : cc->max_age >= 0		  ? cc->max_age
 		    : http_has(h, HTTP_F_EXPIRES) ? by_expires(h, wall_s)
-						 : by_heuristic(c, h, wall_s);
+						  : by_heuristic(c, h, wall_s);
 	return MIN(s, LIFETIME_MAX_S);
 }
 
@@ -107,7 +107,8 @@ static const char *objection(const struct http_head *request, const struct http_
 		return "Set-Cookie";
 	if (varies_on_all(h))
 		return "Vary: *";
-	if (http_has(request, HTTP_F_AUTHORIZATION) && !cc->is_public && !cc->must_revalidate && cc->s_maxage < 0)
+	if (http_has(request, HTTP_F_AUTHORIZATION) && !cc->is_public && !cc->must_revalidate &&
+	    cc->s_maxage < 0)
 		return "Authorization";
 	if (h->body == HTTP_BODY_CLOSE)
 		return "no certain end";
@@ -133,8 +134,9 @@ static uint32_t window(int64_t given, uint32_t ours)
 	return given >= 0 ? (uint32_t)MIN(given, LIFETIME_MAX_S) : ours;
 }
 
-bool policy_store(const struct policy_conf *c, const struct http_head *request, const struct http_head *response,
-		  int64_t now_us, int64_t delay_us, int64_t wall_s, struct freshness *f, const char **why)
+bool policy_store(const struct policy_conf *c, const struct http_head *request,
+		  const struct http_head *response, int64_t now_us, int64_t delay_us,
+		  int64_t wall_s, struct freshness *f, const char **why)
 {
 	struct cache_control cc = cache_control_read(response);
 	int64_t life_s = lifetime(c, response, &cc, wall_s);
@@ -143,12 +145,15 @@ bool policy_store(const struct policy_conf *c, const struct http_head *request, 
 		return false;
 	/* s-maxage has proxy-revalidate in it (§5.2.2.10). */
 	bool strict = cc.must_revalidate || cc.proxy_revalidate || cc.s_maxage >= 0;
-	*f = (struct freshness){.received_us = now_us,
-				.age_s = (uint32_t)MIN(age_field(response) + delay_us / CLOCK_SECOND, LIFETIME_MAX_S),
-				.lifetime_s = (uint32_t)life_s,
-				.grace_s = strict ? 0 : window(cc.stale_while_revalidate, c->grace_s),
-				.keep_s = strict ? c->keep_s : window(cc.stale_if_error, c->keep_s)};
-	f->flags = (uint8_t)((strict ? STORE_MUST_REVALIDATE : 0) | (cc.no_cache ? STORE_NO_CACHE : 0));
+	*f = (struct freshness){
+		.received_us = now_us,
+		.age_s = (uint32_t)MIN(age_field(response) + delay_us / CLOCK_SECOND,
+				       LIFETIME_MAX_S),
+		.lifetime_s = (uint32_t)life_s,
+		.grace_s = strict ? 0 : window(cc.stale_while_revalidate, c->grace_s),
+		.keep_s = strict ? c->keep_s : window(cc.stale_if_error, c->keep_s)};
+	f->flags = (uint8_t)((strict ? STORE_MUST_REVALIDATE : 0) |
+			     (cc.no_cache ? STORE_NO_CACHE : 0));
 	return true;
 }
 

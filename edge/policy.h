@@ -22,8 +22,9 @@ struct policy_conf {
  * May this response to that request be stored? If so *f is filled. *why: a few words when not. now_us and delay_us
  * (between request and response) are durations' time, wall_s settles two-digit years of dates.
  */
-bool policy_store(const struct policy_conf *c, const struct http_head *request, const struct http_head *response,
-		  int64_t now_us, int64_t delay_us, int64_t wall_s, struct freshness *f, const char **why);
+bool policy_store(const struct policy_conf *c, const struct http_head *request,
+		  const struct http_head *response, int64_t now_us, int64_t delay_us,
+		  int64_t wall_s, struct freshness *f, const char **why);
 
 enum policy_use {
 	POLICY_FRESH,

@@ -171,7 +171,8 @@ static struct http_head *parsed_head(struct serve *s)
 	struct http_bad bad;
 	size_t scanned = 0;
 	struct http_writer w;
-	struct http_limits limits = {.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
+	struct http_limits limits = {
+		.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
 	struct str stored = object_head(store_of(s), s->object);
 	struct http_head *h = arena_alloc(&s->x->arena, sizeof(*h));
 	http_writer_init(&w, &s->x->arena, stored.n + 2);
@@ -179,15 +180,18 @@ static struct http_head *parsed_head(struct serve *s)
 	http_write_end(&w);
 	if (!h || w.overflow)
 		return NULL;
-	return http_parse_response(h, http_writer_str(&w), &scanned, &limits, HTTP_HEAD, &bad) == HTTP_PARSE_DONE ? h
-														   : NULL;
+	return http_parse_response(h, http_writer_str(&w), &scanned, &limits, HTTP_HEAD, &bad) ==
+			       HTTP_PARSE_DONE
+		       ? h
+		       : NULL;
 }
 
 /* 304 with the fields that RFC 9110 §15.4.5 wants. */
 static bool answer_not_modified(struct serve *s)
 {
-	static const enum http_field_id sent[] = {HTTP_F_CACHE_CONTROL, HTTP_F_CONTENT_LOCATION, HTTP_F_DATE,
-						  HTTP_F_ETAG,		HTTP_F_EXPIRES,		 HTTP_F_VARY,
+	static const enum http_field_id sent[] = {HTTP_F_CACHE_CONTROL, HTTP_F_CONTENT_LOCATION,
+						  HTTP_F_DATE,		HTTP_F_ETAG,
+						  HTTP_F_EXPIRES,	HTTP_F_VARY,
 						  HTTP_F_LAST_MODIFIED};
 	struct http_head *h = s->object->status == 200 ? parsed_head(s) : NULL;
 	if (!h || !cond_not_modified(s->x->head, h, clock_wall_s()))
@@ -229,7 +233,7 @@ static void begin_delivery(struct serve *s)
 			       .head = {iov_of(object_head(store_of(s), o)), iov_of(lines)},
 			       .pieces = 2,
 			       .length = length,
-			       .framing = head_only || length == 0	     ? HTTP_FRAMING_NONE
+			       .framing = head_only || length == 0	    ? HTTP_FRAMING_NONE
 					  : length == OBJECT_LENGTH_UNKNOWN ? HTTP_FRAMING_OPEN
 									    : HTTP_FRAMING_LENGTH};
 	http_server_respond(s->x, &r);
@@ -241,7 +245,8 @@ static void begin_delivery(struct serve *s)
 
 static bool is_whole(const struct object *o, uint64_t upto)
 {
-	return object_state(o) == OBJECT_SEALED && upto == atomic_load_explicit(&o->filled, memory_order_acquire);
+	return object_state(o) == OBJECT_SEALED &&
+	       upto == atomic_load_explicit(&o->filled, memory_order_acquire);
 }
 
 /* All that the object has was delivered, and it is not whole. */
@@ -410,7 +415,8 @@ static void fetch_and_wait(struct serve *s, struct object *target, struct object
 	count_once(s, STAT_misses);
 	if (!wait_for_news(s))
 		return;
-	fetch_fill(s->front, &s->leader, s->x->head, http_server_peer(s->x), &s->key, target, stale);
+	fetch_fill(s->front, &s->leader, s->x->head, http_server_peer(s->x), &s->key, target,
+		   stale);
 	/* What came of it at once, a refused connection above all, is a letter on its way. */
 }
 
@@ -474,7 +480,9 @@ static void found_stale(struct serve *s)
 	if (failed && policy_use_on_error(&s->fresh, now_of(s))) {
 		hit(s, true);
 	} else if (failed) {
-		answer_error(s, 504, "The origin did not answer, and what is stored may not be used any more.");
+		answer_error(
+			s, 504,
+			"The origin did not answer, and what is stored may not be used any more.");
 	} else if (!atomic_exchange(&s->object->refreshing, true)) {
 		validate(s);
 	} else {
@@ -525,8 +533,8 @@ static void found_nothing(struct serve *s)
 static void look(struct serve *s)
 {
 	drop_object(s);
-	switch (index_lookup(s->front->index, s->hash, s->key.bytes, vary_match, s->x->head, now_of(s), &s->object,
-			     &s->fresh)) {
+	switch (index_lookup(s->front->index, s->hash, s->key.bytes, vary_match, s->x->head,
+			     now_of(s), &s->object, &s->fresh)) {
 	case INDEX_FOUND:
 		found(s);
 		break;
@@ -553,7 +561,8 @@ static void woken(struct serve *s)
 	if (s->validating && atomic_load(&o->refreshing))
 		return;
 	bool ours = !s->validating && state != OBJECT_MARKER &&
-		    (s->fetched || (state != OBJECT_SPILLED && vary_match(object_vary(store_of(s), o), s->x->head)));
+		    (s->fetched || (state != OBJECT_SPILLED &&
+				    vary_match(object_vary(store_of(s), o), s->x->head)));
 	if (!ours) {
 		look(s);
 		return;
@@ -611,12 +620,15 @@ static void purge(struct serve *s)
 	}
 	front_count(s->front, STAT_purges);
 	if (str_eq_nocase(method, STR("regex")) && str_ends(s->key.bytes, STR(".*")))
-		n = index_purge_prefix(s->front->index, str_of(s->key.bytes.p, s->key.bytes.n - 2), false);
+		n = index_purge_prefix(s->front->index, str_of(s->key.bytes.p, s->key.bytes.n - 2),
+				       false);
 	else
 		n = index_purge(s->front->index, s->hash, s->key.bytes, soft);
 	struct str body = arena_printf(&s->x->arena, "Purged %u\n", n);
-	struct str head = arena_printf(&s->x->arena, "HTTP/1.1 200 Purged\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n",
-				       body.n);
+	struct str head = arena_printf(
+		&s->x->arena,
+		"HTTP/1.1 200 Purged\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n",
+		body.n);
 	struct http_exchange *x = s->x;
 	struct http_reply r = {.status = 200, .head = {iov_of(head)}, .pieces = 1};
 	daemon_unref(s->gen);
@@ -625,8 +637,9 @@ static void purge(struct serve *s)
 
 static void answer_health(struct http_exchange *x)
 {
-	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
-				   "Content-Length: 3\r\n";
+	static const char head[] =
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
+		"Content-Length: 3\r\n";
 	struct http_reply r = {.status = 200, .head = {iov_of(str_c(head))}, .pieces = 1};
 	http_server_reply(x, &r, x->head->method == HTTP_HEAD ? STR_NONE : STR("ok\n"));
 }
@@ -648,8 +661,11 @@ void serve_begin(struct http_exchange *x)
 	s->x = x;
 	s->front = f;
 	s->gen = daemon_ref(f->gen);
-	s->leader = (struct leader){
-		.x = x, .head = relay_head, .more = relay_more, .failed = relay_failed, .writable = relay_writable};
+	s->leader = (struct leader){.x = x,
+				    .head = relay_head,
+				    .more = relay_more,
+				    .failed = relay_failed,
+				    .writable = relay_writable};
 	x->user = s;
 	s->key = key_of(&x->arena, x->head);
 	if (!s->key.bytes.p) {

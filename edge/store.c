@@ -13,8 +13,8 @@
 
 #include "base/rnd.h"
 
-#define MAGIC	     UINT64_C(0x4750656467650001) /* "GPedge", layout 1 */
-#define PAGES_A_RECORD 2u			    /* one record for so many pages: 8 KiB a mean object */
+#define MAGIC	       UINT64_C(0x4750656467650001) /* "GPedge", layout 1 */
+#define PAGES_A_RECORD 2u /* one record for so many pages: 8 KiB a mean object */
 
 struct superblock {
 	uint64_t magic;
@@ -35,11 +35,15 @@ static void read_boot_id(char to[40])
 
 static struct superblock plan(size_t size)
 {
-	struct superblock b = {.magic = MAGIC, .size = size, .page = STORE_PAGE, .record_size = sizeof(struct store_record)};
+	struct superblock b = {.magic = MAGIC,
+			       .size = size,
+			       .page = STORE_PAGE,
+			       .record_size = sizeof(struct store_record)};
 	uint64_t room = size / STORE_PAGE - 1;
 	uint64_t records_a_page = STORE_PAGE / sizeof(struct store_record);
 	/* pages + records/32 <= room, records = pages/2 */
-	uint64_t pages = room * (records_a_page * PAGES_A_RECORD) / (records_a_page * PAGES_A_RECORD + 1);
+	uint64_t pages = room * (records_a_page * PAGES_A_RECORD) /
+			 (records_a_page * PAGES_A_RECORD + 1);
 	b.records = (uint32_t)(pages / PAGES_A_RECORD / records_a_page * records_a_page);
 	if (b.records == 0)
 		b.records = (uint32_t)records_a_page;
@@ -50,9 +54,10 @@ static struct superblock plan(size_t size)
 
 static bool fits(const struct superblock *found, const struct superblock *wanted)
 {
-	return found->magic == wanted->magic && found->size == wanted->size && found->page == wanted->page &&
-	       found->record_size == wanted->record_size && found->records == wanted->records &&
-	       found->pages == wanted->pages && memcmp(found->boot_id, wanted->boot_id, sizeof(found->boot_id)) == 0;
+	return found->magic == wanted->magic && found->size == wanted->size &&
+	       found->page == wanted->page && found->record_size == wanted->record_size &&
+	       found->records == wanted->records && found->pages == wanted->pages &&
+	       memcmp(found->boot_id, wanted->boot_id, sizeof(found->boot_id)) == 0;
 }
 
 static char *map(int fd, size_t size)
@@ -69,7 +74,8 @@ static int fresh_fd(size_t size, struct err *why)
 	int fd = memfd_create("greenpi-cache", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return err_set(why, "memfd_create: %m");
-	if (ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
+	if (ftruncate(fd, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
 		err_set(why, "cache of %zu bytes: %m", size);
 		close(fd);
 		return -1;
@@ -145,7 +151,8 @@ void store_close(struct store *s)
 
 static uint64_t checksum(const struct store *s, const struct store_record *r)
 {
-	uint64_t sum = XXH3_64bits((const char *)r + sizeof(r->commit), sizeof(*r) - sizeof(r->commit));
+	uint64_t sum = XXH3_64bits((const char *)r + sizeof(r->commit),
+				   sizeof(*r) - sizeof(r->commit));
 	uint64_t meta = (uint64_t)r->key_len + r->vary_len + r->head_len;
 	for (uint64_t at = 0; at < meta;) {
 		size_t run;
@@ -184,7 +191,8 @@ static bool claim(struct store *s, const struct store_record *r)
 		}
 		bytes += (uint64_t)r->extent[i].count * STORE_PAGE;
 	}
-	bool whole = r->body_len <= bytes && (uint64_t)r->key_len + r->vary_len + r->head_len + r->body_len <= bytes;
+	bool whole = r->body_len <= bytes &&
+		     (uint64_t)r->key_len + r->vary_len + r->head_len + r->body_len <= bytes;
 	if (whole && checksum(s, r) == r->commit)
 		return true;
 	for (unsigned i = 0; i < r->extents; i++)
@@ -253,7 +261,8 @@ uint32_t store_pages_free(struct store *s)
 	return n;
 }
 
-char *store_byte(const struct store *s, const struct extent *e, unsigned n, uint64_t offset, size_t *run)
+char *store_byte(const struct store *s, const struct extent *e, unsigned n, uint64_t offset,
+		 size_t *run)
 {
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t size = (uint64_t)e[i].count * STORE_PAGE;

@@ -38,7 +38,8 @@ struct store_record {
 	uint16_t status;
 	uint8_t flags, extents;
 	uint32_t reserved;
-	struct extent extent[STORE_EXTENTS]; /* of the pages: key, vary, head, body in one sequence */
+	struct extent
+		extent[STORE_EXTENTS]; /* of the pages: key, vary, head, body in one sequence */
 };
 _Static_assert(sizeof(struct store_record) == 128, "fixed layout");
 _Static_assert(offsetof(struct store_record, extent) == 64, "fixed layout");
@@ -47,12 +48,12 @@ _Static_assert(offsetof(struct store_record, extent) == 64, "fixed layout");
 enum { STORE_MUST_REVALIDATE = 1, STORE_NO_CACHE = 2 };
 
 struct store {
-	int fd;		/* ro: for the descriptor store */
-	char *mem;	/* private */
-	size_t size;	/* ro */
-	bool adopted;	/* ro: it has an earlier process's contents */
-	uint64_t seed;	/* ro: of key hashes; survives with the contents */
-	uint32_t record_count; /* ro */
+	int fd;			      /* ro: for the descriptor store */
+	char *mem;		      /* private */
+	size_t size;		      /* ro */
+	bool adopted;		      /* ro: it has an earlier process's contents */
+	uint64_t seed;		      /* ro: of key hashes; survives with the contents */
+	uint32_t record_count;	      /* ro */
 	struct store_record *records; /* private */
 	char *page_mem;		      /* private */
 	pthread_mutex_t lock;	      /* pages and free records */
@@ -72,7 +73,7 @@ void store_close(struct store *s); /* the memfd lives on in whoever else holds i
 void store_scan(struct store *s, bool (*keep)(void *arg, uint32_t record), void *arg);
 
 /* Thread-safe. */
-uint32_t store_record_get(struct store *s);	 /* STORE_NO_RECORD when all are taken */
+uint32_t store_record_get(struct store *s); /* STORE_NO_RECORD when all are taken */
 void store_record_put(struct store *s, uint32_t r);
 bool store_pages_get(struct store *s, uint32_t want, struct extent *e);
 void store_pages_put(struct store *s, struct extent e);
@@ -93,6 +94,7 @@ void store_commit(struct store *s, uint32_t r);
 void store_uncommit(struct store *s, uint32_t r);
 
 /* The byte at offset of an object made of these extents, and how many follow it without a break. */
-char *store_byte(const struct store *s, const struct extent *e, unsigned n, uint64_t offset, size_t *run);
+char *store_byte(const struct store *s, const struct extent *e, unsigned n, uint64_t offset,
+		 size_t *run);
 
 #endif

@@ -23,9 +23,14 @@ bool vary_accepts_gzip(const struct http_head *request)
 		struct str rest = f->value, item;
 		while (str_list_next(&rest, &item)) {
 			ssize_t semicolon = str_find(item, ';');
-			struct str coding = semicolon < 0 ? item : str_trim(str_of(item.p, (size_t)semicolon));
-			struct str parameters = semicolon < 0 ? STR_NONE : str_skip(item, (size_t)semicolon + 1);
-			if (str_eq_nocase(coding, STR("gzip")) || str_eq_nocase(coding, STR("x-gzip")))
+			struct str coding = semicolon < 0
+						    ? item
+						    : str_trim(str_of(item.p, (size_t)semicolon));
+			struct str parameters = semicolon < 0
+							? STR_NONE
+							: str_skip(item, (size_t)semicolon + 1);
+			if (str_eq_nocase(coding, STR("gzip")) ||
+			    str_eq_nocase(coding, STR("x-gzip")))
 				return !refused(parameters);
 		}
 	}
@@ -34,8 +39,8 @@ bool vary_accepts_gzip(const struct http_head *request)
 
 /* Calls piece() for each part of the request's joined value of a field; what the origin is told, in the case of
  * Accept-Encoding. False as soon as piece() says so. */
-static bool each_piece(const struct http_head *request, struct str name, bool (*piece)(void *arg, struct str s),
-		       void *arg)
+static bool each_piece(const struct http_head *request, struct str name,
+		       bool (*piece)(void *arg, struct str s), void *arg)
 {
 	bool first = true;
 	if (str_eq_nocase(name, STR("accept-encoding")))
@@ -90,7 +95,8 @@ static size_t data_size(const struct http_head *request, const struct http_head 
 	return n;
 }
 
-struct str vary_data(struct arena *a, const struct http_head *request, const struct http_head *response)
+struct str vary_data(struct arena *a, const struct http_head *request,
+		     const struct http_head *response)
 {
 	const struct http_field *f;
 	size_t size = data_size(request, response);

@@ -10,7 +10,8 @@
 #include "http/msg.h"
 
 /* The data for a response to that request; n 0 when it does not vary, .p NULL when the arena has no room. */
-struct str vary_data(struct arena *a, const struct http_head *request, const struct http_head *response);
+struct str vary_data(struct arena *a, const struct http_head *request,
+		     const struct http_head *response);
 
 /* Does a response with this data answer the request? (an index_match) */
 bool vary_match(struct str data, const void *request);

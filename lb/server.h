@@ -26,11 +26,13 @@
 enum server_admin { SERVER_READY, SERVER_DRAIN, SERVER_MAINT };
 
 /* X(name): counters of one server, added to by all workers. */
-#define SERVER_COUNTERS(X)                                                                         \
-	X(current)                                                                                 \
-	X(total) X(bytes_in) X(bytes_out) X(connect_errors) X(response_errors) X(retries)          \
-		X(redispatches) X(picks) X(responses_1xx) X(responses_2xx) X(responses_3xx)        \
-			X(responses_4xx) X(responses_5xx) X(responses_other) X(connects) X(reuses)
+// clang-format off
+#define SERVER_COUNTERS(X) \
+	X(current) X(total) X(bytes_in) X(bytes_out) X(connect_errors) \
+	X(response_errors) X(retries) X(redispatches) X(picks) X(responses_1xx) \
+	X(responses_2xx) X(responses_3xx) X(responses_4xx) X(responses_5xx) X(responses_other) \
+	X(connects) X(reuses)
+// clang-format on
 
 struct server {
 	char name[64], pool_name[64];

@@ -7,7 +7,7 @@
 #include "ipc/sd.h"
 #include "net/sock.h"
 
-#define BACKLOG	    4096
+#define BACKLOG	     4096
 #define WORKERS_MOST 16
 
 static const char *store_name(const struct addr *a, unsigned worker, char *to, size_t size)
