@@ -29,7 +29,8 @@ struct fetch {
 	struct leader *leader;
 	struct object *target, *stale;
 	struct arena arena;
-	struct http_head *request; /* a copy: what Vary and storing look at */
+	const struct http_head
+		*request; /* PASS: the client's. Else a copy: what Vary and storing look at */
 	struct str head;
 	enum mode mode;
 	bool repeatable, conditional, again;
@@ -238,6 +239,7 @@ bool fetch_pass(struct front *front, struct leader *l, const struct key *k)
 	if (!f)
 		return false;
 	f->repeatable = http_method_idempotent(h->method);
+	f->request = h;
 	if (build_head(f, h, http_server_peer(l->x), k) &&
 	    start_call(f, h, false) == HTTP_FAIL_NONE)
 		return true;
@@ -514,7 +516,7 @@ static void on_failed(struct http_call *c, enum http_fail why)
 	bool untouched = !f->leader || f->leader->x->body_in == 0;
 	if (why == HTTP_FAIL_STALE && f->repeatable && !f->again && untouched) {
 		f->again = true;
-		why = start_call(f, f->mode == FILL ? f->request : f->leader->x->head, true);
+		why = start_call(f, f->request, true);
 		if (why == HTTP_FAIL_NONE)
 			return;
 	}

@@ -66,7 +66,9 @@ static char *map(int fd, size_t size)
 	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != size)
 		return NULL;
 	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return mem == MAP_FAILED ? NULL : mem;
+	if (mem == MAP_FAILED)
+		return NULL;
+	return mem;
 }
 
 static int fresh_fd(size_t size, struct err *why)

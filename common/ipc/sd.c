@@ -54,7 +54,7 @@ void sd_alive(void)
 static const char *clean(const char *name, char to[NAME_MAX_ + 1])
 {
 	size_t n = 0;
-	for (; name[n] && n < NAME_MAX_; n++)
+	for (; n < NAME_MAX_ && name[n]; n++)
 		to[n] = isgraph((unsigned char)name[n]) && name[n] != ':' ? name[n] : '_';
 	to[n] = '\0';
 	return to;

@@ -99,11 +99,10 @@ static void echo_more(struct http_exchange *x)
 		enum http_body_state st = http_server_body_state(x);
 		http_server_consume(x, d.n);
 		if (st == HTTP_BODY_END) {
-			struct str copy = arena_printf(&x->arena, "%zu", e->n);
 			unsigned sum = 0;
 			for (size_t i = 0; i < e->n; i++)
 				sum = sum * 31 + (unsigned char)e->body[i];
-			copy = arena_printf(&x->arena, "%zu:%u", e->n, sum);
+			struct str copy = arena_printf(&x->arena, "%zu:%u", e->n, sum);
 			free(e);
 			x->user = NULL;
 			reply(x, STR(""), copy);
