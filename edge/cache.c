@@ -12,7 +12,6 @@
 #include "ipc/sd.h"
 
 #define BEAT_S	   0.25
-#define DRAIN_LOOK 0.05
 #define ALIVE_US   (10 * CLOCK_SECOND)
 #define STORE_NAME "cache"
 
@@ -49,52 +48,27 @@ int cache_reload(struct daemon *d, struct daemon_generation *old, struct err *e)
 	return 0;
 }
 
-struct drain_letter {
-	struct letter letter, done;
-	struct cache *cache;
-	struct front *front;
-	struct ev_timer look;
-};
-
-static void on_worker_drained(struct letter *l)
+static void begin_drain(struct worker *w)
 {
-	struct drain_letter *d = container_of(l, struct drain_letter, done);
-	struct cache *c = d->cache;
-	free(d);
-	if (--c->draining == 0)
-		daemon_done(c->daemon);
+	front_drain(w->ctx);
 }
 
-static void look_if_idle(struct ev_loop *loop, struct ev_timer *t, int events)
+static bool is_idle(struct worker *w)
 {
-	struct drain_letter *d = container_of(t, struct drain_letter, look);
-	(void)events;
-	if (!front_idle(d->front))
-		return;
-	ev_timer_stop(loop, t);
-	mailbox_post(&d->cache->mailbox, &d->done);
+	return front_idle(w->ctx);
 }
 
-static void on_drain(struct letter *l)
+static void drained(void *arg)
 {
-	struct drain_letter *d = container_of(l, struct drain_letter, letter);
-	front_drain(d->front);
-	ev_timer_init(&d->look, look_if_idle, 0., DRAIN_LOOK);
-	ev_timer_start(d->front->worker->loop, &d->look);
+	daemon_done(arg);
 }
+
+static const struct drain_ops drain_ops = {.begin = begin_drain, .idle = is_idle, .done = drained};
 
 void cache_stop(struct daemon *d)
 {
 	struct cache *c = daemon_user(d);
-	c->draining = c->workers;
-	for (unsigned i = 0; i < c->workers; i++) {
-		struct drain_letter *l = def_xcalloc(1, sizeof(*l));
-		l->letter.run = on_drain;
-		l->done.run = on_worker_drained;
-		l->cache = c;
-		l->front = &c->fronts[i];
-		mailbox_post(&worker_set_at(c->set, i)->mailbox, &l->letter);
-	}
+	c->drain = drain_start(c->set, &c->mailbox, &drain_ops, d);
 }
 
 /* ---- workers */
@@ -202,6 +176,7 @@ void cache_finish(struct daemon *d)
 	ev_timer_stop(daemon_loop(d), &c->beat);
 	worker_set_join(c->set);
 	mailbox_fini(&c->mailbox);
+	drain_free(c->drain);
 	index_free(c->index);
 	store_close(&c->store);
 	stats_fini(&c->stats);

@@ -4,11 +4,13 @@
 #define EDGE_CACHE_H
 
 #include "front.h"
+#include "loop/drain.h"
 
 struct cache {
 	struct daemon *daemon;
 	struct worker_set *set;
-	unsigned workers, draining;
+	unsigned workers;
+	struct drain *drain; /* while stopping */
 	struct front *fronts;
 	struct store store;
 	struct index *index;

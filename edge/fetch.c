@@ -514,7 +514,8 @@ static void on_failed(struct http_call *c, enum http_fail why)
 	struct fetch *f = c->user;
 	f->call = NULL;
 	bool untouched = !f->leader || f->leader->x->body_in == 0;
-	if (why == HTTP_FAIL_STALE && f->repeatable && !f->again && untouched) {
+	if ((why == HTTP_FAIL_STALE || why == HTTP_FAIL_CLOSED) && f->repeatable && !f->again &&
+	    untouched) {
 		f->again = true;
 		why = start_call(f, f->request, true);
 		if (why == HTTP_FAIL_NONE)

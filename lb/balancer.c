@@ -15,9 +15,8 @@
 #include "base/log.h"
 #include "stats_page.h"
 
-#define BEAT_S	   0.25
-#define DRAIN_LOOK 0.05
-#define ALIVE_US   (10 * CLOCK_SECOND)
+#define BEAT_S	 0.25
+#define ALIVE_US (10 * CLOCK_SECOND)
 
 static const struct stats_name stat_names[] = {STATS_NAMES(LB_STATS)};
 
@@ -163,52 +162,27 @@ static void server_went_down(const struct addr *addr, void *arg)
 
 /* ---- draining */
 
-struct drain_letter {
-	struct letter letter, done;
-	struct balancer *balancer;
-	struct front *front;
-	struct ev_timer look;
-};
-
-static void on_worker_drained(struct letter *l)
+static void begin_drain(struct worker *w)
 {
-	struct drain_letter *d = container_of(l, struct drain_letter, done);
-	struct balancer *b = d->balancer;
-	free(d);
-	if (--b->draining == 0)
-		daemon_done(b->daemon);
+	front_drain(w->ctx);
 }
 
-static void look_if_idle(struct ev_loop *loop, struct ev_timer *t, int events)
+static bool is_idle(struct worker *w)
 {
-	struct drain_letter *d = container_of(t, struct drain_letter, look);
-	(void)events;
-	if (!front_idle(d->front))
-		return;
-	ev_timer_stop(loop, t);
-	mailbox_post(&d->balancer->mailbox, &d->done);
+	return front_idle(w->ctx);
 }
 
-static void on_drain(struct letter *l)
+static void drained(void *arg)
 {
-	struct drain_letter *d = container_of(l, struct drain_letter, letter);
-	front_drain(d->front);
-	ev_timer_init(&d->look, look_if_idle, 0., DRAIN_LOOK);
-	ev_timer_start(d->front->worker->loop, &d->look);
+	daemon_done(arg);
 }
+
+static const struct drain_ops drain_ops = {.begin = begin_drain, .idle = is_idle, .done = drained};
 
 void balancer_stop(struct daemon *d)
 {
 	struct balancer *b = daemon_user(d);
-	b->draining = b->workers;
-	for (unsigned i = 0; i < b->workers; i++) {
-		struct drain_letter *l = def_xcalloc(1, sizeof(*l));
-		l->letter.run = on_drain;
-		l->done.run = on_worker_drained;
-		l->balancer = b;
-		l->front = &b->fronts[i];
-		mailbox_post(&worker_set_at(b->set, i)->mailbox, &l->letter);
-	}
+	b->drain = drain_start(b->set, &b->mailbox, &drain_ops, d);
 }
 
 /* ---- workers */
@@ -304,6 +278,7 @@ void balancer_finish(struct daemon *d)
 	health_view_stop(&b->health);
 	worker_set_join(b->set);
 	mailbox_fini(&b->mailbox);
+	drain_free(b->drain);
 	stats_fini(&b->stats);
 	unlink(daemon_path(d, "lbd.shm", path, sizeof(path)));
 	while (b->listeners) {

@@ -7,6 +7,7 @@
 #define LB_BALANCER_H
 
 #include "front.h"
+#include "loop/drain.h"
 #include "health_view.h"
 
 struct balancer {
@@ -19,7 +20,7 @@ struct balancer {
 	struct stats stats;
 	struct health_view_state health;
 	struct mailbox mailbox; /* from the workers */
-	unsigned draining;	/* workers still busy */
+	struct drain *drain;	/* while stopping */
 	struct ev_timer beat;
 };
 

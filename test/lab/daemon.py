@@ -150,7 +150,11 @@ class Daemon:
 
     def ask_json(self, command):
         """The reply to `COMMAND json`, decoded."""
-        return json.loads(self.ask(command + " json"))
+        return json.loads(self.tell(command + " json"))
+
+    def tell(self, command):
+        """ask(), also of daemons that speak HTTP, whose ask() is a request."""
+        return Daemon.ask(self, command)
 
     def watch(self):
         """An open `watch` connection."""

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: MIT
+"""The cache as its clients and its origin see it: each test is the conversation, ending on counters."""
+
+import threading
+import time
+
+import pytest
+
+from lab.client import Load, at_once
+from lab.origin import close_after_request, hang, in_turn, raw, reply, when
+from lab.wait import wait_until
+
+
+def status_of(response):
+    return response.header("Cache-Status") or ""
+
+
+def held_memory(d):
+    return d.ask_json("state")["bytes"]
+
+
+# -- what is stored
+
+def test_the_second_request_is_a_hit_with_its_age(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    first, second = e.get("/t/a?cc=max-age=60"), e.get("/t/a?cc=max-age=60")
+    assert first.body == second.body and o.counts["/t/a?cc=max-age=60"] == 1
+    assert "fwd=uri-miss" in status_of(first) and "hit" in status_of(second)
+    assert int(second.header("Age")) >= 0
+    assert (e.counter("misses"), e.counter("hits")) == (1, 1)
+
+
+@pytest.mark.parametrize("query, stored", [
+    ("", True),
+    ("cc=max-age=60", True),
+    ("cc=s-maxage=60,max-age=0", True),
+    ("cc=no-store", False),
+    ("cc=private", False),
+    ("cc=max-age=0", False),
+    ("cookie=a=b", False),
+    ("vary=*", False),
+    ("status=404", True),
+    ("status=500", False),
+    ("status=302", False),
+    ("chunked=1", True),
+    ("until_close=1", False),
+])
+def test_what_may_be_stored(lab, query, stored):
+    o = lab.origin()
+    e = lab.edged(o)
+    target = f"/t/x?{query}&body=same"
+    bodies = [e.get(target).body for _ in range(3)]
+    assert bodies == [b"same"] * 3
+    assert o.counts[target] == (1 if stored else 3)
+
+
+def test_many_workers_ask_the_origin_once(lab):
+    o = lab.origin()
+    e = lab.edged(o, workers=4)
+    answers = e.parallel(50, "/t/slow?sleep=0.3&size=5000")
+    assert {a.status for a in answers} == {200} and len({a.body for a in answers}) == 1
+    assert o.counts["/t/slow?sleep=0.3&size=5000"] == 1
+
+
+def test_what_may_not_be_stored_does_not_queue(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    target = "/t/p?cc=private&sleep=0.5"
+    e.get(target)
+    began = time.monotonic()
+    e.parallel(8, target)
+    assert time.monotonic() - began < 2.5  # one after the other it were 4 s
+    assert o.counts[target] == 9
+
+
+def test_variants_by_vary(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    target = "/t/v?vary=Accept-Language&body=x"
+    for language in ("de", "en", "de", "en"):
+        e.get(target, headers={"Accept-Language": language})
+    assert o.counts[target] == 2
+    target = "/t/v?vary=Accept-Encoding&body=x"
+    for coding in ("gzip, br", "br;q=1, gzip;q=0.5", "identity", "gzip;q=0"):
+        e.get(target, headers={"Accept-Encoding": coding})
+    assert o.counts[target] == 2
+
+
+def test_hosts_are_kept_apart_and_made_canonical(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    for host in ("a.test", "A.TEST", "a.test:80", "a.test.", "b.test"):
+        e.get("/t/h?body=x", host=host)
+    assert o.counts["/t/h?body=x"] == 2
+
+
+# -- while it is fetched
+
+def dripping(go, head, parts):
+    """Sends the head and the first part, then the rest when told."""
+    def behave(call):
+        call.send(head + parts[0])
+        go.wait(10)
+        call.send(b"".join(parts[1:]))
+    return behave
+
+
+def test_a_second_client_reads_along(lab):
+    go = threading.Event()
+    o = lab.origin(dripping(go, b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n", [b"abcd", b"efgh"]))
+    e = lab.edged(o)
+    with e.conn() as one, e.conn() as two:
+        for c in (one, two):
+            c.send("GET /x HTTP/1.1\r\nHost: greenpi.test\r\n\r\n")
+        for c in (one, two):
+            got = b""
+            while b"abcd" not in got:
+                got += c.sock.recv(1000)
+        go.set()
+        for c in (one, two):
+            assert c.sock.recv(1000) == b"efgh"
+    assert len(o.requests) == 1
+
+
+def test_the_first_client_may_leave(lab):
+    go = threading.Event()
+    o = lab.origin(dripping(go, b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n", [b"abcd", b"efgh"]))
+    e = lab.edged(o)
+    with e.conn() as c:
+        c.send("GET /x HTTP/1.1\r\nHost: greenpi.test\r\n\r\n")
+        while b"abcd" not in c.sock.recv(1000):
+            pass
+        c.reset()
+    go.set()
+    assert e.get("/x").body == b"abcdefgh"
+    assert len(o.requests) == 1
+
+
+def test_a_body_cut_short_is_not_stored(lab):
+    o = lab.origin(in_turn(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"), reply(200, b"whole")))
+    e = lab.edged(o)
+    assert not e.get("/x").complete
+    assert e.get("/x").body == b"whole"
+    assert e.get("/x").body == b"whole" and len(o.requests) == 2
+
+
+def test_a_chunked_body_cut_short_is_not_stored(lab):
+    o = lab.origin(in_turn(raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n"),
+                           reply(200, b"whole")))
+    e = lab.edged(o)
+    assert not e.get("/x").complete
+    assert e.get("/x").body == b"whole"
+
+
+# -- stale
+
+def test_grace_serves_at_once_and_refreshes_once(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    target = "/t/g?cc=max-age=1,stale-while-revalidate=60&sleep=0.4"
+    first = e.get(target)
+    wait_until(lambda: int(e.get(target).header("Age")) >= 1, deadline=5)
+    began = time.monotonic()
+    stale = e.parallel(10, target)
+    assert time.monotonic() - began < 0.4
+    assert {r.body for r in stale} <= {first.body} or all(r.status == 200 for r in stale)
+    wait_until(lambda: o.counts[target] == 2, deadline=5)
+    wait_until(lambda: e.get(target).header("X-Count") == "2", deadline=5)
+    assert e.counter("stale_hits") >= 1
+
+
+def test_validation_by_304(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    target = "/t/e?cc=max-age=0,must-revalidate&etag=abc&size=20000"
+    bodies = {e.get(target).body for _ in range(4)}
+    assert len(bodies) == 1 and len(bodies.pop()) == 20000
+    assert e.counter("revalidated") == 3
+
+
+def test_many_wait_for_one_validation(lab):
+    o = lab.origin()
+    e = lab.edged(o, workers=2)
+    target = "/t/e?cc=max-age=0,must-revalidate&etag=abc&sleep=0.3"
+    e.get(target)
+    asked = o.counts[target]
+    answers = e.parallel(20, target)
+    assert {a.status for a in answers} == {200}
+    assert o.counts[target] - asked <= 2
+
+
+def test_the_origin_fails_and_the_page_stays(lab):
+    o = lab.origin(in_turn(reply(200, b"good", {"Cache-Control": "max-age=1", "ETag": '"1"'}), reply(503, b"bad")))
+    e = lab.edged(o, grace="0")
+    assert e.get("/x").body == b"good"
+    wait_until(lambda: len(o.requests) > 1 or int(e.get("/x").header("Age")) >= 1, deadline=5)
+    for _ in range(3):
+        assert e.get("/x").body == b"good"
+
+
+def test_nothing_stored_and_no_origin(lab):
+    e = lab.edged(("127.0.0.1", 9))
+    answer = e.get("/x")
+    assert answer.status == 503 and answer.header("Retry-After")
+
+
+def test_a_silent_origin_is_504(lab):
+    e = lab.edged(lab.origin(hang), origin_timeout="300ms")
+    assert e.get("/x").status == 504
+
+
+def test_must_revalidate_is_obeyed_when_the_origin_is_gone(lab):
+    o = lab.origin(in_turn(reply(200, b"good", {"Cache-Control": "max-age=0, must-revalidate", "ETag": '"1"'}),
+                           close_after_request))
+    e = lab.edged(o)
+    assert e.get("/x").body == b"good"
+    assert e.get("/x").status == 504
+
+
+# -- clients' wishes
+
+def test_conditional_requests_get_304(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    target = "/t/c?etag=abc&body=hello"
+    tag = e.get(target).header("ETag")
+    for condition in (tag, f'"x", {tag}', f"W/{tag}", "*"):
+        answer = e.get(target, headers={"If-None-Match": condition})
+        assert answer.status == 304 and answer.header("ETag") == tag and answer.body == b""
+    assert e.get(target, headers={"If-None-Match": '"other"'}).body == b"hello"
+    assert o.counts[target] == 1 and e.counter("not_modified") == 4
+
+
+def test_head_from_a_stored_get_and_before_it(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    assert e.ask("/t/h?body=hello", "HEAD").header("Content-Length") == "5"
+    assert e.get("/t/h?body=hello").body == b"hello"
+    assert e.ask("/t/h?body=hello", "HEAD").header("Content-Length") == "5"
+    assert o.counts["/t/h?body=hello"] == 1 and o.requests[0].method == "GET"
+
+
+def test_only_if_cached(lab):
+    e = lab.edged(lab.origin())
+    assert e.get("/t/o?body=x", headers={"Cache-Control": "only-if-cached"}).status == 504
+    e.get("/t/o?body=x")
+    assert e.get("/t/o?body=x", headers={"Cache-Control": "only-if-cached"}).status == 200
+
+
+def test_cookies_bypass_or_are_taken_off(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    e.get("/t/k?body=x", headers={"Cookie": "_ga=1; wp-settings-1=x"})
+    assert o.requests[-1].header("Cookie") is None
+    assert "hit" in status_of(e.get("/t/k?body=x", headers={"Cookie": "other=1"}))
+    answer = e.get("/t/k?body=x", headers={"Cookie": "a=b; wordpress_logged_in_77=me"})
+    assert "fwd=bypass" in status_of(answer)
+    assert o.requests[-1].header("Cookie") == "a=b; wordpress_logged_in_77=me"
+    assert e.counter("passes") == 1
+
+
+def test_the_origin_sees_a_clean_request(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    e.get("/t/z?body=x", headers=[("Range", "bytes=0-1"), ("If-None-Match", '"x"'), ("Connection", "X-Mine"),
+                                  ("X-Mine", "1"), ("X-Forwarded-For", "9.9.9.9"), ("X-Other", "2")])
+    seen = o.requests[-1]
+    assert [seen.header(n) for n in ("Range", "If-None-Match", "X-Mine", "Connection")] == [None] * 4
+    assert seen.header("X-Other") == "2" and "edged" in seen.header("Via")
+    assert "127.0.0.1" in " ".join(v for n, v in seen.headers if n.lower() == "x-forwarded-for")
+
+
+# -- passing
+
+def test_posts_pass_and_make_the_page_stale(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    target = "/t/post?body=x"
+    e.get(target)
+    assert e.ask(target, "POST", body=b"y" * 100000).status == 200
+    assert o.requests[-1].body == b"y" * 100000
+    e.get(target)
+    wait_until(lambda: o.counts[target] == 3, deadline=5)
+
+
+@pytest.mark.parametrize("chunked", ["", "&chunked=1"])
+def test_what_is_too_large_streams_through(lab, chunked):
+    o = lab.origin()
+    e = lab.edged(o, memory="1M", max_object="256K")
+    target = f"/t/big?size=3000000{chunked}"
+    assert len(e.get(target).body) == 3000000
+    answers = at_once(3, lambda i: e.get(target))
+    assert [len(a.body) for a in answers if a.complete] == [3000000] * len([a for a in answers if a.complete])
+    assert sum(a.complete for a in answers) >= 1
+    assert held_memory(e) <= 1 << 20
+
+
+def test_a_full_cache_is_no_error(lab):
+    e = lab.edged(lab.origin(), memory="1M", max_object="256K")
+    for i in range(120):
+        assert len(e.get(f"/t/f{i}?size=30000").body) == 30000
+    state = e.ask_json("state")
+    assert state["evicted"] > 80 and state["bytes"] <= 1 << 20
+
+
+def test_a_slow_reader_costs_no_memory(lab):
+    e = lab.edged(lab.origin(), memory="4M", max_object="1M")
+    before = e.rss_kb()
+    with e.conn() as c:
+        c.send("GET /t/dl?size=60000000&cc=no-store HTTP/1.1\r\nHost: greenpi.test\r\n\r\n")
+        c.sock.recv(1000)
+        assert "hit" in status_of(e.get("/t/other?body=x")) or e.get("/t/other?body=x").status == 200
+        assert e.rss_kb() - before < 20000  # sanitizers' own included
+
+
+# -- purging
+
+def test_purge(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    for target in ("/t/p/1?body=a", "/t/p/2?body=b", "/t/q?body=c"):
+        e.get(target)
+    assert e.ask("/t/p/1?body=a", "PURGE").body == b"Purged 1\n"
+    e.get("/t/p/1?body=a")
+    assert o.counts["/t/p/1?body=a"] == 2
+    assert e.ask("/t/p/.*", "PURGE", headers={"X-Purge-Method": "regex"}).body == b"Purged 2\n"
+    e.get("/t/q?body=c")
+    assert o.counts["/t/q?body=c"] == 1
+
+
+def test_not_everybody_may_purge(lab):
+    lab.add_address("10.9.9.9")
+    e = lab.edged(lab.origin(), purge_from="10.1.1.1")
+    e.get("/t/p?body=a")
+    assert e.ask("/t/p?body=a", "PURGE").status == 403
+    assert "hit" in status_of(e.get("/t/p?body=a"))
+
+
+# -- connections and the daemon
+
+def test_the_keep_alive_race_is_not_the_clients_problem(lab):
+    o = lab.origin(in_turn(reply(200, b"1", {"Cache-Control": "no-store"}), close_after_request,
+                           reply(200, b"2", {"Cache-Control": "no-store"})))
+    e = lab.edged(o)
+    assert e.get("/x").body == b"1"
+    assert e.get("/x").body == b"2"
+
+
+def test_pipelined_requests_are_answered_in_order(lab):
+    e = lab.edged(lab.origin())
+    e.get("/t/1?body=one")
+    with e.conn() as c:
+        c.send(b"".join(b"GET /t/%d?body=%s HTTP/1.1\r\nHost: greenpi.test\r\n\r\n" % (n, w)
+                        for n, w in ((1, b"one"), (2, b"two"), (1, b"one"), (3, b"three"))))
+        assert [c.read().body for _ in range(4)] == [b"one", b"two", b"one", b"three"]
+
+
+@pytest.mark.parametrize("how", ["restart", "crash"])
+def test_the_cache_outlives_the_process(lab, how):
+    o = lab.origin()
+    e = lab.edged(o)
+    for i in range(20):
+        e.get(f"/t/w{i}?size=9000")
+    getattr(e, how)()
+    for i in range(20):
+        assert "hit" in status_of(e.get(f"/t/w{i}?size=9000"))
+    assert sum(o.counts.values()) == 20
+
+
+def test_reload_keeps_the_cache_and_loses_nobody(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    e.get("/t/r?body=x")
+    load = Load(e.client, ["/t/r?body=x"], threads=2)
+    for ttl in ("5s", "60s", "7s"):
+        e.write_conf(f"[edge]\nlisten = 127.0.0.1:6081\norigin = 127.0.0.1:{o.address[1]}\nmemory = 16M\n"
+                     f"default-ttl = {ttl}\n")
+        e.reload()
+    wait_until(lambda: load.done > 50, deadline=20)
+    assert load.stop().failures == []
+    assert o.counts["/t/r?body=x"] == 1
+
+
+def test_a_bad_configuration_is_refused(lab):
+    e = lab.edged(lab.origin())
+    e.write_conf("[edge]\nlisten = nowhere\nmax-object = 1G\nmemory = 16M\norigins = x\n")
+    assert "refused" in e.tell("reload")
+    out = e.output()
+    assert "listen" in out and "max-object" in out and 'did you mean `origin`' in out.replace('"', "`")
+    assert e.get("/t/x?body=x").status == 200

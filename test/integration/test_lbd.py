@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: MIT
+"""The balancer as clients and servers see it: each test is the conversation, ending on counters."""
+
+import base64
+import csv
+import io
+import os
+import re
+import signal
+import threading
+
+import pytest
+
+from lab.client import Load, at_once
+from lab.daemon import once
+from lab.lab import lbd_conf
+from lab.origin import (close_after_accept, close_after_request, hang, in_turn, raw, reply, reset_after_accept,
+                        when)
+from lab.wait import wait_until
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def named(lab, *names):
+    """Origins that answer with their names."""
+    return [lab.origin(reply(200, body=n.encode())) for n in names]
+
+
+def log_lines(lb):
+    return [line for line in lb.output().splitlines() if " web " in line and "[" in line]
+
+
+def last_log(lb, part):
+    """The access log's last line with part in it; lines are written within a second."""
+    wait_until(lambda: any(part in line for line in log_lines(lb)), deadline=5)
+    return [line for line in log_lines(lb) if part in line][-1]
+
+
+# -- choosing
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_four_servers_take_turns_exactly(lab, workers):
+    lb = lab.lbd(named(lab, "1", "2", "3", "4"), extra=f"[lb]\nworkers = {workers}\n")
+    assert [lb.get().body for _ in range(12)] == [b"1", b"2", b"3", b"4"] * 3
+
+
+def test_weights(lab):
+    a, b = named(lab, "a", "b")
+    text = lbd_conf([a, b]).replace("cookie = c2", "cookie = c2\nweight = 3")
+    lb = lab.lbd(conf=text)
+    assert sorted(lb.get().body for _ in range(40)).count(b"b") == 30
+
+
+@pytest.mark.parametrize("mode, indirect", [("insert", False), ("insert indirect nocache", True)])
+def test_a_browser_stays_where_it_is(lab, mode, indirect):
+    servers = named(lab, "1", "2", "3", "4")
+    lb = lab.lbd(servers, cookie=f"SERVERID {mode}")
+    browser = lb.browser()
+    first = browser.get()
+    assert browser.jar == {"SERVERID": "c1"} and "path=/" in first.header("Set-Cookie")
+    assert first.header("Cache-Control") == ("private" if indirect else None)
+    for _ in range(4):
+        again = browser.get()
+        assert again.body == first.body and again.header("Set-Cookie") is None
+    assert lb.get().body == b"2"
+    seen = servers[0].requests[-1].header("Cookie")
+    assert seen == (None if indirect else "SERVERID=c1")
+    last_log(lb, " --VN ")
+
+
+def test_rewrite_changes_only_what_the_server_sets(lab):
+    plain = lab.origin(in_turn(reply(200), reply(200, headers={"Set-Cookie": "SERVERID=own; path=/x; HttpOnly"})))
+    lb = lab.lbd([plain], cookie="SERVERID rewrite")
+    assert lb.get().header("Set-Cookie") is None
+    assert lb.get().header("Set-Cookie") == "SERVERID=c1; path=/x; HttpOnly"
+
+
+def test_unknown_cookies_are_balanced_anew(lab):
+    lb = lab.lbd(named(lab, "1", "2"), cookie="SERVERID insert indirect")
+    answer = lb.get(headers={"Cookie": "SERVERID=zz; a=b"})
+    assert answer.header("Set-Cookie") == "SERVERID=c1; path=/"
+    last_log(lb, " --II ")
+
+
+# -- when a server fails
+
+@pytest.mark.parametrize("broken", [close_after_request, close_after_accept, reset_after_accept])
+def test_retry_goes_to_the_next_server(lab, broken):
+    lb = lab.lbd([lab.origin(broken), *named(lab, "b")], retries=1)
+    assert [lb.get().body for _ in range(4)] == [b"b"] * 4
+    assert lb.counter("retries") >= 1 and lb.counter("redispatches") >= 1
+
+
+def test_a_dead_server_is_left_out_after_two_failures(lab):
+    lb = lab.lbd([("127.0.0.1", 9), *named(lab, "b")])
+    assert {lb.get().body for _ in range(20)} == {b"b"}
+    assert lb.counter("connect_errors") == 2
+    assert "left out" in lb.output()
+
+
+def test_the_last_server_is_never_left_out(lab):
+    lb = lab.lbd([("127.0.0.1", 9)])
+    assert {lb.get().status for _ in range(5)} == {503}
+    last_log(lb, " SC")
+
+
+def test_a_pinned_client_moves_when_its_server_dies(lab):
+    lb = lab.lbd([("127.0.0.1", 9), *named(lab, "b")], cookie="SERVERID insert indirect")
+    answer = lb.get(headers={"Cookie": "SERVERID=c1"})
+    assert answer.body == b"b" and answer.header("Set-Cookie") == "SERVERID=c2; path=/"
+    last_log(lb, " --DI ")
+
+
+def test_the_keep_alive_race_is_not_the_clients_problem(lab):
+    o = lab.origin(in_turn(reply(200, b"1"), close_after_request, reply(200, b"2")))
+    lb = lab.lbd([o], extra="[lb]\nworkers = 1\n")
+    with lb.conn() as c:
+        assert c.ask("/a").body == b"1"
+        assert c.ask("/b").body == b"2"
+    assert lb.counter("stale") == 1
+
+
+def test_a_post_is_never_sent_twice(lab):
+    o = lab.origin(in_turn(reply(200, b"1"), close_after_request))
+    other = lab.origin(reply(200, b"other"))
+    lb = lab.lbd([o, other], retries=3)
+    lb.get(), lb.get()
+    assert lb.ask("/pay", "POST", body=b"money").status == 502
+    assert sum(r.method == "POST" for x in (o, other) for r in x.requests) == 1
+    last_log(lb, " SH")
+
+
+@pytest.mark.parametrize("behaviour, keys, status, flags", [
+    (hang, {"server_timeout": "300ms"}, 504, "sH"),
+    (raw(b"nonsense\r\n\r\n"), {}, 502, "PH"),
+    (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx"), {}, 502, "PH"),
+    (raw(b"HTTP/1.1 200 OK\r\nX: y"), {}, 502, "PH"),
+    (close_after_request, {"retries": 0}, 502, "SH"),
+])
+def test_what_a_bad_server_costs(lab, behaviour, keys, status, flags):
+    lb = lab.lbd([lab.origin(behaviour)], **keys)
+    answer = lb.get()
+    assert answer.status == status and answer.complete
+    last_log(lb, f" {flags}-")
+
+
+def test_a_response_cut_short_is_seen_as_such(lab):
+    lb = lab.lbd([lab.origin(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"))])
+    answer = lb.get()
+    assert answer.status == 200 and not answer.complete
+    last_log(lb, " SD-")
+
+
+# -- bodies and connections
+
+def test_large_bodies_both_ways(lab):
+    lb = lab.lbd([lab.origin()])
+    assert len(lb.get("/t/x?size=5000000").body) == 5000000
+    assert len(lb.get("/t/x?size=5000000&chunked=1").body) == 5000000
+
+
+def test_large_request_bodies(lab):
+    o = lab.origin(lambda call: call.answer(200, str(len(call.request.body)).encode()))
+    lb = lab.lbd([o])
+    assert lb.ask("/", "POST", body=b"z" * 3000000).body == b"3000000"
+    with lb.conn() as c:
+        c.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for n in (1, 5000, 70000, 16):
+            c.send(b"%x\r\n%s\r\n" % (n, b"y" * n))
+        c.send("0\r\n\r\n")
+        assert c.read().body == b"75017"
+
+
+def test_clients_share_connections_to_servers(lab):
+    o = lab.origin(reply(200, b"x"))
+    lb = lab.lbd([o], extra="[lb]\nworkers = 1\n")
+    for _ in range(30):
+        assert lb.get().status == 200
+    assert lb.counter("connects") == 1
+
+
+def test_http_1_0_and_half_closed_clients(lab):
+    lb = lab.lbd(named(lab, "x"))
+    with lb.conn() as c:
+        c.send("GET / HTTP/1.0\r\n\r\n")
+        answer = c.read()
+        assert answer.body == b"x" and c.closed()
+    with lb.conn() as c:
+        c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        c.half_close()
+        assert c.read().body == b"x"
+
+
+def test_a_client_who_leaves_ends_the_request(lab):
+    go = threading.Event()
+    o = lab.origin(when(go, reply(200, b"late")))
+    lb = lab.lbd([o])
+    with lb.conn() as c:
+        c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        wait_until(lambda: o.requests, deadline=5)
+        c.reset()
+    wait_until(lambda: lb.counter("client_aborts") == 1, deadline=5)
+    go.set()
+    last_log(lb, " CH")
+
+
+def test_silent_connections_leave_no_trace(lab):
+    lb = lab.lbd(named(lab, "x"))
+    for _ in range(3):
+        lb.conn().close()
+    assert lb.get().status == 200
+    last_log(lb, "GET /")
+    assert len(log_lines(lb)) == 1 and lb.counter("refused") == 0
+
+
+def test_hop_by_hop_fields_stay_behind(lab):
+    o = lab.origin(reply(200, b"x", {"Connection": "X-Hop, close", "X-Hop": "1", "Keep-Alive": "t=1", "X-End": "2"}))
+    lb = lab.lbd([o])
+    answer = lb.get(headers={"Connection": "X-Mine", "X-Mine": "1", "Upgrade": "h2c", "X-Forwarded-For": "1.2.3.4"})
+    seen = o.requests[0]
+    assert [seen.header(n) for n in ("X-Mine", "Upgrade", "Connection")] == [None] * 3
+    assert [v for n, v in seen.headers if n.lower() == "x-forwarded-for"] == ["1.2.3.4", "127.0.0.1"]
+    assert [answer.header(n) for n in ("X-Hop", "Keep-Alive")] == [None] * 2 and answer.header("X-End") == "2"
+
+
+def test_maxconn_waits_instead_of_refusing(lab):
+    go = threading.Event()
+    lb = lab.lbd([lab.origin(when(go, reply(200, b"x")))], extra="[lb]\nworkers = 1\nmaxconn = 2\n")
+    threading.Timer(0.5, go.set).start()
+    assert [a.status for a in at_once(6, lambda i: lb.get())] == [200] * 6
+
+
+def test_idle_connections_cost_little(lab):
+    lb = lab.lbd(named(lab, "x"), extra="[lb]\nworkers = 1\nkeep-alive-timeout = 1m\n")
+    conns = [lb.conn() for _ in range(1000)]
+    for c in conns:
+        assert c.ask().status == 200
+    state = lb.counters()
+    wait_until(lambda: lb.counter("clients") == 1000, deadline=5)
+    assert state["refused"] == 0
+    for c in conns:
+        c.close()
+
+
+# -- operating
+
+def test_disable_drain_enable(lab):
+    lb = lab.lbd(named(lab, "1", "2"), cookie="SERVERID insert indirect")
+    browser = lb.browser()
+    assert browser.get().body == b"1"
+    assert "DRAIN" in lb.tell("drain server p/s1")
+    assert {lb.get().body for _ in range(4)} == {b"2"} and browser.get().body == b"1"
+    assert "MAINT" in lb.tell("disable server p/s1")
+    assert browser.get().body == b"2"
+    assert "UP" in lb.tell("enable server p/s1")
+    assert {lb.get().body for _ in range(4)} == {b"1", b"2"}
+    assert "no server" in lb.tell("disable server p/nobody")
+
+
+def test_reload_changes_servers_and_loses_nobody(lab):
+    servers = named(lab, "1", "2", "3")
+    lb = lab.lbd(servers[:2])
+    load = Load(lb.client, threads=3, keep=False)
+    for some in (servers[1:], servers[:1], servers):
+        wait_until(lambda done=load.done: load.done > done + 20, deadline=20)
+        lb.write_conf(lbd_conf(some))
+        lb.reload()
+    wait_until(lambda done=load.done: load.done > done + 20, deadline=20)
+    assert load.stop().failures == []
+    assert {s["name"] for s in lb.ask_json("servers")} == {"s1", "s2", "s3"}
+
+
+def test_reload_adds_and_removes_listeners(lab):
+    (o,) = named(lab, "x")
+    lb = lab.lbd([o])
+    text = lbd_conf([o])
+    lb.write_conf(text.replace("bind = 127.0.0.1:80", "bind = 127.0.0.1:80 127.0.0.1:8888"))
+    lb.reload()
+    other = lab.client(("127.0.0.1", 8888))
+    wait_until(lambda: answers(other), deadline=5)
+    lb.write_conf(text)
+    lb.reload()
+    wait_until(lambda: not answers(other), deadline=5)
+    assert lb.get().status == 200
+
+
+def answers(client):
+    try:
+        return client.get().status == 200
+    except OSError:
+        return False
+
+
+def test_a_bad_configuration_is_refused_with_every_error(lab):
+    lb = lab.lbd(named(lab, "x"))
+    lb.write_conf("[frontend web]\nbind = 127.0.0.1:80\npool = q\nbnd = 1\n[pool p]\nretries = 99\n")
+    assert "refused" in lb.tell("reload")
+    out = lb.output()
+    for part in (":3: pool: there is no [pool q]", ":4: bnd", "did you mean", ":6: retries: 99 is outside 0..10"):
+        assert part in out
+    assert lb.get().status == 200
+
+
+def test_sigterm_lets_requests_end(lab):
+    go = threading.Event()
+    lb = lab.lbd([lab.origin(when(go, reply(200, b"slow")))])
+    with lb.conn() as c:
+        c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        wait_until(lambda: lb.counter("requests") == 1, deadline=5)
+        os.kill(lb.pid, signal.SIGTERM)
+        wait_until(lambda: "stopping" in lb.output(), deadline=5)
+        go.set()
+        answer = c.read()
+    assert answer.body == b"slow" and answer.header("Connection") == "close"
+    lb.stop()
+
+
+# -- statistics
+
+STATS = "[stats]\nbind = 127.0.0.1:81\nauth = me:secret\nrefresh = 30s\n"
+
+
+def asking(lab, target, secret="me:secret"):
+    token = base64.b64encode(secret.encode()).decode()
+    return lab.client(("127.0.0.1", 81)).get(target, headers={"Authorization": f"Basic {token}"})
+
+
+def test_the_statistics_page(lab):
+    lb = lab.lbd(named(lab, "1", "2"), extra=STATS)
+    for _ in range(6):
+        lb.get()
+    wait_until(lambda: lb.counter("connections") == 6, deadline=5)
+    stranger = lab.client(("127.0.0.1", 81)).get("/haproxy?stats")
+    assert stranger.status == 401 and "Basic" in stranger.header("WWW-Authenticate")
+    assert asking(lab, "/haproxy?stats", "me:secre").status == 401
+    assert asking(lab, "/haproxy?stats", "me:secretsecret").status == 401
+    page = asking(lab, "/haproxy?stats")
+    assert page.status == 200 and page.header("Refresh") == "30" and b"<table>" in page.body
+    text = asking(lab, "/haproxy?stats;csv").body.decode()
+    rows = {(r["# pxname"], r["svname"]): r for r in csv.DictReader(io.StringIO(text))}
+    assert rows["p", "s1"]["stot"] == "3" and rows["p", "BACKEND"]["stot"] == "6"
+    assert rows["p", "s1"]["status"] == "UP" and rows["web", "FRONTEND"]["req_tot"] == "6"
+    assert asking(lab, "/other").status == 404
+    assert lb.tell("show stat").splitlines()[0] == text.splitlines()[0]
+
+
+def test_the_log_line(lab):
+    lb = lab.lbd(named(lab, "x"))
+    lb.get("/a?b")
+    line = last_log(lb, "/a?b")
+    assert re.search(r'127\.0\.0\.1:\d+ \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] web p/s1 '
+                     r'\d+/0/\d+/\d+/\d+ 200 \d+ - - ---- \d+/\d+/\d+/\d+/0 0/0 "GET /a\?b HTTP/1\.1"$', line)
+
+
+# -- pages
+
+@pytest.mark.parametrize("name, folder", [("lbd", "lb"), ("edged", "edge")])
+def test_the_manual_has_every_key(name, folder):
+    with open(os.path.join(REPO, folder, f"{name}.8"), encoding="utf-8") as f:
+        page = f.read()
+    assert once(name, "--doc", "man").stdout in page, f"paste what `{name} --doc man` prints into {name}.8"
