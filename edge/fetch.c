@@ -13,8 +13,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fill.h"
-#include "http/date.h"
 #include "http/write.h"
+#include "stored_head.h"
 #include "vary.h"
 
 #define ROOM  512   /* of a head beyond the client's own fields */
@@ -129,19 +129,9 @@ static void fail(struct fetch *f, uint16_t status, const char *why)
 
 static void write_conditions(struct http_writer *w, struct fetch *f)
 {
-	struct http_head *h = arena_alloc(&f->arena, sizeof(*h));
-	struct http_bad bad;
-	size_t scanned = 0;
-	struct http_limits limits = {
-		.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
-	struct http_writer whole;
-	struct str stored = object_head(store_of(f), f->stale);
-	http_writer_init(&whole, &f->arena, stored.n + 2);
-	http_write_raw(&whole, stored);
-	http_write_end(&whole);
-	if (!h || whole.overflow ||
-	    http_parse_response(h, http_writer_str(&whole), &scanned, &limits, HTTP_HEAD, &bad) !=
-		    HTTP_PARSE_DONE)
+	const struct http_head *h = stored_head_parse(&f->arena,
+						      object_head(store_of(f), f->stale));
+	if (!h)
 		return;
 	if (http_has(h, HTTP_F_ETAG))
 		http_write_field(w, STR("If-None-Match"), http_get(h, HTTP_F_ETAG));
@@ -288,32 +278,10 @@ void fetch_leave(struct leader *l)
 
 /* ---- the answer */
 
-static bool is_stored_field(const struct http_field *f)
-{
-	return !f->hop && f->id != HTTP_F_CONTENT_LENGTH && f->id != HTTP_F_AGE;
-}
-
-/* The head as it is stored and sent with each delivery: without length, age and hop-by-hop fields. */
-static struct str stored_head(struct fetch *f, const struct http_head *h)
-{
-	struct http_writer w;
-	char now[HTTP_DATE_LEN + 1];
-	http_writer_init(&w, &f->arena, http_write_size(h) + h->reason.n + 128);
-	http_write_status_line(&w, h->status, h->reason);
-	for (unsigned i = 0; i < h->count; i++)
-		if (is_stored_field(&h->fields[i]))
-			http_write_field(&w, h->fields[i].name, h->fields[i].value);
-	if (!http_has(h, HTTP_F_DATE)) {
-		http_date_format(now, clock_wall_s());
-		http_write_field(&w, STR("Date"), str_of(now, HTTP_DATE_LEN));
-	}
-	return w.overflow ? STR_NONE : http_writer_str(&w);
-}
-
 static bool begin_filling(struct fetch *f, const struct http_head *h, const struct freshness *fresh)
 {
 	struct fill_head fh = {.vary = vary_data(&f->arena, f->request, h),
-			       .head = stored_head(f, h),
+			       .head = stored_head_of(&f->arena, h, clock_wall_s()),
 			       .status = h->status,
 			       .length = h->body == HTTP_BODY_CHUNKED ? OBJECT_LENGTH_UNKNOWN
 					 : h->body == HTTP_BODY_NONE  ? 0
@@ -403,55 +371,23 @@ static void do_not_store(struct fetch *f, const struct http_head *h, const char 
 	stream(f, h);
 }
 
-/* Fields of the 304 take the place of the stored ones (RFC 9111 §3.2), for what decides about freshness. */
-static bool merge(struct fetch *f, const struct http_head *now, struct http_head *merged)
-{
-	struct http_bad bad;
-	size_t scanned = 0;
-	struct http_limits limits = {
-		.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
-	struct http_writer w;
-	struct str stored = object_head(store_of(f), f->stale);
-	http_writer_init(&w, &f->arena, stored.n + http_write_size(now) + 2);
-	struct http_head *old = arena_alloc(&f->arena, sizeof(*old));
-	if (!old || w.overflow)
-		return false;
-	http_write_raw(&w, stored);
-	http_write_end(&w);
-	if (http_parse_response(old, http_writer_str(&w), &scanned, &limits, HTTP_HEAD, &bad) !=
-	    HTTP_PARSE_DONE)
-		return false;
-	struct http_writer m;
-	http_writer_init(&m, &f->arena, stored.n + http_write_size(now) + 64);
-	http_write_status_line(&m, old->status, old->reason);
-	http_write_fields(&m, now, (struct http_skip){HTTP_SKIP(HTTP_F_CONTENT_LENGTH)});
-	for (unsigned i = 0; i < old->count; i++)
-		if (!http_find(now, old->fields[i].name))
-			http_write_field(&m, old->fields[i].name, old->fields[i].value);
-	http_write_end(&m);
-	scanned = 0;
-	return !m.overflow && http_parse_response(merged, http_writer_str(&m), &scanned, &limits,
-						  HTTP_HEAD, &bad) == HTTP_PARSE_DONE;
-}
-
 static void validated(struct fetch *f, const struct http_head *h)
 {
-	struct http_head *merged = arena_alloc(&f->arena, sizeof(*merged));
+	struct http_head *merged = stored_head_merge(&f->arena, object_head(store_of(f), f->stale),
+						     h);
 	struct freshness fresh;
 	const char *why;
 	front_count(f->front, STAT_revalidated);
-	bool good = merged && merge(f, h, merged);
-	if (good)
-		merged->body = HTTP_BODY_NONE; /* parsed as of a HEAD; its end is certain */
-	good = good && policy_store(&conf_of(f->gen)->policy, f->request, merged, now_of(f),
-				    now_of(f) - f->started_us, clock_wall_s(), &fresh, &why);
+	bool good = merged && policy_store(&conf_of(f->gen)->policy, f->request, merged, now_of(f),
+					   now_of(f) - f->started_us, clock_wall_s(), &fresh, &why);
 	end_call(f);
-	if (good)
-		fill_refresh(f->front->index, f->stale, &fresh);
-	else
-		fill_wake(f->front->index, f->stale);
-	/* The object that stood by is not needed. */
-	free_fetch(f);
+	if (!good) { /* not to be stored any more: good for those who asked until now */
+		fresh = index_freshness(f->front->index, f->stale);
+		fresh.received_us = now_of(f);
+		fresh.age_s = fresh.lifetime_s = fresh.keep_s = 0;
+	}
+	fill_refresh(f->front->index, f->stale, &fresh);
+	free_fetch(f); /* with the object that stood by */
 }
 
 static bool stale_is_usable(const struct fetch *f)

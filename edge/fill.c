@@ -48,7 +48,7 @@ static bool add_extent(struct index *ix, struct object *o, uint32_t want)
 static void drop_extents(struct index *ix, struct object *o)
 {
 	while (o->extents > 0)
-		store_pages_put(index_store(ix), o->extent[--o->extents]);
+		store_pages_put(index_store(ix), o->extent[--o->extents]); /* nobody reads it yet */
 }
 
 static bool reserve(struct index *ix, struct object *o, uint64_t length)
@@ -152,7 +152,7 @@ static void trim(struct index *ix, struct object *o)
 	uint32_t give = (uint32_t)MIN(spare, (uint64_t)last->count - 1);
 	if (give == 0)
 		return;
-	last->count -= give;
+	__atomic_store_n(&last->count, last->count - give, __ATOMIC_RELAXED);
 	store_pages_put(index_store(ix),
 			(struct extent){.page = last->page + last->count, .count = give});
 }

@@ -52,8 +52,8 @@ struct object {
 	_Atomic uint8_t state;	 /* enum object_state */
 	_Atomic bool refreshing; /* a validation or refresh is under way */
 	bool linked;		 /* shard lock */
-	uint32_t epoch;	 /* of its shard when it was asked for: a purge since then keeps it out */
-	uint8_t extents; /* set with state and filled, which publish it */
+	uint32_t epoch; /* of its shard when it was asked for: a purge since then keeps it out */
+	_Atomic uint8_t extents; /* grows while it fills; each is written before it is counted */
 	uint16_t status;
 	uint16_t fail_status; /* FAILED: what to answer */
 	uint16_t key_len, vary_len;

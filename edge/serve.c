@@ -22,6 +22,7 @@
 #include "fill.h"
 #include "http/write.h"
 #include "policy.h"
+#include "stored_head.h"
 #include "vary.h"
 
 #define PIECES 16 /* of a body in one writev */
@@ -165,27 +166,6 @@ static bool is_conditional(const struct http_head *h)
 	return http_has(h, HTTP_F_IF_NONE_MATCH) || http_has(h, HTTP_F_IF_MODIFIED_SINCE);
 }
 
-/* The stored head, parsed; NULL when the arena has no room. */
-static struct http_head *parsed_head(struct serve *s)
-{
-	struct http_bad bad;
-	size_t scanned = 0;
-	struct http_writer w;
-	struct http_limits limits = {
-		.line = 16000, .head = WORKER_BUFFER_SIZE, .fields = HTTP_FIELDS_MAX};
-	struct str stored = object_head(store_of(s), s->object);
-	struct http_head *h = arena_alloc(&s->x->arena, sizeof(*h));
-	http_writer_init(&w, &s->x->arena, stored.n + 2);
-	http_write_raw(&w, stored);
-	http_write_end(&w);
-	if (!h || w.overflow)
-		return NULL;
-	return http_parse_response(h, http_writer_str(&w), &scanned, &limits, HTTP_HEAD, &bad) ==
-			       HTTP_PARSE_DONE
-		       ? h
-		       : NULL;
-}
-
 /* 304 with the fields that RFC 9110 §15.4.5 wants. */
 static bool answer_not_modified(struct serve *s)
 {
@@ -193,7 +173,10 @@ static bool answer_not_modified(struct serve *s)
 						  HTTP_F_DATE,		HTTP_F_ETAG,
 						  HTTP_F_EXPIRES,	HTTP_F_VARY,
 						  HTTP_F_LAST_MODIFIED};
-	struct http_head *h = s->object->status == 200 ? parsed_head(s) : NULL;
+	struct http_head *h = s->object->status == 200
+				      ? stored_head_parse(&s->x->arena,
+							  object_head(store_of(s), s->object))
+				      : NULL;
 	if (!h || !cond_not_modified(s->x->head, h, clock_wall_s()))
 		return false;
 	struct http_writer w;

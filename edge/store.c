@@ -267,7 +267,9 @@ char *store_byte(const struct store *s, const struct extent *e, unsigned n, uint
 		 size_t *run)
 {
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t size = (uint64_t)e[i].count * STORE_PAGE;
+		/* A filler may trim the last extent while others read what stands before. */
+		uint64_t size = (uint64_t)__atomic_load_n(&e[i].count, __ATOMIC_RELAXED) *
+				STORE_PAGE;
 		if (offset < size) {
 			*run = (size_t)(size - offset);
 			return store_page(s, e[i].page) + offset;

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from lab.client import Load, at_once
-from lab.daemon import once
+from lab.daemon import Calls, once
 from lab.lab import lbd_conf
 from lab.origin import (close_after_accept, close_after_request, hang, in_turn, raw, reply, reset_after_accept,
                         when)
@@ -177,6 +177,19 @@ def test_clients_share_connections_to_servers(lab):
     for _ in range(30):
         assert lb.get().status == 200
     assert lb.counter("connects") == 1
+
+
+def test_a_balanced_request_costs_two_reads_and_two_writes(lab):
+    lb = lab.lbd([lab.origin(reply(200, b"x" * 1024))], extra="[lb]\nworkers = 1\n")
+    with lb.conn() as c:
+        c.ask()
+        calls = Calls(lb)
+        with calls:
+            for _ in range(300):
+                assert c.ask().status == 200
+    assert 600 <= calls.counts["recvfrom"] <= 602
+    assert 600 <= calls.counts["sendmsg"] + calls.counts.get("sendto", 0) <= 602
+    assert calls.counts.get("epoll_ctl", 0) == 0
 
 
 def test_http_1_0_and_half_closed_clients(lab):

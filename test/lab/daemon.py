@@ -188,6 +188,28 @@ class Daemon:
             return int(next(line for line in f if line.startswith("VmRSS")).split()[1])
 
 
+class Calls:
+    """System calls of a daemon while a `with` block runs, counted by strace: {"recvfrom": 200, ...}."""
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.counts = {}
+
+    def __enter__(self):
+        self.trace = subprocess.Popen(["strace", "-f", "-c", "-p", str(self.daemon.pid)],
+                                      stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.trace.stderr.readline()  # "Process N attached": from here on all is seen
+        return self.counts
+
+    def __exit__(self, *exc):
+        self.trace.send_signal(signal.SIGINT)
+        _, table = self.trace.communicate(timeout=20)
+        for line in table.splitlines():
+            words = line.split()
+            if len(words) >= 5 and words[3].isdigit():
+                self.counts[words[-1]] = int(words[3])
+
+
 class Watch:
     """The events of a daemon, as they come."""
 

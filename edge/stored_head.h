@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The head of a stored response: status line and fields as complete lines, without what belongs to one connection
+ * or one delivery (hop-by-hop fields, Age, Content-Length) and without the blank line. Pure but for the arena.
+ */
+#ifndef EDGE_STORED_HEAD_H
+#define EDGE_STORED_HEAD_H
+
+#include "base/arena.h"
+#include "http/msg.h"
+
+/* As it will be stored; with a Date if it had none (now: wall clock). .p NULL: the arena has no room. */
+struct str stored_head_of(struct arena *a, const struct http_head *response, int64_t wall_s);
+
+/* Parsed again: fields that point into the arena. NULL: no room. */
+struct http_head *stored_head_parse(struct arena *a, struct str stored);
+
+/* The stored head with the fields of a 304 in the place of its own (RFC 9111 §3.2). NULL: no room. */
+struct http_head *stored_head_merge(struct arena *a, struct str stored,
+				    const struct http_head *not_modified);
+
+#endif
