@@ -165,6 +165,7 @@ system: all ## a board with a real systemd: install, start, restart under load, 
 	$(PYTHON) -m pytest test/system
 
 bench: all ## side by side with the peers: CPU a request, as ratios
+	.ci/deps bench
 	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) test/bench/bench.py $(BENCH_ARGS)
 
 cover: ## line coverage of the unit tests (gcovr), to build/cover/index.html

@@ -465,9 +465,9 @@ static const struct http_call_ops ops = {
 
 /* ---- streaming */
 
-struct str fetch_data(struct fetch *f, bool *last)
+struct str fetch_data(struct fetch *f, enum http_piece *piece)
 {
-	*last = http_client_body_state(f->call) == HTTP_BODY_END;
+	*piece = http_client_piece(f->call);
 	return http_client_data(f->call);
 }
 

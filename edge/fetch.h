@@ -44,7 +44,7 @@ bool fetch_fill(struct front *f, struct leader *l, const struct http_head *reque
 void fetch_leave(struct leader *l);
 
 /* ---- for a leader that is streamed to */
-struct str fetch_data(struct fetch *f, bool *last);
+struct str fetch_data(struct fetch *f, enum http_piece *piece);
 void fetch_consume(struct fetch *f, size_t n);
 void fetch_finish(struct leader *l); /* all was consumed: keep the connection, free the fetch */
 /* Request body; as http_client_write(). */

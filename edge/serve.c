@@ -271,7 +271,8 @@ static void deliver(struct serve *s)
 			return;
 		}
 		bool last = is_whole(s->object, s->offset + total);
-		ssize_t took = http_server_write(s->x, iov, n, last);
+		ssize_t took = http_server_write(s->x, iov, n,
+						 last ? HTTP_PIECE_LAST : HTTP_PIECE_SOME);
 		if (took < 0)
 			return; /* aborted() follows */
 		s->offset += (size_t)took;
@@ -295,14 +296,14 @@ static enum http_framing framing_of(const struct http_head *h)
 
 static void pump_down(struct serve *s)
 {
-	bool last;
-	struct str data = fetch_data(s->leader.fetch, &last);
+	enum http_piece piece;
+	struct str data = fetch_data(s->leader.fetch, &piece);
 	struct iovec v = iov_of(data);
-	ssize_t n = http_server_write(s->x, &v, 1, last);
+	ssize_t n = http_server_write(s->x, &v, 1, piece);
 	if (n < 0)
 		return;
 	fetch_consume(s->leader.fetch, (size_t)n);
-	if (last && (size_t)n == data.n) {
+	if (piece == HTTP_PIECE_LAST && (size_t)n == data.n) {
 		fetch_finish(&s->leader);
 		finish(s, false);
 	}

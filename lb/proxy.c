@@ -141,13 +141,13 @@ static void pump_down(struct proxy *p)
 {
 	struct http_call *c = p->call;
 	struct str data = http_client_data(c);
-	bool last = http_client_body_state(c) == HTTP_BODY_END;
+	enum http_piece piece = http_client_piece(c);
 	struct iovec v = {.iov_base = (char *)(uintptr_t)data.p, .iov_len = data.n};
-	ssize_t n = http_server_write(p->x, &v, 1, last);
+	ssize_t n = http_server_write(p->x, &v, 1, piece);
 	if (n < 0)
 		return; /* aborted() follows */
 	http_client_consume(c, (size_t)n);
-	if (last && (size_t)n == data.n) {
+	if (piece == HTTP_PIECE_LAST && (size_t)n == data.n) {
 		http_client_end(c);
 		p->call = NULL;
 		finish(p, false);

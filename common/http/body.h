@@ -36,6 +36,13 @@ enum http_body_state http_body_take(struct http_body *b, char *data, size_t n, s
 /* The peer closed: END for HTTP_BODY_CLOSE, BROKEN unless already at END. */
 enum http_body_state http_body_eof(struct http_body *b);
 
+/* What a piece of body handed over for sending is. */
+enum http_piece {
+	HTTP_PIECE_SOME, /* to be sent now */
+	HTTP_PIECE_LAST, /* these bytes finish the body */
+	HTTP_PIECE_MORE, /* more is on its way already, and a part of a packet may wait for it */
+};
+
 /* "1f40\r\n" into to (at least 20 bytes); returns its length. */
 size_t http_body_chunk_line(char *to, uint64_t size);
 

@@ -14,6 +14,8 @@
 #include "http/link.h"
 #include "net/sock.h"
 
+#define READS_A_TURN 4 /* of a body that comes faster than the loop turns */
+
 struct http_active_call {
 	struct http_call call;
 	const struct http_call_ops *ops;
@@ -134,7 +136,8 @@ static ssize_t send_out(struct http_active_call *a, const struct iovec *iov, int
 {
 	struct http_link *l = a->link;
 	size_t put;
-	ssize_t taken = http_out_send(&a->out, &l->io, iov, n, last, &put);
+	ssize_t taken = http_out_send(&a->out, &l->io, iov, n,
+				      last ? HTTP_PIECE_LAST : HTTP_PIECE_SOME, &put);
 	a->call.bytes_out += put;
 	a->call.client->stats.bytes_out += put;
 	if (taken < 0) {
@@ -242,7 +245,7 @@ static bool start_kept(struct http_active_call *a, struct http_site *site)
 		size_t put;
 		take_link(a, l);
 		l->state = HTTP_LINK_HEAD;
-		if (http_out_send(&a->out, &l->io, NULL, 0, false, &put) < 0) {
+		if (http_out_send(&a->out, &l->io, NULL, 0, HTTP_PIECE_SOME, &put) < 0) {
 			http_link_close(l);
 			continue;
 		}
@@ -285,7 +288,7 @@ static enum http_fail start_new(struct http_active_call *a, struct http_site *si
 		return connect_failure(a, error);
 	take_link(a, l);
 	size_t put = 0;
-	if (!a->has_body && http_out_send(&a->out, &l->io, NULL, 0, false, &put) < 0) {
+	if (!a->has_body && http_out_send(&a->out, &l->io, NULL, 0, HTTP_PIECE_SOME, &put) < 0) {
 		error = errno;
 		http_link_close(l);
 		return connect_failure(a, error);
@@ -444,32 +447,49 @@ static void take_more_body(struct http_active_call *a)
 		a->ops->body(&a->call);
 }
 
+/* One read and what it brings. True: it filled the buffer and all of that was taken, so there may be more. */
+static bool read_once(struct http_link *l, struct http_active_call *a)
+{
+	struct http_client *cl = l->client;
+	bool alive = true;
+	size_t room = WORKER_BUFFER_SIZE - l->tail;
+	ssize_t n = io_read(&l->io, l->mem + l->tail, room);
+	if (n <= 0) {
+		if (n == 0 || errno != EAGAIN)
+			ended(a, n == 0 ? 0 : errno);
+		return false;
+	}
+	l->tail += (uint32_t)n;
+	l->full = (size_t)n == room;
+	cl->stats.bytes_in += (uint64_t)n;
+	l->alive = &alive; /* the caller may end the call, and with it the link */
+	if (l->state == HTTP_LINK_HEAD)
+		take_head(a);
+	else
+		take_more_body(a);
+	if (!alive)
+		return false;
+	l->alive = NULL;
+	return l->full && l->active == a && l->state == HTTP_LINK_BODY &&
+	       a->body.state == HTTP_BODY_MORE && l->tail == l->head;
+}
+
 void http_client_readable(struct http_link *l)
 {
 	struct http_active_call *a = l->active;
-	struct http_client *cl = l->client;
 	bool over = l->state == HTTP_LINK_BODY && a->body.state != HTTP_BODY_MORE;
 	if (over)
 		l->junk = true; /* more than the response, or its end: not to be kept */
 	if (over || l->tail == WORKER_BUFFER_SIZE) {
-		ev_io_stop(cl->worker->loop, &l->readable);
+		ev_io_stop(l->client->worker->loop, &l->readable);
 		return;
 	}
 	if (!http_link_buffer(l)) {
 		fail(a, l->state == HTTP_LINK_BODY ? HTTP_FAIL_BODY : HTTP_FAIL_BUSY);
 		return;
 	}
-	ssize_t n = io_read(&l->io, l->mem + l->tail, WORKER_BUFFER_SIZE - l->tail);
-	if (n > 0) {
-		l->tail += (uint32_t)n;
-		cl->stats.bytes_in += (uint64_t)n;
-		if (l->state == HTTP_LINK_HEAD)
-			take_head(a);
-		else
-			take_more_body(a);
-	} else if (n == 0 || errno != EAGAIN) {
-		ended(a, n == 0 ? 0 : errno);
-	}
+	for (unsigned rounds = 0; rounds < READS_A_TURN && read_once(l, a); rounds++)
+		;
 }
 
 struct str http_client_data(struct http_call *c)
@@ -495,6 +515,15 @@ void http_client_consume(struct http_call *c, size_t n)
 		l->p0 = l->p1 = l->tail = l->head;
 	if (!l->junk && a->body.state == HTTP_BODY_MORE && l->tail < WORKER_BUFFER_SIZE)
 		ev_io_start(l->client->worker->loop, &l->readable);
+}
+
+enum http_piece http_client_piece(const struct http_call *c)
+{
+	const struct http_active_call *a = (const void *)((const char *)c -
+							  offsetof(struct http_active_call, call));
+	if (a->body.state == HTTP_BODY_END)
+		return HTTP_PIECE_LAST;
+	return a->link->full ? HTTP_PIECE_MORE : HTTP_PIECE_SOME;
 }
 
 struct http_bad http_client_bad(const struct http_call *c)

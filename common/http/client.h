@@ -34,7 +34,7 @@ struct http_client_conf {
 
 #define HTTP_CLIENT_CONF_DEFAULT                                                                   \
 	((struct http_client_conf){.max_calls = 4096,                                              \
-				   .max_idle = 64,                                                 \
+				   .max_idle = 1024,                                               \
 				   .connect_us = 1000000,                                          \
 				   .response_us = 50000000,                                        \
 				   .body_us = 50000000,                                            \
@@ -115,6 +115,8 @@ ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, b
 struct str http_client_data(struct http_call *c); /* payload received and not yet consumed */
 enum http_body_state http_client_body_state(
 	const struct http_call *c); /* END: all of it is in data() */
+/* What data() is of the body, for http_server_write(). */
+enum http_piece http_client_piece(const struct http_call *c);
 void http_client_consume(struct http_call *c, size_t n);
 struct http_bad http_client_bad(const struct http_call *c); /* after HTTP_FAIL_BAD_RESPONSE */
 

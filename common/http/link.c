@@ -116,6 +116,8 @@ void http_link_close(struct http_link *l)
 	ev_io_stop(loop_of(l), &l->readable);
 	ev_io_stop(loop_of(l), &l->writable);
 	l->io.ops->close(&l->io);
+	if (l->alive)
+		*l->alive = false;
 	slab_put(&cl->worker->buffers, l->mem);
 	slab_put(&cl->link_slab, l);
 }

@@ -30,7 +30,9 @@ struct http_link {
 	uint32_t head, p0, p1, tail;
 	size_t scanned;
 	uint8_t state;
-	bool junk; /* must not be kept */
+	bool full;   /* the last read filled the buffer: more is there already */
+	bool junk;   /* must not be kept */
+	bool *alive; /* set to false when the link goes while it is being read; or NULL */
 };
 
 /* Connections to one address. */

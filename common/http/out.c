@@ -116,8 +116,8 @@ static struct str framing_behind(const struct http_out *o, size_t offered, size_
 	return chunk_ends ? STR("\r\n") : STR_NONE;
 }
 
-ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n, bool last,
-		      size_t *put)
+ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n,
+		      enum http_piece piece, size_t *put)
 {
 	struct batch b = {.n = 0};
 	size_t offered = http_iov_total(iov, n);
@@ -126,12 +126,14 @@ ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov
 	begin_chunk(o, offered);
 	add_owed(&b, o);
 	size_t body = add_body(&b, iov, n, body_limit(o));
-	struct iovec behind = http_iov(framing_behind(o, offered, body, last, &ends));
+	struct iovec behind = http_iov(
+		framing_behind(o, offered, body, piece == HTTP_PIECE_LAST, &ends));
 	add(&b, behind);
 	if (b.n == 0)
 		return 0;
 
-	ssize_t sent = io_writev(io, b.iov, b.n);
+	ssize_t sent = piece == HTTP_PIECE_MORE ? io_writev_more(io, b.iov, b.n)
+						: io_writev(io, b.iov, b.n);
 	if (sent < 0 && errno != EAGAIN)
 		return -1;
 	size_t left = sent > 0 ? (size_t)sent : 0;

@@ -36,10 +36,10 @@ void http_out_piece(struct http_out *o,
 
 /*
  * One writev of {what is owed, body bytes, framing}. Returns how many of the body bytes were taken, or -1 when
- * the connection is broken. *put is the number of bytes that left. last: the offered bytes finish the body.
+ * the connection is broken. *put is the number of bytes that left.
  */
-ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n, bool last,
-		      size_t *put);
+ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n,
+		      enum http_piece piece, size_t *put);
 
 /* Bytes of our own (head, chunk line, framing) wait to be sent. */
 static inline bool http_out_owes(const struct http_out *o)
@@ -51,7 +51,7 @@ static inline bool http_out_owes(const struct http_out *o)
 bool http_out_complete(const struct http_out *o);
 
 /* The caller offers no more: true if what was offered makes a whole message (once flushed). A chunked body may
- * still need its last chunk: http_out_send(o, io, NULL, 0, true, …). */
+ * still need its last chunk: http_out_send(o, io, NULL, 0, HTTP_PIECE_LAST, …). */
 bool http_out_may_end(const struct http_out *o);
 
 static inline struct iovec http_iov(struct str s)

@@ -83,11 +83,11 @@ static void done_waiting(struct http_conn *c)
 }
 
 /* A broken connection is reported from the loop: waiting for it to become writable fires at once. */
-static ssize_t send_out(struct http_conn *c, const struct iovec *iov, int n, bool last)
+static ssize_t send_out(struct http_conn *c, const struct iovec *iov, int n, enum http_piece piece)
 {
 	struct http_active *a = c->active;
 	size_t put;
-	ssize_t taken = http_out_send(&a->out, &c->io, iov, n, last, &put);
+	ssize_t taken = http_out_send(&a->out, &c->io, iov, n, piece, &put);
 	a->x.bytes_out += put;
 	c->server->stats.bytes_out += put;
 	if (taken < 0) {
@@ -99,13 +99,14 @@ static ssize_t send_out(struct http_conn *c, const struct iovec *iov, int n, boo
 	return taken;
 }
 
-ssize_t http_server_write(struct http_exchange *x, const struct iovec *iov, int n, bool last)
+ssize_t http_server_write(struct http_exchange *x, const struct iovec *iov, int n,
+			  enum http_piece piece)
 {
 	struct http_active *a = http_active_of(x);
 	MUST(x->status != 0 && !a->ended);
 	if (a->fail)
 		return -1;
-	ssize_t taken = send_out(x->conn, iov, n, last);
+	ssize_t taken = send_out(x->conn, iov, n, piece);
 	if (taken < 0)
 		return -1;
 	a->short_write = (size_t)taken < http_iov_total(iov, n);
@@ -119,7 +120,7 @@ static bool flush(struct http_conn *c)
 {
 	struct http_active *a = c->active;
 	if (!a->fail && (http_out_owes(&a->out) || (a->ended && !http_out_complete(&a->out))))
-		(void)send_out(c, NULL, 0, a->ended);
+		(void)send_out(c, NULL, 0, a->ended ? HTTP_PIECE_LAST : HTTP_PIECE_SOME);
 	return a->fail || !http_out_owes(&a->out);
 }
 

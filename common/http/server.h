@@ -152,9 +152,10 @@ void http_server_respond(struct http_exchange *x, const struct http_reply *r);
 /*
  * Sends body bytes, together with what is left of the head and with chunk framing, in one writev. Returns how many
  * of the body bytes were taken (0..all; the rest must be offered again, unchanged, when writable() is called), or
- * -1 when the connection broke: aborted() will follow, from the loop. last: these bytes finish the body.
+ * -1 when the connection broke: aborted() will follow, from the loop.
  */
-ssize_t http_server_write(struct http_exchange *x, const struct iovec *iov, int n, bool last);
+ssize_t http_server_write(struct http_exchange *x, const struct iovec *iov, int n,
+			  enum http_piece piece);
 
 /*
  * The response is complete (every body byte was taken). Sends what the server itself still holds, releases the

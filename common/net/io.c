@@ -11,17 +11,18 @@ static ssize_t tcp_read(struct io *io, void *to, size_t n)
 	return recv(io->fd, to, n, 0);
 }
 
-static ssize_t tcp_writev(struct io *io, const struct iovec *iov, int n)
+static ssize_t tcp_writev(struct io *io, const struct iovec *iov, int n, bool more)
 {
 	struct msghdr msg;
+	int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
 
 	if (n == 1)
-		return send(io->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
+		return send(io->fd, iov[0].iov_base, iov[0].iov_len, flags);
 	msg = (struct msghdr){
 		.msg_iov = (struct iovec *)(uintptr_t)iov, /* sendmsg() does not write there */
 		.msg_iovlen = (size_t)MIN(n, IOV_AT_ONCE),
 	};
-	return sendmsg(io->fd, &msg, MSG_NOSIGNAL);
+	return sendmsg(io->fd, &msg, flags);
 }
 
 static int tcp_shutdown(struct io *io)

@@ -15,7 +15,8 @@ struct io;
 
 struct io_ops {
 	ssize_t (*read)(struct io *io, void *to, size_t n);
-	ssize_t (*writev)(struct io *io, const struct iovec *iov, int n);
+	/* more: further bytes follow at once, so a part of a packet may wait for them (MSG_MORE). */
+	ssize_t (*writev)(struct io *io, const struct iovec *iov, int n, bool more);
 	int (*shutdown)(struct io *io); /* no more writes: FIN or close_notify */
 	void (*close)(struct io *io);	/* also closes fd and sets it to -1 */
 };
@@ -34,7 +35,13 @@ static inline ssize_t io_read(struct io *io, void *to, size_t n)
 
 static inline ssize_t io_writev(struct io *io, const struct iovec *iov, int n)
 {
-	return io->ops->writev(io, iov, n);
+	return io->ops->writev(io, iov, n, false);
+}
+
+/* The caller will write again before it returns to its loop. */
+static inline ssize_t io_writev_more(struct io *io, const struct iovec *iov, int n)
+{
+	return io->ops->writev(io, iov, n, true);
 }
 
 /*

@@ -61,7 +61,8 @@ static void stream(struct http_exchange *x)
 	while (s->sent < BIG_SIZE) {
 		size_t n = MIN(BIG_SIZE - s->sent, 10000u);
 		struct iovec v = {rig.big + s->sent, n};
-		ssize_t took = http_server_write(x, &v, 1, s->sent + n == BIG_SIZE);
+		ssize_t took = http_server_write(
+			x, &v, 1, s->sent + n == BIG_SIZE ? HTTP_PIECE_LAST : HTTP_PIECE_SOME);
 		if (took < 0)
 			return;
 		s->sent += (size_t)took;
@@ -184,7 +185,7 @@ static void pump_down(struct http_call *c)
 	struct str d = http_client_data(c);
 	bool last = http_client_body_state(c) == HTTP_BODY_END;
 	struct iovec v = {(char *)(uintptr_t)d.p, d.n};
-	ssize_t n = http_server_write(x, &v, 1, last);
+	ssize_t n = http_server_write(x, &v, 1, http_client_piece(c));
 	if (n < 0)
 		return;
 	http_client_consume(c, (size_t)n);
