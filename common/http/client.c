@@ -450,8 +450,6 @@ static void take_more_body(struct http_active_call *a)
 /* One read and what it brings. True: it filled the buffer and all of that was taken, so there may be more. */
 static bool read_once(struct http_link *l, struct http_active_call *a)
 {
-	struct http_client *cl = l->client;
-	bool alive = true;
 	size_t room = WORKER_BUFFER_SIZE - l->tail;
 	ssize_t n = io_read(&l->io, l->mem + l->tail, room);
 	if (n <= 0) {
@@ -461,15 +459,11 @@ static bool read_once(struct http_link *l, struct http_active_call *a)
 	}
 	l->tail += (uint32_t)n;
 	l->full = (size_t)n == room;
-	cl->stats.bytes_in += (uint64_t)n;
-	l->alive = &alive; /* the caller may end the call, and with it the link */
+	l->client->stats.bytes_in += (uint64_t)n;
 	if (l->state == HTTP_LINK_HEAD)
 		take_head(a);
 	else
 		take_more_body(a);
-	if (!alive)
-		return false;
-	l->alive = NULL;
 	return l->full && l->active == a && l->state == HTTP_LINK_BODY &&
 	       a->body.state == HTTP_BODY_MORE && l->tail == l->head;
 }
@@ -488,8 +482,13 @@ void http_client_readable(struct http_link *l)
 		fail(a, l->state == HTTP_LINK_BODY ? HTTP_FAIL_BODY : HTTP_FAIL_BUSY);
 		return;
 	}
+	/* The caller may end its call in any of them, and with it the link. */
+	l->reading = true;
 	for (unsigned rounds = 0; rounds < READS_A_TURN && read_once(l, a); rounds++)
 		;
+	l->reading = false;
+	if (l->state == HTTP_LINK_CLOSED)
+		slab_put(&l->client->link_slab, l);
 }
 
 struct str http_client_data(struct http_call *c)
@@ -555,6 +554,8 @@ void http_client_expired(struct http_link *l)
 		else
 			fail(a, HTTP_FAIL_BODY);
 		break;
+	case HTTP_LINK_CLOSED:
+		WRONG("a closed connection has no deadline");
 	}
 }
 

@@ -116,10 +116,10 @@ void http_link_close(struct http_link *l)
 	ev_io_stop(loop_of(l), &l->readable);
 	ev_io_stop(loop_of(l), &l->writable);
 	l->io.ops->close(&l->io);
-	if (l->alive)
-		*l->alive = false;
 	slab_put(&cl->worker->buffers, l->mem);
-	slab_put(&cl->link_slab, l);
+	l->state = HTTP_LINK_CLOSED;
+	if (!l->reading)
+		slab_put(&cl->link_slab, l);
 }
 
 bool http_link_buffer(struct http_link *l)

@@ -14,6 +14,7 @@ enum http_link_state {
 	HTTP_LINK_CONNECTING, /* for a call */
 	HTTP_LINK_HEAD,	      /* request under way, response head not complete */
 	HTTP_LINK_BODY,	      /* the caller has the head */
+	HTTP_LINK_CLOSED,     /* by the caller while it was read: the reader frees it */
 };
 
 struct http_active_call; /* client.c */
@@ -30,9 +31,9 @@ struct http_link {
 	uint32_t head, p0, p1, tail;
 	size_t scanned;
 	uint8_t state;
-	bool full;   /* the last read filled the buffer: more is there already */
-	bool junk;   /* must not be kept */
-	bool *alive; /* set to false when the link goes while it is being read; or NULL */
+	bool full;    /* the last read filled the buffer: more is there already */
+	bool junk;    /* must not be kept */
+	bool reading; /* a reader is at work that looks at the link again */
 };
 
 /* Connections to one address. */
