@@ -64,8 +64,7 @@ defaults
 listen l
   bind 127.0.0.1:{port}
   option forwardfor
-  cookie SERVERID insert indirect nocache
-  server s1 127.0.0.1:{origin} cookie a
+  server s1 127.0.0.1:{origin}
 """
 LBD = """
 [lb]
@@ -77,12 +76,10 @@ server-idle = 1m
 bind = 127.0.0.1:{port}
 pool = p
 [pool p]
-check  = none
-cookie = SERVERID insert indirect nocache
+check = none
 [server s1]
 pool    = p
 address = 127.0.0.1:{origin}
-cookie  = a
 """
 EDGED = """
 [edge]
