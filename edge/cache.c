@@ -132,11 +132,11 @@ static int open_store(struct cache *c, const struct edge_settings *s, struct err
 static int open_listeners(struct cache *c, const struct edge_config *conf, struct err *e)
 {
 	for (unsigned i = 0; i < conf->n_listen; i++) {
-		struct listener *l = listener_open(&conf->listen[i], c->workers, e);
-		if (!l)
-			return -1;
+		struct listener *l = listener_new(&conf->listen[i]);
 		l->next = c->listeners;
 		c->listeners = l;
+		if (listener_open(l, c->workers, e) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -184,7 +184,7 @@ void cache_finish(struct daemon *d)
 	while (c->listeners) {
 		struct listener *l = c->listeners;
 		c->listeners = l->next;
-		listener_close(l, false);
+		listener_free(l);
 	}
 	free(c->fronts);
 	free(c);

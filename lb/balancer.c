@@ -5,7 +5,8 @@
  * with their queues of waiting clients.
  *
  * A generation reaches each worker as a letter that holds a reference. A listener that no generation wants any
- * more is closed once every worker has let go of it.
+ * more is shut once every worker has let go of it; it stays in the list, because connections that came through it
+ * may have a last request under way.
  */
 #include "balancer.h"
 
@@ -30,27 +31,34 @@ static struct listener *find_listener(const struct balancer *b, const struct add
 	return NULL;
 }
 
-/* Makes the listeners that c wants and b lacks. On failure b is as before. */
+static struct listener *make_listener(struct balancer *b, const struct addr *a)
+{
+	struct listener *l = listener_new(a);
+	l->next = b->listeners;
+	b->listeners = l;
+	return l;
+}
+
+/* Opens what c wants and b does not have open. On failure all that was opened is shut again. */
 static int open_missing(struct balancer *b, const struct lb_config *c, struct err *e)
 {
-	struct listener *before = b->listeners;
+	struct listener *opened[LB_BINDS_MAX];
+	unsigned n = 0;
 	for (unsigned i = 0; i < c->n_binds; i++) {
-		if (find_listener(b, &c->binds[i].addr))
+		struct listener *l = find_listener(b, &c->binds[i].addr);
+		if (l && l->count)
 			continue;
-		struct listener *l = listener_open(&c->binds[i].addr, b->workers, e);
 		if (!l)
-			goto fail;
-		l->next = b->listeners;
-		b->listeners = l;
+			l = make_listener(b, &c->binds[i].addr);
+		MUST(n < LB_BINDS_MAX);
+		opened[n++] = l;
+		if (listener_open(l, b->workers, e) < 0) {
+			while (n)
+				listener_shut(opened[--n]);
+			return -1;
+		}
 	}
 	return 0;
-fail:
-	while (b->listeners != before) {
-		struct listener *l = b->listeners;
-		b->listeners = l->next;
-		listener_close(l, true);
-	}
-	return -1;
 }
 
 static unsigned wanted(const struct balancer *b, const struct lb_config *c, struct listener **to,
@@ -77,7 +85,7 @@ struct apply_round {
 	struct balancer *balancer;
 	_Atomic unsigned left;
 	unsigned n;
-	struct listener *listeners[64];
+	struct listener *listeners[LB_BINDS_MAX];
 	struct apply_letter letters[];
 };
 
@@ -105,17 +113,12 @@ static void on_applied(struct letter *l)
 	struct apply_round *r = container_of(l, struct apply_round, done);
 	struct balancer *b = r->balancer;
 	const struct lb_config *c = conf_of(daemon_current(b->daemon));
-	for (struct listener **at = &b->listeners; *at;) {
-		struct listener *one = *at;
+	for (struct listener *one = b->listeners; one; one = one->next) {
 		bool again = false; /* a later reload may want it back */
 		for (unsigned i = 0; i < c->n_binds; i++)
 			again |= addr_eq(&c->binds[i].addr, &one->addr);
-		if (in_round(r, one) || again) {
-			at = &one->next;
-			continue;
-		}
-		*at = one->next;
-		listener_close(one, true);
+		if (!in_round(r, one) && !again)
+			listener_shut(one);
 	}
 	free(r);
 }
@@ -192,7 +195,7 @@ static int on_worker_start(struct worker *w, void *arg)
 	struct balancer *b = arg;
 	struct front *f = &b->fronts[w->id];
 	struct daemon_generation *g = daemon_current(b->daemon);
-	struct listener *listeners[64];
+	struct listener *listeners[LB_BINDS_MAX];
 	w->ctx = f;
 	front_init(f, w, g, stats_block(&b->stats, w->id));
 	front_apply(f, g, listeners, wanted(b, conf_of(g), listeners, ARRAY_LEN(listeners)));
@@ -284,7 +287,7 @@ void balancer_finish(struct daemon *d)
 	while (b->listeners) {
 		struct listener *l = b->listeners;
 		b->listeners = l->next;
-		listener_close(l, false);
+		listener_free(l);
 	}
 	server_pools_free(b->pools);
 	free(b->fronts);

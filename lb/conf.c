@@ -96,6 +96,9 @@ static void add_bind(struct lb_config *c, struct str text, struct str frontend,
 		conf_error_at(errors, at, "bind", "%s", e.text);
 	else if (taken(c, &b.addr))
 		conf_error_at(errors, at, "bind", "%.*s is already listened on", STR_ARG(text));
+	else if (c->n_binds == LB_BINDS_MAX)
+		conf_error_at(errors, at, "bind", "lbd listens on at most %d addresses",
+			      LB_BINDS_MAX);
 	else
 		c->binds[c->n_binds++] = b;
 }

@@ -39,6 +39,8 @@ struct lb_pool {
 	const struct conf_server **conf_servers; /* of the same places */
 };
 
+#define LB_BINDS_MAX 64
+
 /* One address to listen on. */
 struct lb_bind {
 	struct addr addr;

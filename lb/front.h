@@ -25,7 +25,7 @@ struct front {
 	stats_cell *stats;
 	struct http_server_stats seen; /* of server, as last added to stats */
 	struct ev_timer tidy;	       /* once a second: the slow counters */
-	const struct listener *listening[64];
+	const struct listener *listening[LB_BINDS_MAX];
 	unsigned n_listening;
 	unsigned running; /* requests now */
 };

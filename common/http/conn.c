@@ -230,11 +230,16 @@ void http_conn_advance(struct http_conn *c)
 		release(c);
 }
 
+bool http_conn_last(const struct http_conn *c)
+{
+	return c->leaving || c->server->draining;
+}
+
 static void become_idle(struct http_conn *c)
 {
 	drop_buffer(c);
 	c->state = HTTP_CONN_IDLE;
-	if (c->eof || c->server->draining)
+	if (c->eof || http_conn_last(c))
 		http_conn_close(c);
 	else
 		deadline_arm(&c->deadline, &c->server->on_idle, now_of(c));
@@ -263,7 +268,7 @@ void http_conn_finish(struct http_conn *c)
 	struct http_active *a = c->active;
 	bool inside = c->advancing;
 	bool close = a->fail;
-	bool keep = a->body.state == HTTP_BODY_END && !a->head.close && !c->server->draining;
+	bool keep = a->body.state == HTTP_BODY_END && !a->head.close && !http_conn_last(c);
 	c->advancing = true; /* a close below only marks c dead */
 	drop_active(c);
 	deadline_cancel(&c->deadline);

@@ -45,8 +45,9 @@ struct http_conn {
 	size_t scanned;
 	int64_t started_us;
 	uint8_t state;
-	bool first;	/* no request was complete on this connection yet */
-	bool eof;	/* the client shut down its sending side */
+	bool first;   /* no request was complete on this connection yet */
+	bool eof;     /* the client shut down its sending side */
+	bool leaving; /* its listener is gone: the exchange under way, or the next one, is the last */
 	bool advancing; /* http_conn_advance() is on the stack */
 	bool dead;	/* closed while advancing: freed when it unwinds */
 	struct addr peer;
@@ -81,7 +82,8 @@ void http_conn_advance(struct http_conn *c); /* goes on with what is in the buff
 void http_conn_close(struct http_conn *c);   /* c is gone, or dies when advancing unwinds */
 void http_conn_abort(struct http_conn *c, enum http_abort why);
 void http_conn_finish(struct http_conn *c); /* the exchange is over and flushed: on to the next */
-void http_conn_drain(struct http_conn *c);  /* IDLE, and the server wants to end */
+void http_conn_drain(struct http_conn *c);  /* IDLE, and to end */
+bool http_conn_last(const struct http_conn *c); /* no request after this one */
 void http_conn_expired(struct deadline *d);
 
 /* reply.c */

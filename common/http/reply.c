@@ -42,7 +42,7 @@ static enum http_out_framing framing_of(const struct http_active *a, enum http_f
 static bool must_close(const struct http_active *a, const struct http_reply *r,
 		       enum http_out_framing framing)
 {
-	return a->head.close || r->close || framing == HTTP_OUT_RAW || a->x.server->draining ||
+	return a->head.close || r->close || framing == HTTP_OUT_RAW || http_conn_last(a->x.conn) ||
 	       a->x.client_closed || a->body.state != HTTP_BODY_END;
 }
 

@@ -131,11 +131,25 @@ static void free_listener(struct http_server *s, struct http_listener **at)
 	free(l);
 }
 
+static void drain_of(struct http_server *s, const void *tag)
+{
+	for (struct http_conn *c = s->conns.next, *next; c != &s->conns; c = next) {
+		next = c->next;
+		if (c->tag != tag)
+			continue;
+		c->leaving = true;
+		if (c->state == HTTP_CONN_IDLE)
+			http_conn_drain(c);
+	}
+}
+
 void http_server_unlisten(struct http_server *s, int fd)
 {
 	for (struct http_listener **at = &s->listeners; *at; at = &(*at)->next) {
 		if ((*at)->readable.fd == fd) {
+			const void *tag = (*at)->tag;
 			free_listener(s, at);
+			drain_of(s, tag);
 			return;
 		}
 	}

@@ -119,7 +119,10 @@ void *http_server_user(const struct http_server *s);
 
 /* Accepts on fd from now on. tag is told by http_server_tag() for each exchange that came this way. */
 void http_server_listen(struct http_server *s, int fd, void *tag);
-/* Stops accepting on fd; the caller closes it. Connections that came through it stay. */
+/*
+ * Stops accepting on fd; the caller closes it. Of the connections with its tag the idle ones are closed, the others
+ * told to close after the request under way: their exchanges go on to name the tag, which therefore has to last.
+ */
 void http_server_unlisten(struct http_server *s, int fd);
 /* Serves one already connected, non-blocking socket. Takes the fd over. */
 void http_server_adopt(struct http_server *s, int fd, const struct addr *peer, void *tag);

@@ -17,36 +17,48 @@ static const char *store_name(const struct addr *a, unsigned worker, char *to, s
 	return to;
 }
 
-void listener_close(struct listener *l, bool forget)
+void listener_shut(struct listener *l)
 {
 	char name[128];
 	for (unsigned i = 0; i < l->count; i++) {
-		if (forget)
-			sd_forget(store_name(&l->addr, i, name, sizeof(name)));
+		sd_forget(store_name(&l->addr, i, name, sizeof(name)));
 		close(l->fds[i]);
 	}
+	l->count = 0;
+}
+
+void listener_free(struct listener *l)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		close(l->fds[i]);
 	free(l);
 }
 
-struct listener *listener_open(const struct addr *a, unsigned workers, struct err *e)
+struct listener *listener_new(const struct addr *a)
 {
-	char name[128];
 	struct listener *l = def_xcalloc(1, sizeof(*l));
 	l->addr = *a;
+	return l;
+}
+
+int listener_open(struct listener *l, unsigned workers, struct err *e)
+{
+	char name[128];
+	MUST(l->count == 0);
 	for (unsigned i = 0; i < workers; i++) {
-		store_name(a, i, name, sizeof(name));
+		store_name(&l->addr, i, name, sizeof(name));
 		int fd = sd_take(name);
 		if (fd < 0) {
-			fd = sock_listen(a, SOCK_REUSEPORT | SOCK_FREEBIND, BACKLOG, e);
+			fd = sock_listen(&l->addr, SOCK_REUSEPORT | SOCK_FREEBIND, BACKLOG, e);
 			if (fd < 0) {
-				listener_close(l, true);
-				return NULL;
+				listener_shut(l);
+				return -1;
 			}
 			sd_store(name, fd);
 		}
 		l->fds[l->count++] = fd;
 	}
-	return l;
+	return 0;
 }
 
 unsigned listener_workers(unsigned asked)

@@ -11,16 +11,20 @@
 #include "net/addr.h"
 
 struct listener {
-	struct addr addr;      /* ro */
+	struct addr addr; /* ro, also when shut: connections that came this way know it by this */
 	struct listener *next; /* the owner's */
-	unsigned count;	       /* ro */
-	int fds[WORKER_MAX];   /* ro: one a worker */
+	unsigned count;	       /* sockets; 0 when shut */
+	int fds[WORKER_MAX];   /* one a worker */
 };
 
-/* Takes the sockets back from the store, or binds new ones and puts them there. NULL with e set. */
-struct listener *listener_open(const struct addr *a, unsigned workers, struct err *e);
-/* Closes; forget: the store's duplicates too, so that the port is free. */
-void listener_close(struct listener *l, bool forget);
+/* Shut; the caller's to free. */
+struct listener *listener_new(const struct addr *a);
+/* Takes the sockets back from the store, or binds new ones and puts them there. -1 with e set: it is still shut. */
+int listener_open(struct listener *l, unsigned workers, struct err *e);
+/* Closes the sockets and the store's duplicates too, so that the port is free. */
+void listener_shut(struct listener *l);
+/* Closes, leaves the duplicates to who comes next, and frees. */
+void listener_free(struct listener *l);
 
 /* One worker for each core this process may use, at most 16; or as many as asked for. */
 unsigned listener_workers(unsigned asked);

@@ -17,6 +17,7 @@ from lab.lab import lbd_conf
 from lab.origin import (close_after_accept, close_after_request, hang, in_turn, raw, reply, reset_after_accept,
                         when)
 from lab.wait import wait_until
+from lab.wire import WireError
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -297,10 +298,54 @@ def test_reload_adds_and_removes_listeners(lab):
     assert lb.get().status == 200
 
 
+def test_connections_of_a_removed_listener_end_after_their_request(lab):
+    gate = threading.Event()
+    late, prompt = when(gate, reply(200, body=b"late")), reply(200, body=b"x")
+    origin = lab.origin(lambda call: (late if call.request.target == "/slow" else prompt)(call))
+    lb = lab.lbd([origin])
+    text = lbd_conf([origin])
+    both = text.replace("bind = 127.0.0.1:80", "bind = 127.0.0.1:80 127.0.0.1:8888")
+    for came in range(3):  # a listener that comes again is the one that was
+        gate.clear()
+        lb.write_conf(both)
+        lb.reload()
+        other = lab.client(("127.0.0.1", 8888))
+        wait_until(lambda: answers(other), deadline=5)
+        with other.conn() as idle, other.conn() as busy, other.conn() as partial:
+            assert idle.ask().status == 200 and partial.ask().status == 200
+            busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+            partial.send("GET / HTTP/1.1\r\nHo")
+            wait_until(lambda: origin.counts["/slow"] == came + 1, deadline=5)
+            lb.write_conf(text)
+            lb.reload()
+            assert idle.closed()
+            wait_until(lambda: not answers(other), deadline=5)
+            gate.set()
+            last = busy.read()
+            assert (last.status, last.body, last.header("Connection")) == (200, b"late", "close")
+            partial.send("st: a\r\n\r\n")
+            refused = partial.read()
+            assert (refused.status, refused.header("Connection")) == (503, "close")
+            assert busy.closed() and partial.closed()
+    assert lb.get().status == 200
+
+
+def test_too_many_listeners_are_a_configuration_error(lab):
+    lb = lab.lbd(named(lab, "x"))
+    text = lbd_conf([("127.0.0.1", 1)])
+    for i in range(8):
+        binds = " ".join(f"127.0.0.1:{9000 + 10 * i + n}" for n in range(8))
+        text += f"[frontend f{i}]\nbind = {binds}\npool = p\n"
+    lb.write_conf(text)
+    assert "refused" in lb.tell("reload")
+    assert "at most 64 addresses" in lb.output()
+    assert lb.get().status == 200
+
+
 def answers(client):
     try:
         return client.get().status == 200
-    except OSError:
+    except (OSError, WireError):  # a listener closed with the connection in its queue
         return False
 
 
