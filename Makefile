@@ -82,7 +82,7 @@ endif
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
-	check-symbols check-headers docs install uninstall deps demo system bench cover clean help
+	check-symbols check-headers docs install uninstall deps demo system cost bench cover clean help
 
 all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
 
@@ -150,6 +150,7 @@ check: ## everything that must pass: unit tests, corpora, integration, all on sa
 	$(MAKE) SAN=thread unit-threads || failed="$$failed unit-threads"; \
 	$(MAKE) SAN=$(SAN_CHECK) fuzz-replay || failed="$$failed fuzz-replay"; \
 	$(MAKE) SAN=$(SAN_CHECK) integration || failed="$$failed integration"; \
+	$(MAKE) cost || failed="$$failed cost"; \
 	$(MAKE) system || failed="$$failed system"; \
 	[ -z "$$failed" ] || { echo "check: FAILED:$$failed"; exit 1; }
 
@@ -160,6 +161,13 @@ else
 integration: ## daemons of the sanitizer build in the lab's network namespaces (root; PYTEST_ARGS="-k name")
 	$(MAKE) SAN=$(SAN_CHECK) integration
 endif
+
+cost: all $(O)/count_allocs.so ## system calls, allocations and memory of the build that ships, against their limits (root)
+	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) -m pytest test/cost $(PYTEST_ARGS)
+
+$(O)/count_allocs.so: test/cost/count_allocs.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(CPPFLAGS) -std=gnu17 -O2 -Wall -Wextra -fPIC -shared -o $@ $<
 
 system: all ## a board with a real systemd: install, start, restart under load, stop (root)
 	$(PYTHON) -m pytest test/system

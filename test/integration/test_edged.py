@@ -7,7 +7,6 @@ import time
 import pytest
 
 from lab.client import Load, at_once
-from lab.daemon import Calls
 from lab.origin import close_after_request, hang, in_turn, raw, reply, when
 from lab.wait import wait_until
 
@@ -339,20 +338,6 @@ def test_not_everybody_may_purge(lab):
 
 
 # -- connections and the daemon
-
-def test_a_hit_costs_one_read_and_one_write(lab):
-    e = lab.edged(lab.origin(), workers=1)
-    e.get("/t/s?size=1024")
-    with e.conn() as c:
-        c.ask("/t/s?size=1024")
-        calls = Calls(e)
-        with calls:
-            for _ in range(300):
-                assert c.ask("/t/s?size=1024").status == 200
-    assert 300 <= calls.counts["recvfrom"] <= 301
-    assert 300 <= calls.counts["sendto"] + calls.counts.get("sendmsg", 0) <= 301
-    assert calls.counts.get("epoll_ctl", 0) == 0
-
 
 def test_the_keep_alive_race_is_not_the_clients_problem(lab):
     o = lab.origin(in_turn(reply(200, b"1", {"Cache-Control": "no-store"}), close_after_request,

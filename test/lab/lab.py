@@ -146,26 +146,26 @@ class Lab(Bench):
         self.daemons.append(d)
         return d.start(wait) if start else d
 
-    def lbd(self, pool=(), conf=None, extra="", port=80, start=True, **pool_keys):
+    def lbd(self, pool=(), conf=None, extra="", port=80, start=True, env=None, **pool_keys):
         """lbd in front of these origins (or addresses) as the servers s1, s2, ...
 
         Keywords are keys of [pool p]; `extra` is more configuration; `conf` replaces all of it.
         The cookies of the servers are c1, c2, ...
         """
         text = conf if conf is not None else lbd_conf(pool, port, extra, **pool_keys)
-        return self._served("lbd", text, port, start)
+        return self._served("lbd", text, port, start, env)
 
-    def edged(self, origin=None, conf=None, extra="", port=6081, start=True, **keys):
+    def edged(self, origin=None, conf=None, extra="", port=6081, start=True, env=None, **keys):
         """edged in front of that origin; keywords are keys of [edge]."""
         text = conf if conf is not None else edged_conf(origin, port, extra, **keys)
-        return self._served("edged", text, port, start)
+        return self._served("edged", text, port, start, env)
 
     def healthd(self, conf):
         """healthd with that configuration."""
         return self.daemon("healthd", conf)
 
-    def _served(self, name, text, port, start):
-        d = self.daemon(name, text, start=False, kind=Served)
+    def _served(self, name, text, port, start, env):
+        d = self.daemon(name, text, start=False, kind=Served, env=env)
         d.client = Client(self.ns, ("127.0.0.1", port))
         return d.start() if start else d
 
