@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- *     start ─▶ head ─┬─ 304: the stale object is fresh again
+ *     start ─▶ head ─┬─ 304: the stale object is fresh again, with the new fields
  *                    ├─ may be stored: fill the target, seal
  *                    ├─ may not: mark the target, stream to the leader
  *                    └─ origin failed, stale object usable: leave it in place
@@ -17,8 +17,9 @@
 #include "stored_head.h"
 #include "vary.h"
 
-#define ROOM  512   /* of a head beyond the client's own fields */
-#define ARENA 65536 /* most that a fetch may allocate */
+#define ROOM	  512	     /* of a head beyond the client's own fields */
+#define ARENA	  65536	     /* most that a fetch may allocate */
+#define RENEW_MAX (4u << 20) /* of a validated body, to be copied in one go */
 
 enum mode { PASS, FILL, STREAM, SPILL };
 
@@ -362,13 +363,43 @@ static void do_not_store(struct fetch *f, const struct http_head *h, const char 
 	if (f->leader)
 		f->mode = STREAM;
 	fill_mark(ix, f->target, now_of(f), s->uncacheable_ms / 1000);
-	if (f->stale) {
-		index_lock(ix, f->stale);
-		index_unlink(ix, f->stale);
-		index_unlock(ix, f->stale);
-		fill_wake(ix, f->stale);
-	}
+	if (f->stale)
+		fill_drop(ix, f->stale);
 	stream(f, h);
+}
+
+/*
+ * The validated object with its new fields takes the stale one's place, so that Date, Expires and Cache-Control that
+ * clients see are those of the validation (RFC 9111 §4.3.4). Its body is copied: a head of its own for each object
+ * would cost small ones a page more. False: there is nothing new, or it is too much to copy.
+ */
+static bool renew(struct fetch *f, const struct http_head *merged, const struct freshness *fresh)
+{
+	struct index *ix = f->front->index;
+	uint64_t length = atomic_load_explicit(&f->stale->filled, memory_order_acquire), done = 0;
+	struct fill_head fh = {.vary = vary_data(&f->arena, f->request, merged),
+			       .head = stored_head_of(&f->arena, merged, clock_wall_s()),
+			       .status = f->stale->status,
+			       .length = length,
+			       .fresh = *fresh};
+	if (!fh.vary.p || !fh.head.p || length > RENEW_MAX ||
+	    object_state(f->stale) != OBJECT_SEALED ||
+	    str_eq(fh.head, object_head(store_of(f), f->stale)) || !fill_begin(ix, f->target, &fh))
+		return false;
+	while (done < length) {
+		struct iovec part;
+		size_t n, room;
+		object_body(store_of(f), f->stale, done, &part, 1, &n);
+		char *to = fill_space(ix, f->target, &room);
+		MUST(to != NULL); /* fill_begin() made room for all of it */
+		n = MIN(n, room);
+		memcpy(to, part.iov_base, n);
+		fill_added(ix, f->target, n);
+		done += n;
+	}
+	fill_seal(ix, f->target);
+	fill_drop(ix, f->stale);
+	return true;
 }
 
 static void validated(struct fetch *f, const struct http_head *h)
@@ -386,8 +417,9 @@ static void validated(struct fetch *f, const struct http_head *h)
 		fresh.received_us = now_of(f);
 		fresh.age_s = fresh.lifetime_s = fresh.keep_s = 0;
 	}
-	fill_refresh(f->front->index, f->stale, &fresh);
-	free_fetch(f); /* with the object that stood by */
+	if (!good || !renew(f, merged, &fresh))
+		fill_refresh(f->front->index, f->stale, &fresh);
+	free_fetch(f); /* with the object that stood by, if it was not wanted */
 }
 
 static bool stale_is_usable(const struct fetch *f)

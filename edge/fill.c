@@ -231,6 +231,14 @@ void fill_refresh(struct index *ix, struct object *o, const struct freshness *f)
 	index_unlock(ix, o);
 }
 
+void fill_drop(struct index *ix, struct object *o)
+{
+	index_lock(ix, o);
+	index_unlink(ix, o);
+	index_unlock(ix, o);
+	fill_wake(ix, o);
+}
+
 void fill_wake(struct index *ix, struct object *o)
 {
 	index_lock(ix, o);

@@ -7,6 +7,11 @@
 
 #define HEAD_MAX 65536u
 
+/* These say what the stored body is, whatever a 304 thinks of it (RFC 9111 §3.2). */
+#define OF_THE_BODY                                                                                \
+	(HTTP_SKIP(HTTP_F_CONTENT_LENGTH) | HTTP_SKIP(HTTP_F_CONTENT_ENCODING) |                   \
+	 HTTP_SKIP(HTTP_F_CONTENT_RANGE) | HTTP_SKIP(HTTP_F_CONTENT_TYPE))
+
 static bool is_stored(const struct http_field *f)
 {
 	return !f->hop && f->id != HTTP_F_CONTENT_LENGTH && f->id != HTTP_F_AGE;
@@ -61,10 +66,14 @@ struct http_head *stored_head_merge(struct arena *a, struct str stored,
 		return NULL;
 	http_writer_init(&w, a, stored.n + http_write_size(not_modified) + 64);
 	http_write_status_line(&w, old->status, old->reason);
-	http_write_fields(&w, not_modified, (struct http_skip){HTTP_SKIP(HTTP_F_CONTENT_LENGTH)});
-	for (unsigned i = 0; i < old->count; i++)
-		if (!http_find(not_modified, old->fields[i].name))
-			http_write_field(&w, old->fields[i].name, old->fields[i].value);
+	http_write_fields(&w, not_modified, (struct http_skip){OF_THE_BODY});
+	for (unsigned i = 0; i < old->count; i++) {
+		const struct http_field *f = &old->fields[i];
+		bool kept = (f->id && OF_THE_BODY & HTTP_SKIP(f->id)) ||
+			    !http_find(not_modified, f->name);
+		if (kept)
+			http_write_field(&w, f->name, f->value);
+	}
 	http_write_end(&w);
 	return parse(a, &w);
 }

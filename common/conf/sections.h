@@ -20,7 +20,6 @@
 	X(vrrp, true, "vipd")                                                                      \
 	X(vip, false, "vipd")                                                                      \
 	X(edge, false, "edged")                                                                    \
-	X(rule, true, "edged")                                                                     \
 	X(check, true, "healthd")                                                                  \
 	X(health, false, "healthd")
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The cache as its clients and its origin see it: each test is the conversation, ending on counters."""
 
+import os
 import threading
 import time
 
@@ -177,6 +178,26 @@ def test_validation_by_304(lab):
     bodies = {e.get(target).body for _ in range(4)}
     assert len(bodies) == 1 and len(bodies.pop()) == 20000
     assert e.counter("revalidated") == 3
+
+
+def test_a_304_brings_its_fields(lab):
+    """RFC 9111 §4.3.4: Date, Cache-Control and the rest are those of the validation, the body's own stay."""
+    old = {"ETag": '"1"', "Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Cache-Control": "no-cache", "X-Round": "1",
+           "X-Old": "o", "Content-Type": "text/plain"}
+    new = {"ETag": '"1"', "Date": "Sun, 06 Nov 2033 08:49:37 GMT", "Cache-Control": "max-age=60", "X-Round": "2",
+           "X-New": "n", "Content-Type": "text/wrong"}
+    body = os.urandom(300000)
+    o = lab.origin(in_turn(reply(200, body, old), reply(304, b"", new)))
+    e = lab.edged(o)
+    assert e.get("/x").header("X-Round") == "1"
+    for _ in range(2):
+        answer = e.get("/x")
+        assert {n: answer.header(n) for n in old | new} == {**old, **new, "Content-Type": "text/plain"}
+        assert answer.status == 200 and answer.body == body
+    assert o.hits == 2 and o.requests[-1].header("If-None-Match") == '"1"'
+    e.restart()  # and so it is kept
+    answer = e.get("/x")
+    assert (answer.header("X-Round"), answer.body, o.hits) == ("2", body, 2)
 
 
 def test_many_wait_for_one_validation(lab):
