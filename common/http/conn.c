@@ -267,7 +267,9 @@ void http_conn_finish(struct http_conn *c)
 {
 	struct http_active *a = c->active;
 	bool inside = c->advancing;
-	bool close = a->fail;
+	/* A client that announced its last request, all of which is here, has no more to say: no lingering. */
+	bool silent = a->head.close && a->body.state == HTTP_BODY_END && c->p1 == c->tail;
+	bool close = a->fail || silent;
 	bool keep = a->body.state == HTTP_BODY_END && !a->head.close && !http_conn_last(c);
 	c->advancing = true; /* a close below only marks c dead */
 	drop_active(c);
