@@ -199,6 +199,38 @@ bool str_hex_to_u64(struct str s, uint64_t max, uint64_t *out)
 	return true;
 }
 
+/* What follows the first byte is in 80..BF, but for the second byte of some, which keeps out overlong forms,
+ * surrogates and what is beyond U+10FFFF. */
+unsigned str_utf8(struct str s)
+{
+	const unsigned char *b = (const unsigned char *)s.p;
+	unsigned char lo = 0x80, hi = 0xbf;
+	unsigned n;
+
+	if (s.n == 0)
+		return 0;
+	if (b[0] < 0x80)
+		return 1;
+	n = b[0] >= 0xf0 ? 4 : b[0] >= 0xe0 ? 3 : 2;
+	if (b[0] < 0xc2 || b[0] > 0xf4 || s.n < n)
+		return 0;
+	if (b[0] == 0xe0)
+		lo = 0xa0;
+	else if (b[0] == 0xed)
+		hi = 0x9f;
+	else if (b[0] == 0xf0)
+		lo = 0x90;
+	else if (b[0] == 0xf4)
+		hi = 0x8f;
+	for (unsigned i = 1; i < n; i++) {
+		if (b[i] < lo || b[i] > hi)
+			return 0;
+		lo = 0x80;
+		hi = 0xbf;
+	}
+	return n;
+}
+
 bool str_copy(char *to, size_t size, struct str s)
 {
 	size_t n;

@@ -76,6 +76,9 @@ bool str_list_next(struct str *rest, struct str *item);
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 bool str_hex_to_u64(struct str s, uint64_t max, uint64_t *out);
 
+/* Bytes of the well-formed UTF-8 character (RFC 3629 §4) that s begins with: 1 to 4; 0 when it begins with none. */
+unsigned str_utf8(struct str s);
+
 /* Copies at most size-1 bytes and terminates; returns false when s was cut. size > 0. */
 bool str_copy(char *to, size_t size, struct str s);
 

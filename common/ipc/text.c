@@ -69,14 +69,18 @@ void text_drop(struct text *t, size_t n)
 static void quoted(struct text *t, struct str s)
 {
 	text_add(t, STR("\""));
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		if (c == '"' || c == '\\')
+	while (s.n) {
+		unsigned n = str_utf8(s);
+		char c = *s.p;
+		if (n == 0)
+			text_add(t, STR("\\ufffd"));
+		else if (c == '"' || c == '\\')
 			text_printf(t, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
+		else if (n == 1 && (c < 0x20 || c == 0x7f))
 			text_printf(t, "\\u%04x", c);
 		else
-			text_add(t, str_of(&s.p[i], 1));
+			text_add(t, str_of(s.p, n));
+		s = str_skip(s, MAX(n, 1u));
 	}
 	text_add(t, STR("\""));
 }

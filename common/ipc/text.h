@@ -23,8 +23,8 @@ void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void text_drop(struct text *t, size_t n); /* the first n bytes */
 
 /*
- * JSON (RFC 8259), written in order; commas are put by themselves. key NULL inside arrays and at the top. Bytes of
- * strings that are no UTF-8 text of ours are escaped one by one.
+ * JSON (RFC 8259), written in order; commas are put by themselves. key NULL inside arrays and at the top. A byte of
+ * a string that is not UTF-8 becomes U+FFFD.
  */
 void text_json_open(struct text *t, const char *key, char bracket); /* '{' or '[' */
 void text_json_close(struct text *t, char bracket);		    /* '}' or ']' */

@@ -285,6 +285,45 @@ static void test_distance(void **state UNUSED)
 	assert_int_equal(str_distance(str_of(a, 100), str_of(a, 63)), 0);
 }
 
+static void test_utf8(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned n;
+	} cases[] = {
+		{"a", 1},
+		{"\x7f", 1},
+		{"\xc3\xbc", 2},
+		{"\xc2\x80z", 2},
+		{"\xdf\xbf", 2},
+		{"\xe2\x82\xac", 3},
+		{"\xe0\xa0\x80", 3},
+		{"\xed\x9f\xbf", 3},
+		{"\xf0\x9f\x8d\x93", 4},
+		{"\xf0\x90\x80\x80", 4},
+		{"\xf4\x8f\xbf\xbf", 4},
+		{"\x80", 0},
+		{"\xc0\xaf", 0},
+		{"\xc1\xbf", 0},
+		{"\xc3", 0},
+		{"\xc3z", 0},
+		{"\xe2\x82", 0},
+		{"\xe2\x82z", 0},
+		{"\xe0\x9f\xbf", 0},
+		{"\xed\xa0\x80", 0},
+		{"\xf0\x8f\xbf\xbf", 0},
+		{"\xf4\x90\x80\x80", 0},
+		{"\xf5\x80\x80\x80", 0},
+		{"\xff", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(str_utf8(str_c(cases[i].text)), cases[i].n);
+	assert_int_equal(str_utf8(STR_NONE), 0);
+	assert_int_equal(str_utf8(str_of("\xe2\x82\xac", 2)), 0);
+}
+
 static void test_small_inlines(void **state UNUSED)
 {
 	assert_null(str_c(NULL).p);
@@ -311,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_hex_to_u64),
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_distance),
+		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_small_inlines),
 	};
 
