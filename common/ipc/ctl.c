@@ -20,6 +20,7 @@
 #define OUT_MAX	    (4u << 20)
 #define WATCHER_MAX (64u << 10) /* bytes a watcher may be behind */
 #define PEERS_MAX   64
+#define RESUME_S    0.25 /* after descriptors ran out */
 
 struct peer {
 	struct ev_io readable, writable;
@@ -35,6 +36,7 @@ struct peer {
 struct ctl {
 	struct ev_loop *loop;
 	struct ev_io acceptable;
+	struct ev_timer resume;
 	const struct ctl_command *commands;
 	void *arg;
 	struct peer *peers;
@@ -249,13 +251,33 @@ static bool may_change(int fd)
 	return cred.uid == 0 || cred.uid == geteuid() || cred.gid == getegid() || in_our_group(fd);
 }
 
+static void on_resume(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct ctl *c = container_of(w, struct ctl, resume);
+	(void)events;
+	ev_io_start(loop, &c->acceptable);
+}
+
+/* Who cannot be accepted stays readable for ever: look away for a moment instead of spinning. */
+static void not_accepted(struct ctl *c)
+{
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return;
+	log_warn("control socket: accept: %m");
+	ev_io_stop(c->loop, &c->acceptable);
+	ev_timer_set(&c->resume, RESUME_S, 0.);
+	ev_timer_start(c->loop, &c->resume);
+}
+
 static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int events)
 {
 	struct ctl *c = container_of(w, struct ctl, acceptable);
 	(void)events;
 	int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
+		not_accepted(c);
 		return;
+	}
 	struct peer *p = c->count < PEERS_MAX ? calloc(1, sizeof(*p)) : NULL;
 	if (!p) {
 		log_warn("control socket: more than %d connections", PEERS_MAX);
@@ -285,6 +307,7 @@ struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_com
 	c->arg = arg;
 	str_copy(c->path, sizeof(c->path), str_c(path));
 	ev_io_init(&c->acceptable, on_acceptable, fd, EV_READ);
+	ev_timer_init(&c->resume, on_resume, 0., 0.);
 	ev_io_start(loop, &c->acceptable);
 	return c;
 }
@@ -296,6 +319,7 @@ void ctl_free(struct ctl *c)
 	while (c->peers)
 		close_peer(c->peers);
 	ev_io_stop(c->loop, &c->acceptable);
+	ev_timer_stop(c->loop, &c->resume);
 	unlink(c->path);
 	close(c->acceptable.fd);
 	free(c);

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "ipc/ctl.h"
 #include "ipc/watch.h"
@@ -279,6 +281,34 @@ static void a_watch_is_a_leash_and_comes_back(void **state)
 	assert_int_equal(s.downs, 1);
 }
 
+/* Descriptors may run out, and who came meanwhile is answered when there are some again. */
+static void no_descriptor_is_no_busy_loop(void **state)
+{
+	struct rlimit was, none;
+	(void)state;
+	int fd = dial();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){.rlim_cur = (rlim_t)fd + 1, .rlim_max = was.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn(3);
+	unsigned before = ev_iteration(f.loop);
+	int64_t until = clock_now_us() + 100000;
+	while (clock_now_us() < until)
+		ev_run(f.loop, EVRUN_ONCE);
+	assert_true(ev_iteration(f.loop) - before < 10);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(send(fd, "echo x\n", 7, MSG_NOSIGNAL), 7);
+	char got[64];
+	ssize_t n = -1;
+	for (until += 2000000; n < 0 && clock_now_us() < until;) {
+		ev_run(f.loop, EVRUN_ONCE);
+		n = recv(fd, got, sizeof(got), MSG_DONTWAIT);
+	}
+	assert_int_equal(n, 3);
+	assert_memory_equal(got, "x\n\n", 3);
+	close(fd);
+}
+
 static void asking_nobody_is_an_error(void **state)
 {
 	struct text reply;
@@ -299,7 +329,7 @@ int main(void)
 		TEST(watchers_hear_what_happens),     TEST(a_watcher_that_does_not_read_is_let_go),
 		TEST(a_watcher_may_flood_itself),     TEST(a_reply_without_end_ends_the_connection),
 		TEST(a_second_server_is_refused),     TEST(a_watch_is_a_leash_and_comes_back),
-		TEST(asking_nobody_is_an_error),
+		TEST(asking_nobody_is_an_error),      TEST(no_descriptor_is_no_busy_loop),
 	};
 	MUST(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/x.sock", dir);
