@@ -82,7 +82,7 @@ endif
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
-	check-symbols check-headers docs install uninstall deps demo system cost bench cover clean help
+	check-symbols check-headers docs install uninstall deps build-deps demo system cost bench cover clean help
 
 all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
 
@@ -253,6 +253,9 @@ uninstall: ## what install put there; a configuration that was changed stays
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(wildcard README LICENSE conf/*.conf))) $(CONFDIR)/greenpi.conf.new
 	@if cmp -s conf/greenpi.conf $(CONFDIR)/greenpi.conf; then rm -f $(CONFDIR)/greenpi.conf; fi
 	-@rmdir $(DOCDIR) $(CONFDIR) 2>/dev/null || true
+
+build-deps: ## install what building needs: enough for a board (Debian 12)
+	.ci/deps build
 
 deps: ## install what building and testing need (Debian 12; starts no service)
 	.ci/deps build lab test
