@@ -44,7 +44,7 @@ static bool connected(const struct http *h)
 static void end_by_status(struct http *h, long status)
 {
 	const struct probe_spec *spec = h->probe.spec;
-	bool good = status >= spec->status_lo && status <= spec->status_hi;
+	bool good = status >= (long)spec->status_lo && status <= (long)spec->status_hi;
 
 	probe_end(&h->probe, good ? HEALTH_L7OK : HEALTH_L7STS, (uint32_t)status, "status %ld",
 		  status);
