@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: MIT
+/* The life of a daemon, a small one of the test's own that runs in a process of its own. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon.h"
+#include "ipc/watch.h"
+
+#define PATIENCE_US (10 * CLOCK_SECOND)
+
+static char dir[] = "/tmp/daemon_testXXXXXX";
+static char conf_path[64], run_path[64], out_path[64], ctl_path[80];
+static struct sockaddr_un manager_addr = {.sun_family = AF_UNIX};
+static int manager = -1;
+
+/* ---- the daemon */
+
+struct settings {
+	uint32_t speed, limit;
+};
+
+static const struct conf_key keys[] = {
+	CONF_U32(struct settings, speed, "speed", "1", 1, 9, "How fast."),
+	CONF_U32(struct settings, limit, "limit", "1", 1, 9, "How far.", .flags = CONF_RESTART),
+};
+static const struct conf_section section = CONF_SINGLE(struct settings, "lb", keys, "Settings.",
+						       .flags = CONF_IMPLICIT);
+static const struct conf_section *const schema[] = {&section};
+
+static const struct settings *settings_of(const struct daemon_generation *g)
+{
+	return g->config;
+}
+
+/* Speed 7 is good for the schema and bad for the daemon. */
+static void build(struct daemon_generation *g, struct conf_errors *errors)
+{
+	const struct settings *s = conf_at(g->conf, "lb", 0);
+	g->config = (void *)(uintptr_t)s;
+	if (s->speed == 7)
+		conf_error_at(errors, conf_key_loc(g->conf, "lb", 0, "speed"), "speed",
+			      "7 is unlucky");
+}
+
+static int start(struct daemon *d, struct err *e)
+{
+	char path[DAEMON_PATH_SIZE];
+	if (settings_of(daemon_current(d))->speed == 6)
+		return err_set(e, "speed 6 does not start");
+	daemon_set_user(d, (void *)(uintptr_t)schema);
+	printf("start %u, run directory %s\n", settings_of(daemon_current(d))->speed,
+	       daemon_path(d, "x", path, sizeof(path)));
+	fflush(stdout);
+	return 0;
+}
+
+static struct daemon_generation *held; /* by somebody who is slow */
+
+/* Speed 8 cannot be had. */
+static int reload(struct daemon *d, struct daemon_generation *old, struct err *e)
+{
+	if (settings_of(daemon_current(d))->speed == 8)
+		return err_set(e, "speed 8 cannot be had");
+	if (!held)
+		held = daemon_ref(old);
+	printf("reload %u after %u, first was %u\n", settings_of(daemon_current(d))->speed,
+	       settings_of(old)->speed, settings_of(held)->speed);
+	fflush(stdout);
+	return 0;
+}
+
+/* Speed 5 never finishes its work. */
+static void stop(struct daemon *d)
+{
+	printf("stop %d %d\n", daemon_stopping(d), daemon_user(d) == (void *)(uintptr_t)schema);
+	fflush(stdout);
+	if (settings_of(daemon_current(d))->speed != 5)
+		daemon_done(d);
+}
+
+static void finish(struct daemon *d)
+{
+	(void)d;
+	daemon_unref(held);
+	daemon_unref(NULL);
+	printf("finish\n");
+	fflush(stdout);
+}
+
+static void cmd_speed(struct text *out, struct str args, bool json, void *arg)
+{
+	(void)args;
+	(void)json;
+	text_printf(out, "%u\n", settings_of(daemon_current(arg))->speed);
+}
+
+static const struct ctl_command commands[] = {{"speed", "", "how fast", false, cmd_speed},
+					      {NULL, NULL, NULL, false, NULL}};
+
+static const struct daemon_ops ops = {.name = "testd",
+				      .summary = "does nothing",
+				      .schema = schema,
+				      .n_schema = ARRAY_LEN(schema),
+				      .commands = commands,
+				      .drain_ms = 300,
+				      .build = build,
+				      .start = start,
+				      .reload = reload,
+				      .stop = stop,
+				      .finish = finish};
+
+/* ---- its surroundings */
+
+static void write_conf(const char *text)
+{
+	FILE *f = fopen(conf_path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static const char *output(void)
+{
+	static char text[16384];
+	FILE *f = fopen(out_path, "r");
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void must_say(const char *part)
+{
+	int64_t until = clock_now_us() + PATIENCE_US;
+	while (!strstr(output(), part) && clock_now_us() < until)
+		usleep(2000);
+	if (!strstr(output(), part)) {
+		print_error("\"%s\" is not in:\n%s\n", part, output());
+		fail();
+	}
+}
+
+static pid_t spawn(const char *const *words)
+{
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	char *argv[8] = {(char *)(uintptr_t) "testd"};
+	int argc = 1;
+	for (; words[argc - 1]; argc++)
+		argv[argc] = (char *)(uintptr_t)words[argc - 1];
+	int out = open(out_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+	dup2(out, 1);
+	dup2(out, 2);
+	exit(daemon_main(argc, argv, &ops));
+}
+
+static int exit_of(pid_t pid)
+{
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static int run(const char *a, const char *b, const char *c)
+{
+	const char *const words[] = {a, b, c, NULL};
+	return exit_of(spawn(words));
+}
+
+static void manager_must_hear(const char *part)
+{
+	char text[512];
+	struct pollfd p = {.fd = manager, .events = POLLIN};
+	while (poll(&p, 1, (int)(PATIENCE_US / CLOCK_MSEC)) == 1) {
+		ssize_t n = recv(manager, text, sizeof(text) - 1, 0);
+		assert_true(n >= 0);
+		text[n] = '\0';
+		if (strstr(text, part))
+			return;
+	}
+	fail_msg("the manager did not hear %s", part);
+}
+
+static pid_t start_daemon(const char *conf)
+{
+	const char *const words[] = {"-c", conf_path, "-r", run_path, NULL};
+	char old[512];
+	write_conf(conf);
+	while (recv(manager, old, sizeof(old), MSG_DONTWAIT) >= 0) /* of the one before */
+		;
+	pid_t pid = spawn(words);
+	manager_must_hear("READY=1");
+	return pid;
+}
+
+static const char *ask(const char *line)
+{
+	static char answer[1024];
+	struct text reply;
+	struct err e = {""};
+	text_init(&reply, sizeof(answer) - 1);
+	if (watch_ask(ctl_path, line, &reply, 5000, &e) < 0)
+		fail_msg("%s: %s", line, e.text);
+	str_copy(answer, sizeof(answer), str_of(reply.p, reply.n));
+	text_fini(&reply);
+	return answer;
+}
+
+/* ---- options */
+
+static void options_without_a_life(void **state)
+{
+	(void)state;
+	assert_int_equal(run("-V", NULL, NULL), 0);
+	must_say("testd " GREENPI_VERSION "\n");
+	assert_int_equal(run("-h", NULL, NULL), 0);
+	must_say("usage: testd");
+	assert_int_equal(run("-x", NULL, NULL), 2);
+	must_say("usage: testd");
+	assert_int_equal(run("word", NULL, NULL), 2);
+	must_say("usage: testd");
+	assert_int_equal(run("--doc", "man", NULL), 0);
+	must_say("How fast.");
+	assert_int_equal(run("--doc", "example", NULL), 0);
+	assert_int_equal(run("--doc", "novel", NULL), 2);
+}
+
+static void a_file_is_checked(void **state)
+{
+	(void)state;
+	write_conf("[lb]\nspeed = 3\n");
+	assert_int_equal(run("-tc", conf_path, NULL), 0);
+	must_say("good");
+	write_conf("[lb]\nspeed = 77\nlimit = x\n[lbb]\n");
+	assert_int_equal(run("-tc", conf_path, NULL), 1);
+	must_say(".conf:2: speed");
+	must_say(".conf:3: limit");
+	must_say(".conf:4: ");
+	write_conf("[lb]\nspeed = 7\n");
+	assert_int_equal(run("-tc", conf_path, NULL), 1);
+	must_say(".conf:2: speed: 7 is unlucky");
+	unlink(conf_path);
+	assert_int_equal(run("-tc", conf_path, NULL), 1);
+	must_say("No such file");
+}
+
+static void what_is_in_effect_is_printed(void **state)
+{
+	(void)state;
+	write_conf("[lb]\nspeed = 3\n");
+	assert_int_equal(run("-Tc", conf_path, NULL), 0);
+	must_say("speed = 3");
+	must_say("limit = 1");
+}
+
+/* ---- life */
+
+static void it_lives_and_ends(void **state)
+{
+	(void)state;
+	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
+	must_say("start 2, run directory ");
+	assert_string_equal(ask("speed"), "2\n");
+	assert_non_null(strstr(ask("version"), "configuration 1"));
+	assert_non_null(strstr(ask("version json"), "\"configuration\":1"));
+	kill(pid, SIGTERM);
+	manager_must_hear("STOPPING=1");
+	assert_int_equal(exit_of(pid), 0);
+	must_say("stop 1 1\nfinish\n");
+	assert_int_equal(access(ctl_path, F_OK), -1);
+}
+
+static void what_cannot_start_exits(void **state)
+{
+	const char *const words[] = {"-c", conf_path, "-r", run_path, NULL};
+	(void)state;
+	write_conf("[lb]\nspeed = 6\n");
+	assert_int_equal(exit_of(spawn(words)), 1);
+	must_say("speed 6 does not start");
+	write_conf("[lb]\nspeed = 60\n");
+	assert_int_equal(exit_of(spawn(words)), 1);
+	must_say(".conf:2: speed");
+	assert_null(strstr(output(), "start 60"));
+}
+
+static void a_reload_is_all_or_nothing(void **state)
+{
+	(void)state;
+	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
+	write_conf("[lb]\nspeed = 3\n");
+	kill(pid, SIGHUP);
+	manager_must_hear("RELOADING=1");
+	manager_must_hear("READY=1");
+	must_say("reload 3 after 2, first was 2");
+	assert_string_equal(ask("speed"), "3\n");
+
+	write_conf("[lb]\nspeed = 99\nlimit = 99\n"); /* bad for the schema */
+	kill(pid, SIGHUP);
+	manager_must_hear("refused");
+	must_say(".conf:2: speed");
+	must_say(".conf:3: limit");
+	must_say("the configuration before it goes on");
+	assert_string_equal(ask("speed"), "3\n");
+
+	write_conf("[lb]\nspeed = 8\n"); /* good, but not to be had */
+	assert_non_null(strstr(ask("reload"), "error: refused"));
+	must_say("speed 8 cannot be had");
+	assert_string_equal(ask("speed"), "3\n");
+
+	write_conf("[lb]\nspeed = 4\nlimit = 2\n");
+	assert_string_equal(ask("reload"), "done\n");
+	must_say("reload 4 after 3, first was 2"); /* the first one lives while somebody holds it */
+	must_say("limit changed: it takes effect when testd is restarted");
+	assert_string_equal(ask("speed"), "4\n");
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_of(pid), 0);
+}
+
+static void who_does_not_finish_is_ended_at_the_deadline(void **state)
+{
+	(void)state;
+	pid_t pid = start_daemon("[lb]\nspeed = 5\n");
+	int64_t began = clock_now_us();
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_of(pid), 0);
+	assert_true(clock_now_us() - began >= 250 * CLOCK_MSEC);
+	must_say("still busy after 300 ms");
+	must_say("finish");
+}
+
+static void the_second_signal_ends_it_at_once(void **state)
+{
+	(void)state;
+	pid_t pid = start_daemon("[lb]\nspeed = 5\n");
+	kill(pid, SIGINT);
+	must_say("stop 1 1");
+	kill(pid, SIGHUP); /* too late for that */
+	kill(pid, SIGINT);
+	assert_int_equal(exit_of(pid), 0);
+	must_say("SIGINT again: ending at once");
+	assert_null(strstr(output(), "still busy"));
+}
+
+/* Killed, it leaves its socket behind; the next one takes its place. */
+static void a_dead_ones_socket_is_no_obstacle(void **state)
+{
+	(void)state;
+	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
+	kill(pid, SIGKILL);
+	assert_int_equal(exit_of(pid), 1000 + SIGKILL);
+	assert_int_equal(access(ctl_path, F_OK), 0);
+	pid = start_daemon("[lb]\nspeed = 3\n");
+	assert_string_equal(ask("speed"), "3\n");
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_of(pid), 0);
+}
+
+static void the_watchdog_gets_its_signs_of_life(void **state)
+{
+	(void)state;
+	setenv("WATCHDOG_USEC", "90000", 1);
+	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
+	unsetenv("WATCHDOG_USEC");
+	for (unsigned i = 0; i < 3; i++)
+		manager_must_hear("WATCHDOG=1");
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_of(pid), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_without_a_life),
+		cmocka_unit_test(a_file_is_checked),
+		cmocka_unit_test(what_is_in_effect_is_printed),
+		cmocka_unit_test(it_lives_and_ends),
+		cmocka_unit_test(what_cannot_start_exits),
+		cmocka_unit_test(a_reload_is_all_or_nothing),
+		cmocka_unit_test(who_does_not_finish_is_ended_at_the_deadline),
+		cmocka_unit_test(the_second_signal_ends_it_at_once),
+		cmocka_unit_test(a_dead_ones_socket_is_no_obstacle),
+		cmocka_unit_test(the_watchdog_gets_its_signs_of_life),
+	};
+	MUST(mkdtemp(dir));
+	snprintf(conf_path, sizeof(conf_path), "%s/testd.conf", dir);
+	snprintf(out_path, sizeof(out_path), "%s/out", dir);
+	snprintf(run_path, sizeof(run_path), "%s/run", dir);
+	snprintf(ctl_path, sizeof(ctl_path), "%s/testd.sock", run_path);
+	snprintf(manager_addr.sun_path, sizeof(manager_addr.sun_path), "%s/notify", dir);
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	MUST(bind(manager, (struct sockaddr *)&manager_addr, sizeof(manager_addr)) == 0);
+	setenv("NOTIFY_SOCKET", manager_addr.sun_path, 1);
+	int rc = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(conf_path);
+	unlink(out_path);
+	unlink(manager_addr.sun_path);
+	rmdir(run_path);
+	rmdir(dir);
+	return rc;
+}
