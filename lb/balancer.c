@@ -243,9 +243,10 @@ int balancer_start(struct daemon *d, struct err *e)
 	mailbox_init(&b->mailbox, daemon_loop(d));
 	if (!server_join(b->pools, c, e) || open_missing(b, c, e) < 0)
 		return -1;
+	server_weigh(c);
 	open_stats(b);
 	stats_page_init(&b->stats);
-	health_view_start(&b->health, d, b->pools, server_went_down, b);
+	health_view_start(&b->health, d, server_went_down, b);
 	uint32_t buffers = 2 * (c->settings->maxconn / b->workers + 64);
 	b->set = worker_set_start(b->workers, buffers, &worker_ops, b);
 	if (!b->set)
@@ -262,6 +263,7 @@ int balancer_reload(struct daemon *d, struct daemon_generation *old, struct err 
 	(void)old;
 	if (!server_join(b->pools, g->config, e) || open_missing(b, conf_of(g), e) < 0)
 		return -1;
+	server_weigh(g->config);
 	health_view_read(&b->health);
 	publish(b, g);
 	return 0;

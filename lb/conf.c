@@ -53,10 +53,14 @@ const struct conf_section *const conf_lb_schema[] = {
 };
 const size_t conf_lb_schema_n = ARRAY_LEN(conf_lb_schema);
 
-static void build_pools(struct daemon_generation *g, struct lb_config *c)
+static void build_pools(struct daemon_generation *g, struct lb_config *c,
+			struct conf_errors *errors)
 {
 	size_t servers = conf_count(g->conf, "server");
 	c->n_pools = (unsigned)conf_count(g->conf, "pool");
+	if (c->n_pools > LB_POOLS_MAX)
+		conf_error_at(errors, conf_loc(g->conf, "pool", LB_POOLS_MAX), NULL,
+			      "more than %d pools", LB_POOLS_MAX);
 	c->pools = ARENA_ARRAY(&g->arena, struct lb_pool, c->n_pools);
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		struct lb_pool *p = &c->pools[i];
@@ -68,6 +72,10 @@ static void build_pools(struct daemon_generation *g, struct lb_config *c)
 			if (str_eq(cs->pool, p->conf->name))
 				p->conf_servers[p->n++] = cs;
 		}
+		if (p->n > LB_SERVERS_MAX)
+			conf_error_at(errors, conf_loc(g->conf, "pool", i), NULL,
+				      "[pool %.*s] has %u servers, at most %d are allowed",
+				      STR_ARG(p->conf->name), p->n, LB_SERVERS_MAX);
 	}
 }
 
@@ -165,7 +173,7 @@ void conf_build(struct daemon_generation *g, struct conf_errors *errors)
 	c->settings = conf_at(g->conf, "lb", 0);
 	c->node = node_name(g);
 	c->binds = ARENA_ARRAY(&g->arena, struct lb_bind, count_binds(g));
-	build_pools(g, c);
+	build_pools(g, c, errors);
 	build_frontends(g, c, errors);
 	build_stats(g, c, errors);
 	if (errors->n == 0 && c->n_binds == 0)

@@ -8,6 +8,10 @@
 #include "conf/cluster.h"
 #include "daemon.h"
 
+#define LB_BINDS_MAX   64
+#define LB_POOLS_MAX   256
+#define LB_SERVERS_MAX 64 /* of one pool: a set of them is one word */
+
 struct lb_frontend { /* [frontend web] */
 	struct str name;
 	struct conf_list bind;
@@ -38,8 +42,6 @@ struct lb_pool {
 	struct server **servers;		 /* live, in file order */
 	const struct conf_server **conf_servers; /* of the same places */
 };
-
-#define LB_BINDS_MAX 64
 
 /* One address to listen on. */
 struct lb_bind {

@@ -97,12 +97,12 @@ static void cmd_show_stat(struct text *out, struct str args, bool json, void *ar
 }
 
 /* "POOL/NAME" to a live server, or an error line. */
-static struct server *named(struct text *out, struct str args, struct balancer *b)
+static struct server *named(struct text *out, struct str args, struct daemon *d)
 {
 	struct str pool, rest = args;
 	struct server *s = NULL;
 	if (str_split(&rest, '/', &pool) && rest.p)
-		s = server_find(b->pools, pool, rest);
+		s = server_find(conf_of(daemon_current(d)), pool, rest);
 	if (!s)
 		text_printf(out, "error: no server \"%.*s\"; wanted POOL/SERVER\n", STR_ARG(args));
 	return s;
@@ -110,7 +110,7 @@ static struct server *named(struct text *out, struct str args, struct balancer *
 
 static void set_admin(struct text *out, struct str args, void *arg, enum server_admin admin)
 {
-	struct server *s = named(out, args, balancer_of(arg));
+	struct server *s = named(out, args, arg);
 	if (!s)
 		return;
 	atomic_store(&s->admin, (uint32_t)admin);

@@ -199,7 +199,7 @@ void front_init(struct front *f, struct worker *w, struct daemon_generation *g, 
 void front_fini(struct front *f)
 {
 	http_server_free(f->server);
-	for (unsigned i = 0; i < FRONT_POOLS_MAX; i++)
+	for (unsigned i = 0; i < LB_POOLS_MAX; i++)
 		if (f->clients[i])
 			http_client_free(f->clients[i]);
 	ev_timer_stop(f->worker->loop, &f->tidy);
@@ -219,7 +219,7 @@ bool front_idle(const struct front *f)
 
 void front_forget(struct front *f, const struct addr *server)
 {
-	for (unsigned i = 0; i < FRONT_POOLS_MAX; i++)
+	for (unsigned i = 0; i < LB_POOLS_MAX; i++)
 		if (f->clients[i])
 			http_client_forget(f->clients[i], server);
 }

@@ -14,13 +14,11 @@
 #include "server.h"
 #include "stats.h"
 
-#define FRONT_POOLS_MAX 256
-
 struct front {
 	struct worker *worker;
 	struct daemon_generation *gen; /* for new requests */
 	struct http_server *server;
-	struct http_client *clients[FRONT_POOLS_MAX]; /* by pool id */
+	struct http_client *clients[LB_POOLS_MAX]; /* by pool id */
 	struct access_log log;
 	stats_cell *stats;
 	struct http_server_stats seen; /* of server, as last added to stats */

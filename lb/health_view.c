@@ -59,7 +59,7 @@ void health_view_read(struct health_view_state *v)
 	health_refresh(&v->table, path);
 	bool stale = health_stale(&v->table, clock_now_us());
 	if (!stale)
-		server_each(v->pools, take_verdict, v);
+		server_each(conf_of(daemon_current(v->daemon)), take_verdict, v);
 	v->ever |= !stale;
 	if (stale != v->stale) {
 		v->stale = stale;
@@ -96,12 +96,12 @@ static void on_check(struct ev_loop *loop, struct ev_timer *t, int events)
 		health_view_read(v);
 }
 
-void health_view_start(struct health_view_state *v, struct daemon *d, struct pools *pools,
+void health_view_start(struct health_view_state *v, struct daemon *d,
 		       void (*went_down)(const struct addr *server, void *arg), void *arg)
 {
 	char path[DAEMON_PATH_SIZE];
 	*v = (struct health_view_state){
-		.daemon = d, .pools = pools, .went_down = went_down, .arg = arg, .stale = true};
+		.daemon = d, .went_down = went_down, .arg = arg, .stale = true};
 	v->watch.up = on_up;
 	v->watch.line = on_line;
 	v->watch.down = on_down;

@@ -13,7 +13,6 @@
 
 struct health_view_state {
 	struct daemon *daemon;
-	struct pools *pools;
 	void (*went_down)(const struct addr *server, void *arg);
 	void *arg;
 	struct watch watch;	  /* private */
@@ -23,7 +22,7 @@ struct health_view_state {
 	bool ever;		  /* private: there were some */
 };
 
-void health_view_start(struct health_view_state *v, struct daemon *d, struct pools *pools,
+void health_view_start(struct health_view_state *v, struct daemon *d,
 		       void (*went_down)(const struct addr *server, void *arg), void *arg);
 void health_view_read(struct health_view_state *v); /* now: after a reload brought new servers */
 void health_view_stop(struct health_view_state *v);

@@ -33,11 +33,14 @@ void server_pools_free(struct pools *p)
 	free(p);
 }
 
+/* NULL: its id would be too large. */
 static struct pool *join_pool(struct pools *all, struct str name)
 {
 	for (struct pool *p = all->first; p; p = p->next)
 		if (str_eq(str_c(p->name), name))
 			return p;
+	if (all->count == LB_POOLS_MAX)
+		return NULL;
 	struct pool *p = def_xcalloc(1, sizeof(*p));
 	str_copy(p->name, sizeof(p->name), name);
 	p->id = all->count++;
@@ -70,35 +73,44 @@ bool server_join(struct pools *all, struct lb_config *c, struct err *e)
 {
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		struct lb_pool *p = &c->pools[i];
-		if (p->n > SERVER_MAX) {
-			err_set(e, "[pool %.*s]: more than %d servers", STR_ARG(p->conf->name),
-				SERVER_MAX);
+		p->live = join_pool(all, p->conf->name);
+		if (!p->live) {
+			err_set(e, "there have been %d pools by different names: restart lbd",
+				LB_POOLS_MAX);
 			return false;
 		}
-		p->live = join_pool(all, p->conf->name);
 		for (unsigned s = 0; s < p->n; s++)
 			p->servers[s] = join_server(p->live, p->conf_servers[s]);
+	}
+	return true;
+}
+
+void server_weigh(const struct lb_config *c)
+{
+	for (unsigned i = 0; i < c->n_pools; i++) {
+		const struct lb_pool *p = &c->pools[i];
 		MUST0(pthread_mutex_lock(&p->live->lock));
 		for (unsigned s = 0; s < p->n; s++)
 			p->servers[s]->rr.weight = p->conf_servers[s]->weight;
 		MUST0(pthread_mutex_unlock(&p->live->lock));
 	}
-	return true;
 }
 
-void server_each(struct pools *all, void (*f)(struct server *s, void *arg), void *arg)
+void server_each(const struct lb_config *c, void (*f)(struct server *s, void *arg), void *arg)
 {
-	for (struct pool *p = all->first; p; p = p->next)
-		for (struct server *s = p->servers; s; s = s->next)
-			f(s, arg);
+	for (unsigned i = 0; i < c->n_pools; i++)
+		for (unsigned s = 0; s < c->pools[i].n; s++)
+			f(c->pools[i].servers[s], arg);
 }
 
-struct server *server_find(struct pools *all, struct str pool, struct str name)
+struct server *server_find(const struct lb_config *c, struct str pool, struct str name)
 {
-	for (struct pool *p = all->first; p; p = p->next)
-		for (struct server *s = p->servers; s; s = s->next)
-			if (str_eq(str_c(p->name), pool) && str_eq(str_c(s->name), name))
-				return s;
+	for (unsigned i = 0; i < c->n_pools; i++) {
+		const struct lb_pool *p = &c->pools[i];
+		for (unsigned s = 0; str_eq(p->conf->name, pool) && s < p->n; s++)
+			if (str_eq(p->conf_servers[s]->name, name))
+				return p->servers[s];
+	}
 	return NULL;
 }
 
@@ -169,8 +181,8 @@ static unsigned mark_usable(const struct lb_pool *p, uint64_t avoid, bool ejecte
 
 int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us)
 {
-	bool usable[SERVER_MAX];
-	struct pick_rr *rr[SERVER_MAX];
+	bool usable[LB_SERVERS_MAX];
+	struct pick_rr *rr[LB_SERVERS_MAX];
 	/* Fresh ones first, then those ejected, then even those that have just failed this request. */
 	if (!mark_usable(p, avoid, false, now_us, usable) &&
 	    !mark_usable(p, avoid, true, now_us, usable) &&
@@ -189,7 +201,7 @@ int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us)
 struct sticky_match server_sticky(const struct lb_pool *p, const struct http_head *request,
 				  int64_t now_us)
 {
-	struct sticky_server s[SERVER_MAX];
+	struct sticky_server s[LB_SERVERS_MAX];
 	if (p->conf->cookie.mode == CONF_COOKIE_NONE || !http_has(request, HTTP_F_COOKIE))
 		return sticky_find(&p->conf->cookie, request, NULL, 0);
 	for (unsigned i = 0; i < p->n; i++)

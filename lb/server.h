@@ -21,8 +21,6 @@
 #include "pick_rr.h"
 #include "sticky.h"
 
-#define SERVER_MAX 64 /* of one pool */
-
 enum server_admin { SERVER_READY, SERVER_DRAIN, SERVER_MAINT };
 
 /* X(name): counters of one server, added to by all workers. */
@@ -65,12 +63,17 @@ struct pools; /* the registry; main thread */
 
 struct pools *server_pools_new(void);
 void server_pools_free(struct pools *p);
-/* Finds or makes the live pools and servers of a generation and puts them in its config. False when a pool has
- * more than SERVER_MAX servers. */
+/*
+ * Finds or makes the live pools and servers of a generation and puts them in its config; nothing that is in force
+ * changes. False when there have been more than LB_POOLS_MAX pools by different names since the start.
+ */
 bool server_join(struct pools *p, struct lb_config *c, struct err *e);
-/* Calls f for each server of the registry. */
-void server_each(struct pools *p, void (*f)(struct server *s, void *arg), void *arg);
-struct server *server_find(struct pools *p, struct str pool, struct str name);
+/* The generation goes into force: its weights are the servers'. */
+void server_weigh(const struct lb_config *c);
+
+/* Of the generation's servers, joined before: each, and the one of that name or NULL. */
+void server_each(const struct lb_config *c, void (*f)(struct server *s, void *arg), void *arg);
+struct server *server_find(const struct lb_config *c, struct str pool, struct str name);
 
 bool server_up(const struct server *s); /* checks and operator agree */
 bool server_ejected(const struct server *s, int64_t now_us);

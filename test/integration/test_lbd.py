@@ -305,6 +305,21 @@ def test_connections_of_a_removed_listener_end_after_their_request(lab):
     assert lb.get().status == 200
 
 
+def test_a_server_with_another_address_is_another_server(lab):
+    a, b = named(lab, "a", "b")
+    lb = lab.lbd([a])
+    assert lb.get().body == b"a" and "MAINT" in lb.tell("disable server p/s1") and lb.get().status == 503
+    lb.write_conf(lbd_conf([b]))
+    assert "done" in lb.tell("reload")
+    wait_until(lambda: lb.get().body == b"b", deadline=5)  # it is not the one that was disabled
+    assert "MAINT" in lb.tell("disable server p/s1") and lb.get().status == 503
+    assert "UP" in lb.tell("enable server p/s1") and lb.get().body == b"b"
+    lb.write_conf(lbd_conf([]).replace("pool = p", "pool = q") + "[pool q]\n[server s9]\npool = q\naddress = "
+                  f"127.0.0.1:{b.address[1]}\n")
+    assert "done" in lb.tell("reload")
+    assert "no server" in lb.tell("disable server p/s1")
+
+
 def test_too_many_listeners_are_a_configuration_error(lab):
     lb = lab.lbd(named(lab, "x"))
     text = lbd_conf([("127.0.0.1", 1)])
