@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// TEST-OF: lb
+/* From sections to listeners and pools, and what is refused, with its line. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "conf.h"
+
+struct fixture {
+	struct daemon_generation gen;
+	struct conf_errors errors;
+	const struct lb_config *made;
+};
+
+static struct fixture f;
+
+static void read_text(const char *text)
+{
+	memset(&f, 0, sizeof(f));
+	arena_init(&f.gen.arena, NULL, 0, ARENA_UNLIMITED);
+	conf_errors_init(&f.errors, &f.gen.arena);
+	f.gen.conf = conf_read_text("f", str_c(text), conf_lb_schema, conf_lb_schema_n,
+				    &f.gen.arena, &f.errors);
+	conf_build(&f.gen, &f.errors);
+	f.made = conf_of(&f.gen);
+}
+
+static void done(void)
+{
+	arena_fini(&f.gen.arena);
+}
+
+static void must_be_good(const char *text)
+{
+	read_text(text);
+	if (f.errors.n) {
+		conf_errors_print(&f.errors, stderr);
+		fail();
+	}
+}
+
+static void must_say(const char *text, const char *const *lines, size_t n)
+{
+	char said[4096] = "";
+	read_text(text);
+	FILE *to = fmemopen(said, sizeof(said), "w");
+	assert_non_null(to);
+	conf_errors_print(&f.errors, to);
+	fclose(to);
+	for (size_t i = 0; i < n; i++)
+		if (!strstr(said, lines[i])) {
+			print_error("\"%s\" is not in:\n%s", lines[i], said);
+			fail();
+		}
+	if (f.errors.n != n) {
+		print_error("%zu errors, not %zu:\n%s", (size_t)f.errors.n, n, said);
+		fail();
+	}
+	done();
+}
+
+#define MUST_SAY(text, ...)                                                                        \
+	do {                                                                                       \
+		static const char *const lines_[] = {__VA_ARGS__};                                 \
+		must_say(text, lines_, ARRAY_LEN(lines_));                                         \
+	} while (0)
+
+#define FRONTEND "[frontend web]\nbind = 127.0.0.1:80\npool = p\n"
+#define POOL	 "[pool p]\ncheck = none\n"
+#define SERVER	 "[server s1]\npool = p\naddress = 10.0.0.1:80\n"
+
+static void sections_become_listeners_and_pools(void **state)
+{
+	char text[ADDR_TEXT_SIZE];
+	(void)state;
+	must_be_good("[frontend web]\nbind = 127.0.0.1:80 [::1]:80\npool = b\n"
+		     "[frontend api]\nbind = *:8080\npool = a\n"
+		     "[stats]\nbind = :81\nauth = admin:secret\n"
+		     "[pool a]\n[pool b]\ncookie = SERVERID insert indirect nocache\n"
+		     "[server s1]\npool = a\naddress = 10.0.0.1:80\n"
+		     "[server s2]\npool = b\naddress = 10.0.0.2:80\ncookie = two\nweight = 3\n"
+		     "[server s3]\npool = a\naddress = 10.0.0.3:80\n");
+	const struct lb_config *c = f.made;
+	assert_int_equal(c->n_binds, 4);
+	assert_string_equal(addr_format(&c->binds[0].addr, text), "127.0.0.1:80");
+	assert_string_equal(addr_format(&c->binds[1].addr, text), "[::1]:80");
+	assert_str_equal(c->binds[1].frontend, "web");
+	assert_str_equal(c->binds[1].pool->conf->name, "b");
+	assert_str_equal(c->binds[2].frontend, "api");
+	assert_str_equal(c->binds[2].pool->conf->name, "a");
+	assert_str_equal(c->binds[3].frontend, "stats");
+	assert_null(c->binds[3].pool);
+	assert_non_null(c->stats);
+	assert_int_equal(c->n_pools, 2);
+	assert_int_equal(c->pools[0].n, 2);
+	assert_str_equal(c->pools[0].conf_servers[0]->name, "s1");
+	assert_str_equal(c->pools[0].conf_servers[1]->name, "s3");
+	assert_int_equal(c->pools[1].n, 1);
+	assert_int_equal(c->pools[1].conf_servers[0]->weight, 3);
+	assert_str_equal(c->pools[1].conf_servers[0]->cookie, "two");
+	assert_true(c->node.n > 0);
+	assert_int_equal(c->settings->maxconn, 4096);
+	done();
+}
+
+static void what_does_not_fit_together_is_refused_with_its_line(void **state)
+{
+	(void)state;
+	MUST_SAY("[frontend web]\nbind = 127.0.0.1:80\npool = q\n" POOL SERVER,
+		 "f:3: pool: there is no [pool q]");
+	MUST_SAY(FRONTEND POOL, "f:3: pool: [pool p] has no [server]");
+	MUST_SAY(POOL SERVER, "lbd would listen nowhere");
+	MUST_SAY(FRONTEND POOL SERVER "[stats]\nbind = 127.0.0.1:80\n",
+		 "f:10: bind: 127.0.0.1:80 is already listened on");
+	MUST_SAY(FRONTEND POOL SERVER "[stats]\nbind = :81\nuri = stats\nauth = admin\n",
+		 "f:11: uri: must begin with /", "f:12: auth: must be USER:PASSWORD");
+	MUST_SAY(FRONTEND POOL SERVER "[stats]\nbind = :81\nauth = :x\n",
+		 "f:11: auth: must be USER:PASSWORD");
+	MUST_SAY("[frontend web]\nbind = 1.2.3:80 :99999 :80\npool = p\n" POOL SERVER,
+		 "f:2: bind: ", "99999");
+	MUST_SAY(FRONTEND POOL SERVER "[server s2]\npool = r\naddress = 10.0.0.2:80\n", "f:10: ");
+}
+
+static void all_errors_are_told_at_once(void **state)
+{
+	(void)state;
+	MUST_SAY("[frontend web]\nbind = 127.0.0.1:80\npool = q\n[lb]\nworkers = 65\nmaxcon = 5\n"
+		 "[stats]\nbind = 127.0.0.1:80\nuri = x\n" POOL SERVER,
+		 "f:3: pool", "f:5: workers", "f:6: maxcon", "f:8: bind", "f:9: uri");
+}
+
+static char big[1 << 20];
+
+static void numbers_are_bounded(void **state)
+{
+	size_t n = (size_t)sprintf(big, FRONTEND POOL);
+	(void)state;
+	for (unsigned i = 0; i < LB_SERVERS_MAX; i++)
+		n += (size_t)sprintf(big + n, "[server s%u]\npool = p\naddress = 10.0.0.%u:80\n", i,
+				     i + 1);
+	must_be_good(big);
+	assert_int_equal(f.made->pools[0].n, LB_SERVERS_MAX);
+	done();
+	sprintf(big + n, "[server more]\npool = p\naddress = 10.0.1.1:80\n");
+	MUST_SAY(big, "f:4: [pool p] has 65 servers, at most 64 are allowed");
+
+	n = (size_t)sprintf(big, FRONTEND SERVER POOL);
+	for (unsigned i = 1; i < LB_POOLS_MAX; i++)
+		n += (size_t)sprintf(big + n, "[pool p%u]\n", i);
+	must_be_good(big);
+	assert_int_equal(f.made->n_pools, LB_POOLS_MAX);
+	done();
+	sprintf(big + n, "[pool more]\n");
+	MUST_SAY(big, "more than 256 pools");
+
+	n = (size_t)sprintf(big, POOL SERVER);
+	for (unsigned i = 0; i < LB_BINDS_MAX; i++)
+		n += (size_t)sprintf(big + n, "[frontend f%u]\nbind = :%u\npool = p\n", i,
+				     8000 + i);
+	must_be_good(big);
+	assert_int_equal(f.made->n_binds, LB_BINDS_MAX);
+	done();
+	sprintf(big + n, "[frontend more]\nbind = :9000\npool = p\n");
+	MUST_SAY(big, "f:199: bind: lbd listens on at most 64 addresses");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sections_become_listeners_and_pools),
+		cmocka_unit_test(what_does_not_fit_together_is_refused_with_its_line),
+		cmocka_unit_test(all_errors_are_told_at_once),
+		cmocka_unit_test(numbers_are_bounded),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// TEST-OF: lb
+/* Which servers get work: by the operator, by healthd, and by what lbd met itself; and what outlasts a reload. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "http/parse.h"
+#include "server.h"
+
+struct generation {
+	struct daemon_generation gen;
+	struct lb_config *c;
+};
+
+static struct pools *pools;
+static struct generation g;
+
+static struct generation generation(const char *text)
+{
+	struct generation made = {0};
+	struct daemon_generation *d = &made.gen;
+	struct conf_errors errors;
+	struct err e;
+	arena_init(&d->arena, NULL, 0, ARENA_UNLIMITED);
+	conf_errors_init(&errors, &d->arena);
+	d->conf = conf_read_text("f", str_c(text), conf_lb_schema, conf_lb_schema_n, &d->arena,
+				 &errors);
+	conf_build(d, &errors);
+	if (errors.n) {
+		conf_errors_print(&errors, stderr);
+		fail();
+	}
+	made.c = d->config;
+	assert_true(server_join(pools, made.c, &e));
+	server_weigh(made.c);
+	return made;
+}
+
+#define HEADER "[frontend w]\nbind = :80\npool = p\n[pool p]\ncookie = C insert\n"
+#define THREE                                                                                      \
+	HEADER "[server a]\npool = p\naddress = 10.0.0.1:80\ncookie = ca\n"                        \
+	       "[server b]\npool = p\naddress = 10.0.0.2:80\ncookie = cb\n"                        \
+	       "[server c]\npool = p\naddress = 10.0.0.3:80\ncookie = cc\n"
+
+static int three(void **state)
+{
+	(void)state;
+	pools = server_pools_new();
+	g = generation(THREE);
+	return 0;
+}
+
+static int gone(void **state)
+{
+	(void)state;
+	arena_fini(&g.gen.arena);
+	server_pools_free(pools);
+	return 0;
+}
+
+static struct server *named(const char *name)
+{
+	struct server *s = server_find(g.c, STR("p"), str_c(name));
+	assert_non_null(s);
+	return s;
+}
+
+/* The next n picks, as letters. */
+static const char *picks(unsigned n, uint64_t avoid, int64_t now_us)
+{
+	static char letters[64];
+	for (unsigned i = 0; i < n; i++) {
+		int at = server_pick(&g.c->pools[0], avoid, now_us);
+		letters[i] = at < 0 ? '-' : g.c->pools[0].servers[at]->name[0];
+	}
+	letters[n] = '\0';
+	return letters;
+}
+
+static struct sticky_match match(const char *cookie, int64_t now_us)
+{
+	static struct http_head h;
+	static char text[128];
+	struct http_limits limits = HTTP_LIMITS_DEFAULT;
+	struct http_bad bad;
+	size_t scanned = 0;
+	int n = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\nCookie: C=%s\r\n\r\n",
+			 cookie);
+	assert_int_equal(http_parse_request(&h, str_of(text, (size_t)n), &scanned, &limits, &bad),
+			 HTTP_PARSE_DONE);
+	return server_sticky(&g.c->pools[0], &h, now_us);
+}
+
+static void all_take_turns(void **state)
+{
+	(void)state;
+	assert_string_equal(picks(6, 0, 1), "abcabc");
+	assert_string_equal(picks(4, 1u << 1, 1), "acac");
+	assert_int_equal(strspn(picks(2, 7, 1), "abc"), 2); /* rather one that failed than none */
+}
+
+static void a_server_that_is_down_gets_nothing(void **state)
+{
+	(void)state;
+	atomic_store(&named("b")->health, HEALTH_DOWN);
+	assert_string_equal(server_status(named("b"), 1), "DOWN");
+	assert_false(server_up(named("b")));
+	assert_string_equal(picks(4, 0, 1), "acac");
+	assert_int_equal(match("cb", 1).server, -1);
+	assert_int_equal(match("cb", 1).flag, 'D');
+	atomic_store(&named("a")->health, HEALTH_DOWN);
+	atomic_store(&named("c")->health, HEALTH_DOWN);
+	assert_string_equal(picks(1, 0, 1), "-");
+	atomic_store(&named("b")->health, HEALTH_UP);
+	assert_string_equal(picks(2, 0, 1), "bb");
+	assert_int_equal(match("cb", 1).server, 1);
+}
+
+static void the_operator_drains_and_disables(void **state)
+{
+	(void)state;
+	atomic_store(&named("a")->admin, SERVER_DRAIN);
+	assert_string_equal(server_status(named("a"), 1), "DRAIN");
+	assert_string_equal(picks(4, 0, 1), "bcbc");
+	assert_int_equal(match("ca", 1).server, 0); /* who belongs to it stays */
+	atomic_store(&named("a")->admin, SERVER_MAINT);
+	assert_string_equal(server_status(named("a"), 1), "MAINT");
+	assert_int_equal(match("ca", 1).server, -1);
+	assert_string_equal(picks(4, 0, 1), "bcbc");
+	atomic_store(&named("a")->admin, SERVER_READY);
+	assert_string_equal(server_status(named("a"), 1), "UP");
+}
+
+static void two_failed_connections_put_a_server_aside_for_longer_each_time(void **state)
+{
+	static const int64_t lengths_s[] = {10, 20, 40, 80, 160, 300, 300};
+	struct server *a = named("a");
+	int64_t now = 1000 * CLOCK_SECOND;
+	(void)state;
+	assert_false(server_failed(a, now));
+	server_connected(a); /* in between: they must be in a row */
+	assert_false(server_failed(a, now));
+	for (size_t i = 0; i < ARRAY_LEN(lengths_s); i++) {
+		assert_true(server_failed(a, now));
+		assert_false(server_failed(a, now)); /* it is aside already */
+		assert_string_equal(server_status(a, now), "EJECTED");
+		assert_int_equal(strspn(picks(4, 0, now), "bc"), 4);
+		assert_int_equal(match("ca", now).server, -1);
+		now += lengths_s[i] * CLOCK_SECOND;
+		assert_true(server_ejected(a, now - 1));
+		assert_false(server_ejected(a, now));
+		assert_non_null(strchr(picks(3, 0, now), 'a')); /* it gets another chance */
+	}
+	server_connected(a); /* it answered: all is forgotten */
+	assert_false(server_failed(a, now));
+	assert_true(server_failed(a, now));
+	assert_false(server_ejected(a, now + 10 * CLOCK_SECOND));
+}
+
+static void the_last_one_standing_is_asked_although_it_failed(void **state)
+{
+	int64_t now = 1000 * CLOCK_SECOND;
+	(void)state;
+	for (const char *name = "abc"; *name; name++) {
+		struct server *s = named((char[]){*name, '\0'});
+		server_failed(s, now);
+		assert_true(server_failed(s, now));
+	}
+	assert_int_equal(strspn(picks(3, 0, now), "abc"), 3);
+	atomic_store(&named("a")->health, HEALTH_DOWN);
+	assert_null(strchr(picks(6, 0, now), 'a'));
+}
+
+static void a_weight_of_nothing_is_for_cookies_only(void **state)
+{
+	struct generation next = generation(
+		HEADER "[server a]\npool = p\naddress = 10.0.0.1:80\nweight = 0\ncookie = ca\n"
+		       "[server b]\npool = p\naddress = 10.0.0.2:80\nweight = 2\n"
+		       "[server c]\npool = p\naddress = 10.0.0.3:80\n");
+	(void)state;
+	arena_fini(&g.gen.arena);
+	g = next;
+	const char *six = picks(6, 0, 1);
+	assert_null(strchr(six, 'a'));
+	unsigned b = 0;
+	for (; *six; six++)
+		b += *six == 'b';
+	assert_int_equal(b, 4);
+	assert_int_equal(match("ca", 1).server, 0);
+}
+
+static void a_server_outlasts_a_reload_by_name_and_address(void **state)
+{
+	struct server *a = named("a"), *b = named("b");
+	(void)state;
+	atomic_store(&a->admin, SERVER_MAINT);
+	SERVER_COUNT(a, total, 5);
+	struct generation next = generation(HEADER "[server b]\npool = p\naddress = 10.0.0.9:80\n"
+						   "[server a]\npool = p\naddress = 10.0.0.1:80\n");
+	arena_fini(&g.gen.arena);
+	g = next;
+	assert_ptr_equal(named("a"), a);
+	assert_string_equal(server_status(a, 1), "MAINT");
+	assert_int_equal(atomic_load(&a->total), 5);
+	assert_ptr_not_equal(named("b"), b); /* another address: another server */
+	assert_null(server_find(g.c, STR("p"), STR("c")));
+	assert_null(server_find(g.c, STR("q"), STR("a")));
+	next = generation(THREE); /* and back */
+	arena_fini(&g.gen.arena);
+	g = next;
+	assert_ptr_equal(named("a"), a);
+	assert_ptr_equal(named("b"), b);
+}
+
+static void a_refused_generation_changes_nothing(void **state)
+{
+	(void)state;
+	struct generation next = {0};
+	struct err e = {""};
+	for (unsigned i = 0; i < LB_POOLS_MAX; i++) {
+		char text[256];
+		struct conf_errors errors;
+		struct daemon_generation *d = &next.gen;
+		snprintf(text, sizeof(text),
+			 HEADER
+			 "[server a]\npool = p\naddress = 10.0.0.1:80\nweight = 9\n[pool p%u]\n",
+			 i);
+		arena_init(&d->arena, NULL, 0, ARENA_UNLIMITED);
+		conf_errors_init(&errors, &d->arena);
+		d->conf = conf_read_text("f", str_c(text), conf_lb_schema, conf_lb_schema_n,
+					 &d->arena, &errors);
+		conf_build(d, &errors);
+		assert_int_equal(errors.n, 0);
+		bool last = i == LB_POOLS_MAX - 1; /* the 257th name */
+		assert_int_equal(server_join(pools, d->config, &e), !last);
+		arena_fini(&d->arena);
+	}
+	assert_non_null(strstr(e.text, "restart lbd"));
+	assert_string_equal(picks(6, 0, 1), "abcabc"); /* no weight of 9 */
+}
+
+int main(void)
+{
+#define TEST(t) cmocka_unit_test_setup_teardown(t, three, gone)
+	const struct CMUnitTest tests[] = {
+		TEST(all_take_turns),
+		TEST(a_server_that_is_down_gets_nothing),
+		TEST(the_operator_drains_and_disables),
+		TEST(two_failed_connections_put_a_server_aside_for_longer_each_time),
+		TEST(the_last_one_standing_is_asked_although_it_failed),
+		TEST(a_weight_of_nothing_is_for_cookies_only),
+		TEST(a_server_outlasts_a_reload_by_name_and_address),
+		TEST(a_refused_generation_changes_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
