@@ -17,7 +17,7 @@ static struct addr free_port(void)
 {
 	struct addr a;
 	struct err e;
-	struct sockaddr_in sa;
+	struct sockaddr_in sa = {0};
 	socklen_t n = sizeof(sa);
 	assert_int_equal(addr_parse_ip(&a, STR("127.0.0.1"), &e), 0);
 	int fd = sock_listen(&a, 0, 1, &e);
