@@ -4,9 +4,9 @@
  * cannot be had leaves everything as it was. They are kept in the service manager's store, so a restart finds them
  * with their queues of waiting clients.
  *
- * A generation reaches each worker as a letter that holds a reference. A listener that no generation wants any
- * more is shut once every worker has let go of it; it stays in the list, because connections that came through it
- * may have a last request under way.
+ * A generation reaches each worker as a letter that holds a reference. Of a listener that it does not want any more
+ * each worker closes its own socket; the listener stays in the list, to be opened again perhaps, and because
+ * connections that came through it may have a last request under way.
  */
 #include "balancer.h"
 
@@ -23,10 +23,11 @@ static const struct stats_name stat_names[] = {STATS_NAMES(LB_STATS)};
 
 /* ---- listeners */
 
-static struct listener *find_listener(const struct balancer *b, const struct addr *a)
+/* One of that address that is open, or one that is shut; NULL: there is none. Those on their way out do not count. */
+static struct listener *find_listener(const struct balancer *b, const struct addr *a, bool open)
 {
 	for (struct listener *l = b->listeners; l; l = l->next)
-		if (addr_eq(&l->addr, a))
+		if (!l->leaving && (l->count > 0) == open && addr_eq(&l->addr, a))
 			return l;
 	return NULL;
 }
@@ -45,18 +46,17 @@ static int open_missing(struct balancer *b, const struct lb_config *c, struct er
 	struct listener *opened[LB_BINDS_MAX];
 	unsigned n = 0;
 	for (unsigned i = 0; i < c->n_binds; i++) {
-		struct listener *l = find_listener(b, &c->binds[i].addr);
-		if (l && l->count)
+		const struct addr *a = &c->binds[i].addr;
+		if (find_listener(b, a, true))
 			continue;
-		if (!l)
-			l = make_listener(b, &c->binds[i].addr);
-		MUST(n < LB_BINDS_MAX);
-		opened[n++] = l;
-		if (listener_open(l, b->workers, e) < 0) {
+		struct listener *l = find_listener(b, a, false);
+		opened[n] = l ? l : make_listener(b, a);
+		if (listener_open(opened[n], b->workers, e) < 0) {
 			while (n)
 				listener_shut(opened[--n]);
 			return -1;
 		}
+		n++;
 	}
 	return 0;
 }
@@ -66,7 +66,7 @@ static unsigned wanted(const struct balancer *b, const struct lb_config *c, stru
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < c->n_binds && n < max; i++)
-		to[n++] = find_listener(b, &c->binds[i].addr);
+		to[n++] = find_listener(b, &c->binds[i].addr, true);
 	return n;
 }
 
@@ -84,6 +84,7 @@ struct apply_round {
 	struct letter done; /* to the main thread */
 	struct balancer *balancer;
 	_Atomic unsigned left;
+	unsigned number; /* of the generation */
 	unsigned n;
 	struct listener *listeners[LB_BINDS_MAX];
 	struct apply_letter letters[];
@@ -99,7 +100,17 @@ static void on_apply(struct letter *l)
 		mailbox_post(&r->balancer->mailbox, &r->done);
 }
 
-static bool in_round(const struct apply_round *r, const struct listener *l)
+/* Every worker has let go of what this generation does not listen on. */
+static void on_applied(struct letter *l)
+{
+	struct apply_round *r = container_of(l, struct apply_round, done);
+	for (struct listener *one = r->balancer->listeners; one; one = one->next)
+		if (one->leaving && one->leaving <= r->number)
+			listener_left(one);
+	free(r);
+}
+
+static bool is_wanted(const struct apply_round *r, const struct listener *l)
 {
 	for (unsigned i = 0; i < r->n; i++)
 		if (r->listeners[i] == l)
@@ -107,20 +118,11 @@ static bool in_round(const struct apply_round *r, const struct listener *l)
 	return false;
 }
 
-/* Every worker has let go of what this generation does not listen on. */
-static void on_applied(struct letter *l)
+static void dismiss_unwanted(struct apply_round *r)
 {
-	struct apply_round *r = container_of(l, struct apply_round, done);
-	struct balancer *b = r->balancer;
-	const struct lb_config *c = conf_of(daemon_current(b->daemon));
-	for (struct listener *one = b->listeners; one; one = one->next) {
-		bool again = false; /* a later reload may want it back */
-		for (unsigned i = 0; i < c->n_binds; i++)
-			again |= addr_eq(&c->binds[i].addr, &one->addr);
-		if (!in_round(r, one) && !again)
-			listener_shut(one);
-	}
-	free(r);
+	for (struct listener *l = r->balancer->listeners; l; l = l->next)
+		if (l->count && !l->leaving && !is_wanted(r, l))
+			listener_leave(l, r->number);
 }
 
 static void publish(struct balancer *b, struct daemon_generation *g)
@@ -129,7 +131,9 @@ static void publish(struct balancer *b, struct daemon_generation *g)
 	r->done.run = on_applied;
 	r->balancer = b;
 	atomic_init(&r->left, b->workers);
+	r->number = g->number;
 	r->n = wanted(b, conf_of(g), r->listeners, ARRAY_LEN(r->listeners));
+	dismiss_unwanted(r);
 	for (unsigned i = 0; i < b->workers; i++) {
 		r->letters[i] = (struct apply_letter){.letter.run = on_apply,
 						      .front = &b->fronts[i],

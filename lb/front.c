@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "front.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "proxy.h"
@@ -130,8 +132,10 @@ static void listen_on(struct front *f, struct listener *const *all, unsigned n)
 {
 	for (unsigned i = 0; i < f->n_listening; i++) {
 		const struct listener *old = f->listening[i];
-		if (!among(all, n, old))
+		if (!among(all, n, old)) {
 			http_server_unlisten(f->server, old->fds[f->worker->id]);
+			close(old->fds[f->worker->id]);
+		}
 	}
 	for (unsigned i = 0; i < n; i++) {
 		bool kept = false;

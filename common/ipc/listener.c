@@ -17,20 +17,41 @@ static const char *store_name(const struct addr *a, unsigned worker, char *to, s
 	return to;
 }
 
-void listener_shut(struct listener *l)
+static void forget(const struct listener *l)
 {
 	char name[128];
-	for (unsigned i = 0; i < l->count; i++) {
+	for (unsigned i = 0; i < l->count; i++)
 		sd_forget(store_name(&l->addr, i, name, sizeof(name)));
+}
+
+static void close_all(struct listener *l)
+{
+	for (unsigned i = 0; i < l->count; i++)
 		close(l->fds[i]);
-	}
+	l->count = 0;
+}
+
+void listener_shut(struct listener *l)
+{
+	forget(l);
+	close_all(l);
+}
+
+void listener_leave(struct listener *l, unsigned leaving)
+{
+	forget(l);
+	l->leaving = leaving;
+}
+
+void listener_left(struct listener *l)
+{
+	l->leaving = 0;
 	l->count = 0;
 }
 
 void listener_free(struct listener *l)
 {
-	for (unsigned i = 0; i < l->count; i++)
-		close(l->fds[i]);
+	close_all(l);
 	free(l);
 }
 

@@ -91,6 +91,23 @@ static void shut_is_free_for_others_and_can_be_opened_again(void **state)
 	listener_free(other);
 }
 
+static void workers_close_what_they_watched(void **state)
+{
+	struct addr a = free_port();
+	struct err e;
+	struct listener *l = listener_new(&a);
+	(void)state;
+	assert_int_equal(listener_open(l, 2, &e), 0);
+	listener_leave(l, 7);
+	assert_int_equal(l->leaving, 7);
+	close(l->fds[0]);
+	close(l->fds[1]);
+	listener_left(l);
+	assert_int_equal(l->leaving, 0);
+	assert_int_equal(listener_open(l, 2, &e), 0);
+	listener_free(l);
+}
+
 static void a_taken_port_leaves_nothing_behind(void **state)
 {
 	struct addr a = free_port();
@@ -136,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(workers_share_a_port),
 		cmocka_unit_test(shut_is_free_for_others_and_can_be_opened_again),
+		cmocka_unit_test(workers_close_what_they_watched),
 		cmocka_unit_test(a_taken_port_leaves_nothing_behind),
 		cmocka_unit_test(an_address_of_another_board_can_be_bound),
 		cmocka_unit_test(as_many_workers_as_asked_or_as_cores),
