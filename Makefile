@@ -81,7 +81,7 @@ endif
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
+.PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration integration-threads lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
 	check-symbols check-headers docs install uninstall deps build-deps demo system cost bench cover clean help
 
 all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
@@ -150,6 +150,7 @@ check: ## everything that must pass: unit tests, corpora, integration, all on sa
 	$(MAKE) SAN=thread unit-threads || failed="$$failed unit-threads"; \
 	$(MAKE) SAN=$(SAN_CHECK) fuzz-replay || failed="$$failed fuzz-replay"; \
 	$(MAKE) SAN=$(SAN_CHECK) integration || failed="$$failed integration"; \
+	$(MAKE) integration-threads || failed="$$failed integration-threads"; \
 	$(MAKE) cost || failed="$$failed cost"; \
 	$(MAKE) system || failed="$$failed system"; \
 	[ -z "$$failed" ] || { echo "check: FAILED:$$failed"; exit 1; }
@@ -161,6 +162,12 @@ else
 integration: ## daemons of the sanitizer build in the lab's network namespaces (root; PYTEST_ARGS="-k name")
 	$(MAKE) SAN=$(SAN_CHECK) integration
 endif
+
+# The daemons of many threads.
+THREADED := test/integration/test_lbd.py test/integration/test_edged.py
+integration-threads: ## the same of lbd and edged on the thread sanitizer's build
+	$(MAKE) SAN=thread all
+	GREENPI_BUILD=$(abspath $(BUILD)/thread) $(PYTHON) -m pytest $(THREADED) $(PYTEST_ARGS)
 
 cost: all $(O)/count_allocs.so ## system calls, allocations and memory of the build that ships, against their limits (root)
 	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) -m pytest test/cost $(PYTEST_ARGS)
