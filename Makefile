@@ -82,7 +82,7 @@ endif
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration integration-threads lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
-	check-symbols check-headers docs install uninstall deps build-deps demo system cost bench cover clean help
+	check-symbols check-headers docs install uninstall deps build-deps demo system cost soak bench cover clean help
 
 all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
 
@@ -178,6 +178,10 @@ $(O)/count_allocs.so: test/cost/count_allocs.c
 
 system: all ## a board with a real systemd: install, start, restart under load, stop (root)
 	$(PYTHON) -m pytest test/system
+
+soak: ## bad clients, a bad origin and a busy operator for SOAK_SECONDS (60), on the sanitizer build (root)
+	$(MAKE) SAN=$(SAN_CHECK) all
+	GREENPI_BUILD=$(abspath $(BUILD)/$(subst $(comma),-,$(SAN_CHECK))) $(PYTHON) -m pytest -s test/soak
 
 bench: all ## side by side with the peers: CPU a request, as ratios
 	.ci/deps bench

@@ -58,7 +58,7 @@ class Daemon:
         path = os.path.join(self.run_dir, self.name + ".notify")
         if os.path.exists(path):
             os.unlink(path)
-        self.notify = Notify(path)
+        self.notify = Notify(path, fds)
         argv = [binary(self.name), "-c", self.conf, "-r", self.run_dir]
         self.proc = Proc(self.ns, argv, self.log, {**self.env, "NOTIFY_SOCKET": path}, fds)
         if wait:

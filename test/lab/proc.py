@@ -30,11 +30,12 @@ SANITIZER_ENV = {
 class Notify:
     """The other end of NOTIFY_SOCKET: what systemd would hear, and its store of descriptors."""
 
-    def __init__(self, path):
+    def __init__(self, path, fds=()):
+        """`fds`: (name, fd) pairs that the store has already, from the life before."""
         self.path = path
         self.ready = threading.Event()
         self.lines = []
-        self.fds = []  # (name, fd), as FDSTORE=1 left them
+        self.fds = [(n, os.dup(fd)) for n, fd in fds]  # and what FDSTORE=1 adds
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._sock.bind(path)
         self._thread = threading.Thread(target=self._listen, daemon=True)
