@@ -203,24 +203,28 @@ static void begin_delivery(struct serve *s)
 {
 	struct object *o = s->object;
 	uint64_t length = atomic_load_explicit(&o->length, memory_order_acquire);
-	bool head_only = s->x->head->method == HTTP_HEAD;
+	bool bodyless = s->x->head->method == HTTP_HEAD || length == 0;
 	s->step = DELIVER;
 	if (is_conditional(s->x->head) && answer_not_modified(s))
 		return;
 	struct str lines = delivery_lines(s, o->status == 204 ? OBJECT_LENGTH_UNKNOWN : length);
-	if (!lines.p) {
+	struct str head = object_head(store_of(s), o);
+	/* Without a body the object is let go before the head has left; with one, the head has gone by then. */
+	if (bodyless)
+		head = arena_str(&s->x->arena, head);
+	if (!lines.p || !head.p) {
 		answer_error(s, 500, "Out of memory.");
 		return;
 	}
 	struct http_reply r = {.status = o->status,
-			       .head = {iov_of(object_head(store_of(s), o)), iov_of(lines)},
+			       .head = {iov_of(head), iov_of(lines)},
 			       .pieces = 2,
 			       .length = length,
-			       .framing = head_only || length == 0	    ? HTTP_FRAMING_NONE
+			       .framing = bodyless			    ? HTTP_FRAMING_NONE
 					  : length == OBJECT_LENGTH_UNKNOWN ? HTTP_FRAMING_OPEN
 									    : HTTP_FRAMING_LENGTH};
 	http_server_respond(s->x, &r);
-	if (head_only || length == 0)
+	if (bodyless)
 		finish(s, false);
 	else
 		deliver(s);
