@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include <fcntl.h>
+#include <sanitizer/asan_interface.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,12 +86,30 @@ static int fresh_fd(size_t size, struct err *why)
 	return fd;
 }
 
+/* To the address sanitizer a free page is freed memory, in other builds these are nothing. */
+static void page_area(const struct store *s, struct extent e, bool in_use)
+{
+	const char *at = store_page(s, e.page);
+	size_t n = (size_t)e.count * STORE_PAGE;
+	if (in_use)
+		ASAN_UNPOISON_MEMORY_REGION(at, n);
+	else
+		ASAN_POISON_MEMORY_REGION(at, n);
+}
+
+static void release(struct store *s, struct extent e)
+{
+	page_area(s, e, false);
+	pages_release(&s->pages, e);
+}
+
 static void attach(struct store *s, const struct superblock *b)
 {
 	s->record_count = b->records;
 	s->records = (struct store_record *)(void *)(s->mem + STORE_PAGE);
 	s->page_mem = s->mem + STORE_PAGE + (size_t)b->records * sizeof(struct store_record);
 	pages_init(&s->pages, b->pages);
+	page_area(s, (struct extent){.count = b->pages}, false);
 	s->free_records = def_xcalloc(b->records, sizeof(uint32_t));
 	MUST0(pthread_mutex_init(&s->lock, NULL));
 }
@@ -142,6 +161,7 @@ int store_open(struct store *s, size_t size, int fd, struct err *why)
 
 void store_close(struct store *s)
 {
+	page_area(s, (struct extent){.count = s->pages.total}, true);
 	munmap(s->mem, s->size);
 	close(s->fd);
 	pages_fini(&s->pages);
@@ -188,9 +208,10 @@ static bool claim(struct store *s, const struct store_record *r)
 	for (unsigned i = 0; i < r->extents; i++) {
 		if (!pages_claim(&s->pages, r->extent[i])) {
 			while (i-- > 0)
-				pages_release(&s->pages, r->extent[i]);
+				release(s, r->extent[i]);
 			return false;
 		}
+		page_area(s, r->extent[i], true);
 		bytes += (uint64_t)r->extent[i].count * STORE_PAGE;
 	}
 	bool whole = r->body_len <= bytes &&
@@ -198,7 +219,7 @@ static bool claim(struct store *s, const struct store_record *r)
 	if (whole && checksum(s, r) == r->commit)
 		return true;
 	for (unsigned i = 0; i < r->extents; i++)
-		pages_release(&s->pages, r->extent[i]);
+		release(s, r->extent[i]);
 	return false;
 }
 
@@ -214,7 +235,7 @@ void store_scan(struct store *s, bool (*keep)(void *arg, uint32_t record), void 
 			if (keep(arg, i))
 				continue;
 			for (unsigned e = 0; e < r->extents; e++)
-				pages_release(&s->pages, r->extent[e]);
+				release(s, r->extent[e]);
 		}
 		if (r->commit)
 			store_uncommit(s, i);
@@ -244,6 +265,8 @@ bool store_pages_get(struct store *s, uint32_t want, struct extent *e)
 {
 	MUST0(pthread_mutex_lock(&s->lock));
 	bool got = pages_alloc(&s->pages, want, e);
+	if (got)
+		page_area(s, *e, true);
 	MUST0(pthread_mutex_unlock(&s->lock));
 	return got;
 }
@@ -251,7 +274,7 @@ bool store_pages_get(struct store *s, uint32_t want, struct extent *e)
 void store_pages_put(struct store *s, struct extent e)
 {
 	MUST0(pthread_mutex_lock(&s->lock));
-	pages_release(&s->pages, e);
+	release(s, e);
 	MUST0(pthread_mutex_unlock(&s->lock));
 }
 
