@@ -207,7 +207,7 @@ static void adopt_all_from_table(struct checks *s)
 {
 	struct health_view v;
 
-	if (health_open(&v, s->env.table_path, NULL) < 0)
+	if (publish_open_last(&s->publish, &v) < 0)
 		return;
 	for (unsigned i = 0; i < s->n; i++)
 		adopt_from_table(&s->list[i], &v);

@@ -210,6 +210,13 @@ def test_a_restart_begins_with_the_last_verdicts(lab):
     d.restart()
     v = verdict(d, "edges/web1")
     assert (v["state"], v["since_s"]) == ("down", since)
+    d.crash()
+    v = verdict(d, "edges/web1")
+    assert (v["state"], v["since_s"]) == ("down", since)
+    d.stop()
+    assert not os.path.exists(d.path("health.shm"))
+    d.start()  # and not after a stop: too long ago
+    assert verdict(d, "edges/web1")["state"] != "down"
 
 
 # -- together with the balancer
