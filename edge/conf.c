@@ -58,6 +58,14 @@ static const struct conf_section edge_section = CONF_SINGLE(struct edge_settings
 const struct conf_section *const conf_edge_schema[] = {&conf_board_section, &edge_section};
 const size_t conf_edge_schema_n = ARRAY_LEN(conf_edge_schema);
 
+static bool taken(const struct edge_config *c, const struct addr *a)
+{
+	for (unsigned i = 0; i < c->n_listen; i++)
+		if (addr_eq(&c->listen[i], a))
+			return true;
+	return false;
+}
+
 static void build_listen(struct daemon_generation *g, struct edge_config *c,
 			 struct conf_errors *errors)
 {
@@ -68,8 +76,11 @@ static void build_listen(struct daemon_generation *g, struct edge_config *c,
 		return;
 	}
 	for (size_t i = 0; i < c->settings->listen.n; i++) {
-		if (addr_parse(&c->listen[c->n_listen], c->settings->listen.v[i], 0, &e) < 0)
+		struct str text = c->settings->listen.v[i];
+		if (addr_parse(&c->listen[c->n_listen], text, 0, &e) < 0)
 			conf_error_at(errors, at, "listen", "%s", e.text);
+		else if (taken(c, &c->listen[c->n_listen]))
+			conf_error_at(errors, at, "listen", "%.*s is there twice", STR_ARG(text));
 		else
 			c->n_listen++;
 	}
@@ -94,6 +105,12 @@ static void build_purge(struct daemon_generation *g, struct edge_config *c,
 	}
 }
 
+/* HTTP counts in seconds; a part of one is more than none. */
+static uint32_t whole_seconds(uint32_t ms)
+{
+	return (uint32_t)(((uint64_t)ms + 999) / 1000);
+}
+
 void conf_build(struct daemon_generation *g, struct conf_errors *errors)
 {
 	struct edge_config *c = ARENA_NEW(&g->arena, struct edge_config);
@@ -101,9 +118,12 @@ void conf_build(struct daemon_generation *g, struct conf_errors *errors)
 	g->config = c;
 	c->settings = s;
 	conf_check_cluster(g->conf, errors);
-	c->policy = (struct policy_conf){.default_ttl_s = s->default_ttl_ms / 1000,
-					 .grace_s = s->grace_ms / 1000,
-					 .keep_s = s->keep_ms / 1000};
+	c->policy = (struct policy_conf){.default_ttl_s = whole_seconds(s->default_ttl_ms),
+					 .grace_s = whole_seconds(s->grace_ms),
+					 .keep_s = whole_seconds(s->keep_ms)};
+	if (!str_starts(s->health_path, STR("/")))
+		conf_error_at(errors, conf_key_loc(g->conf, "edge", 0, "health-path"),
+			      "health-path", "must begin with /");
 	build_listen(g, c, errors);
 	build_purge(g, c, errors);
 	if (s->max_object > s->memory / 2)

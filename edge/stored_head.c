@@ -26,7 +26,7 @@ struct str stored_head_of(struct arena *a, const struct http_head *response, int
 	for (unsigned i = 0; i < response->count; i++)
 		if (is_stored(&response->fields[i]))
 			http_write_field(&w, response->fields[i].name, response->fields[i].value);
-	if (!http_has(response, HTTP_F_DATE)) {
+	if (!http_has(response, HTTP_F_DATE) && response->count < HTTP_FIELDS_MAX) {
 		http_date_format(now, wall_s);
 		http_write_field(&w, STR("Date"), str_of(now, HTTP_DATE_LEN));
 	}
@@ -57,6 +57,17 @@ struct http_head *stored_head_parse(struct arena *a, struct str stored)
 	return parse(a, &w);
 }
 
+/* Does it have a field of that name that is more than this connection's? */
+static bool replaces(const struct http_head *not_modified, struct str name)
+{
+	for (unsigned i = 0; i < not_modified->count; i++) {
+		const struct http_field *f = &not_modified->fields[i];
+		if (!f->hop && str_eq_nocase(f->name, name))
+			return true;
+	}
+	return false;
+}
+
 struct http_head *stored_head_merge(struct arena *a, struct str stored,
 				    const struct http_head *not_modified)
 {
@@ -70,7 +81,7 @@ struct http_head *stored_head_merge(struct arena *a, struct str stored,
 	for (unsigned i = 0; i < old->count; i++) {
 		const struct http_field *f = &old->fields[i];
 		bool kept = (f->id && OF_THE_BODY & HTTP_SKIP(f->id)) ||
-			    !http_find(not_modified, f->name);
+			    !replaces(not_modified, f->name);
 		if (kept)
 			http_write_field(&w, f->name, f->value);
 	}

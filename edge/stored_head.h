@@ -9,13 +9,15 @@
 #include "base/arena.h"
 #include "http/msg.h"
 
-/* As it will be stored; with a Date if it had none (now: wall clock). .p NULL: the arena has no room. */
+/* As it will be stored; with a Date if it had none and there is room for one (wall_s: now). .p NULL: the arena has
+ * no room. */
 struct str stored_head_of(struct arena *a, const struct http_head *response, int64_t wall_s);
 
 /* Parsed again: fields that point into the arena. NULL: no room. */
 struct http_head *stored_head_parse(struct arena *a, struct str stored);
 
-/* The stored head with the fields of a 304 in the place of its own (RFC 9111 §3.2). NULL: no room. */
+/* The stored head with the fields of a 304 in the place of its own (RFC 9111 §3.2). NULL: no room, or more than
+ * HTTP_FIELDS_MAX fields. */
 struct http_head *stored_head_merge(struct arena *a, struct str stored,
 				    const struct http_head *not_modified);
 

@@ -85,14 +85,37 @@ bool server_join(struct pools *all, struct lb_config *c, struct err *e)
 	return true;
 }
 
+static bool has_server(const struct lb_pool *p, const struct server *s)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->servers[i] == s)
+			return true;
+	return false;
+}
+
+/* Credit earned by other weights, or among other servers, is worth nothing in the new turn. */
+static void weigh(const struct lb_pool *p)
+{
+	bool changed = false;
+	for (struct server *s = p->live->servers; s; s = s->next) {
+		changed |= s->rr.weight && !has_server(p, s);
+		if (!has_server(p, s))
+			s->rr.weight = 0;
+	}
+	for (unsigned i = 0; i < p->n; i++) {
+		changed |= p->servers[i]->rr.weight != p->conf_servers[i]->weight;
+		p->servers[i]->rr.weight = p->conf_servers[i]->weight;
+	}
+	for (unsigned i = 0; changed && i < p->n; i++)
+		p->servers[i]->rr.credit = 0;
+}
+
 void server_weigh(const struct lb_config *c)
 {
 	for (unsigned i = 0; i < c->n_pools; i++) {
-		const struct lb_pool *p = &c->pools[i];
-		MUST0(pthread_mutex_lock(&p->live->lock));
-		for (unsigned s = 0; s < p->n; s++)
-			p->servers[s]->rr.weight = p->conf_servers[s]->weight;
-		MUST0(pthread_mutex_unlock(&p->live->lock));
+		MUST0(pthread_mutex_lock(&c->pools[i].live->lock));
+		weigh(&c->pools[i]);
+		MUST0(pthread_mutex_unlock(&c->pools[i].live->lock));
 	}
 }
 

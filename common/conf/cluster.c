@@ -313,6 +313,23 @@ static void check_server_address(const struct conf *c, size_t i, struct conf_err
 	}
 }
 
+/* A browser that has the value belongs to one server. */
+static void check_server_cookie(const struct conf *c, size_t i, struct conf_errors *errors)
+{
+	const struct conf_server *s = conf_at(c, "server", i);
+
+	for (size_t k = 0; k < i; k++) {
+		const struct conf_server *other = conf_at(c, "server", k);
+
+		if (s->cookie.n == 0 || !str_eq(s->pool, other->pool) ||
+		    !str_eq(s->cookie, other->cookie))
+			continue;
+		conf_error_at(errors, conf_key_loc(c, "server", i, "cookie"), "cookie",
+			      "[server %.*s] of the pool has it already", STR_ARG(other->name));
+		return;
+	}
+}
+
 static void check_board_address(const struct conf *c, size_t i, struct conf_errors *errors)
 {
 	const struct conf_board *b = conf_at(c, "board", i);
@@ -335,6 +352,7 @@ void conf_check_cluster(const struct conf *c, struct conf_errors *errors)
 		check_board_address(c, i, errors);
 	for (size_t i = 0; conf_has(c, "server") && i < conf_count(c, "server"); i++) {
 		check_server_address(c, i, errors);
+		check_server_cookie(c, i, errors);
 		if (conf_has(c, "pool"))
 			check_server_pool(c, i, errors);
 	}

@@ -64,7 +64,7 @@ extern const struct conf_section conf_server_section;
 
 /*
  * Adds what is wrong between boards, pools and servers, of those kinds that are in c's schema:
- * a server of no pool, two boards or two servers of a pool with one address.
+ * a server of no pool, two boards or two servers of a pool with one address or one cookie value.
  */
 void conf_check_cluster(const struct conf *c, struct conf_errors *errors);
 

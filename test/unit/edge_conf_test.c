@@ -96,12 +96,118 @@ static void what_cannot_be_is_refused(void **state)
 	must_say("[edge]\ngrase = 1s\n", "did you mean");
 }
 
+static void what_is_not_said_is_as_the_manual_says(void **state)
+{
+	(void)state;
+	const struct edge_settings *s = read_text("")->settings;
+	assert_int_equal(s->max_object, 8 << 20);
+	assert_int_equal(s->workers, 0);
+	assert_int_equal(s->maxconn, 4096);
+	assert_int_equal(s->origin_maxconn, 256);
+	assert_int_equal(s->uncacheable_ms, 120000);
+	assert_int_equal(s->connect_ms, 3500);
+	assert_int_equal(s->response_ms, 60000);
+	assert_int_equal(s->origin_idle_ms, 4000);
+	assert_int_equal(s->request_ms, 10000);
+	assert_int_equal(s->keepalive_ms, 15000);
+	assert_int_equal(s->client_ms, 50000);
+	assert_str_equal(s->health_path, "/greenpi/health");
+	assert_true(s->forwarded_for);
+	assert_int_equal(s->bypass_cookies.n, 10);
+	assert_str_equal(s->bypass_cookies.v[0], "wordpress_logged_in_");
+	assert_str_equal(s->bypass_cookies.v[9], "PHPSESSID");
+	done();
+}
+
+static void every_key_goes_to_its_own_place(void **state)
+{
+	char text[ADDR_TEXT_SIZE];
+	(void)state;
+	const struct edge_settings *s =
+		read_text(
+			"[edge]\norigin = [::1]:8080\nmemory = 64M\nmax-object = 1M\nworkers = 2\n"
+			"maxconn = 3\norigin-maxconn = 4\ndefault-ttl = 5s\ngrace = 6s\nkeep = 7s\n"
+			"uncacheable = 8s\nconnect-timeout = 9s\norigin-timeout = 10s\n"
+			"origin-idle = 11s\nrequest-timeout = 12s\nkeep-alive-timeout = 13s\n"
+			"client-timeout = 14s\nbypass-cookies = a b\nhealth-path = /h\n"
+			"forwarded-for = no\n")
+			->settings;
+	assert_int_equal(errors.n, 0);
+	assert_string_equal(addr_format(&s->origin, text), "[::1]:8080");
+	assert_int_equal(s->memory, 64 << 20);
+	assert_int_equal(s->max_object, 1 << 20);
+	assert_int_equal(s->workers, 2);
+	assert_int_equal(s->maxconn, 3);
+	assert_int_equal(s->origin_maxconn, 4);
+	assert_int_equal(s->default_ttl_ms, 5000);
+	assert_int_equal(s->grace_ms, 6000);
+	assert_int_equal(s->keep_ms, 7000);
+	assert_int_equal(s->uncacheable_ms, 8000);
+	assert_int_equal(s->connect_ms, 9000);
+	assert_int_equal(s->response_ms, 10000);
+	assert_int_equal(s->origin_idle_ms, 11000);
+	assert_int_equal(s->request_ms, 12000);
+	assert_int_equal(s->keepalive_ms, 13000);
+	assert_int_equal(s->client_ms, 14000);
+	assert_int_equal(s->bypass_cookies.n, 2);
+	assert_str_equal(s->bypass_cookies.v[1], "b");
+	assert_str_equal(s->health_path, "/h");
+	assert_false(s->forwarded_for);
+	done();
+}
+
+static void limits_may_be_reached(void **state)
+{
+	(void)state;
+	const struct edge_config *c = read_text(
+		"[edge]\nlisten = :1 :2 :3 :4 :5 :6 :7 :8 :9 :10 :11 :12 :13 :14 :15 :16\n"
+		"memory = 8M\nmax-object = 4M\n");
+	assert_int_equal(errors.n, 0);
+	assert_int_equal(c->n_listen, CONF_LISTEN_MAX);
+	assert_int_equal(addr_port(&c->listen[CONF_LISTEN_MAX - 1]), 16);
+	done();
+	must_say("[edge]\nmemory = 8M\nmax-object = 4097K\n", "f:3: max-object: ");
+	must_say("[edge]\nmax-object = 65M\n", "f:2: max-object: must be at most half of memory");
+	must_say("[edge]\nmemory = 8M\n", "f:1: max-object: must be at most half of memory");
+}
+
+static void boards_are_checked_here_too(void **state)
+{
+	(void)state;
+	must_say("[board a]\naddress = 10.0.0.1\n[board b]\naddress = 10.0.0.1\n",
+		 "f:4: address: [board a] has it already");
+}
+
+static void all_errors_are_told_at_once_in_the_order_of_their_lines(void **state)
+{
+	static const char *const lines[] = {
+		"f:2: listen: ",     "f:3: purge-from: ", "f:3: purge-from: ",
+		"f:4: max-object: ", "f:6: workers: ",	  "f:7: origin: ",
+	};
+	const struct conf_error *e;
+	size_t i = 0;
+	(void)state;
+	const struct edge_config *c = read_text(
+		"[edge]\nlisten = 1:2:3 :7\npurge-from = a 10.0.0.1:80\nmax-object = 64M\n"
+		"memory = 100M\nworkers = 65\norigin = :1\n");
+	assert_int_equal(errors.n, ARRAY_LEN(lines));
+	for (e = errors.first; e; e = e->next, i++)
+		assert_ptr_equal(strstr(e->text, lines[i]), e->text);
+	assert_int_equal(c->n_listen, 1); /* what was good is there */
+	done();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_needs_to_be_said),
 		cmocka_unit_test(times_and_addresses_are_taken_over),
 		cmocka_unit_test(what_cannot_be_is_refused),
+		cmocka_unit_test(what_is_not_said_is_as_the_manual_says),
+		cmocka_unit_test(every_key_goes_to_its_own_place),
+		cmocka_unit_test(limits_may_be_reached),
+		cmocka_unit_test(boards_are_checked_here_too),
+		cmocka_unit_test(all_errors_are_told_at_once_in_the_order_of_their_lines),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

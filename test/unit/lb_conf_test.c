@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "conf.h"
 
@@ -165,6 +166,139 @@ static void numbers_are_bounded(void **state)
 	MUST_SAY(big, "f:199: bind: lbd listens on at most 64 addresses");
 }
 
+static void what_is_not_said_is_as_the_manual_says(void **state)
+{
+	(void)state;
+	must_be_good(FRONTEND POOL SERVER);
+	const struct lb_settings *s = f.made->settings;
+	assert_int_equal(s->workers, 0);
+	assert_int_equal(s->maxconn, 4096);
+	assert_int_equal(s->request_ms, 10000);
+	assert_int_equal(s->keepalive_ms, 15000);
+	assert_int_equal(s->client_ms, 50000);
+	assert_int_equal(s->server_idle_ms, 4000);
+	assert_true(s->access_log && s->forwarded_for);
+	assert_null(f.made->stats);
+	done();
+	must_be_good(FRONTEND POOL SERVER "[stats]\nbind = :81\n");
+	assert_str_equal(f.made->stats->uri, "/haproxy?stats");
+	assert_int_equal(f.made->stats->auth.n, 0);
+	assert_int_equal(f.made->stats->refresh_ms, 0);
+	done();
+}
+
+static void every_key_goes_to_its_own_place(void **state)
+{
+	(void)state;
+	must_be_good(
+		FRONTEND POOL SERVER
+		"[lb]\nworkers = 2\nmaxconn = 3\nrequest-timeout = 4s\nkeep-alive-timeout = 5s\n"
+		"client-timeout = 6s\nserver-idle = 7s\naccess-log = no\nforwarded-for = yes\n"
+		"[stats]\nbind = :81 :82\nuri = /s\nauth = u:p:q\nrefresh = 8s\n");
+	const struct lb_settings *s = f.made->settings;
+	assert_int_equal(s->workers, 2);
+	assert_int_equal(s->maxconn, 3);
+	assert_int_equal(s->request_ms, 4000);
+	assert_int_equal(s->keepalive_ms, 5000);
+	assert_int_equal(s->client_ms, 6000);
+	assert_int_equal(s->server_idle_ms, 7000);
+	assert_false(s->access_log);
+	assert_true(s->forwarded_for);
+	assert_int_equal(f.made->n_binds, 3);
+	assert_str_equal(f.made->stats->uri, "/s");
+	assert_str_equal(f.made->stats->auth, "u:p:q"); /* the password may hold colons */
+	assert_int_equal(f.made->stats->refresh_ms, 8000);
+	done();
+	must_be_good(FRONTEND POOL SERVER "[lb]\naccess-log = yes\nforwarded-for = no\n");
+	assert_true(f.made->settings->access_log);
+	assert_false(f.made->settings->forwarded_for);
+	done();
+}
+
+static void a_pool_says_how_its_cookie_works(void **state)
+{
+	(void)state;
+	must_be_good(FRONTEND POOL SERVER "[pool i]\ncookie = A insert indirect nocache\n"
+					  "[pool j]\ncookie = B insert\n"
+					  "[pool r]\ncookie = C rewrite\n");
+	const struct lb_pool *p = f.made->pools;
+	assert_int_equal(p[0].conf->cookie.mode, CONF_COOKIE_NONE);
+	assert_int_equal(p[1].conf->cookie.mode, CONF_COOKIE_INSERT);
+	assert_str_equal(p[1].conf->cookie.name, "A");
+	assert_true(p[1].conf->cookie.indirect && p[1].conf->cookie.nocache);
+	assert_int_equal(p[2].conf->cookie.mode, CONF_COOKIE_INSERT);
+	assert_false(p[2].conf->cookie.indirect || p[2].conf->cookie.nocache);
+	assert_int_equal(p[3].conf->cookie.mode, CONF_COOKIE_REWRITE);
+	assert_str_equal(p[3].conf->cookie.name, "C");
+	done();
+}
+
+/* 192.0.2.0/24 is for examples: no host has it. */
+static void the_node_is_the_board_with_an_address_of_this_host_or_the_host(void **state)
+{
+	char host[256] = "";
+	(void)state;
+	must_be_good(
+		"[board far]\naddress = 192.0.2.1\n[board here]\naddress = 127.0.0.1\n" FRONTEND
+			POOL SERVER);
+	assert_str_equal(f.made->node, "here");
+	done();
+	assert_int_equal(gethostname(host, sizeof(host) - 1), 0);
+	must_be_good("[board far]\naddress = 192.0.2.1\n" FRONTEND POOL SERVER);
+	assert_str_equal(f.made->node, host);
+	done();
+}
+
+static void one_mistake_is_told_once(void **state)
+{
+	(void)state;
+	MUST_SAY("[frontend web]\nbind = :80\n" POOL SERVER,
+		 "f:1: pool: missing in [frontend web]");
+	MUST_SAY("[frontend web]\nbind = 1.2.3:80\npool = p\n" POOL SERVER, "f:2: bind: ");
+	MUST_SAY("[frontend web]\nbind = :80\npool = q\n[pool p]\n" SERVER,
+		 "f:3: pool: there is no [pool q]");
+}
+
+static void the_same_port_of_other_addresses_is_free_and_of_the_same_one_is_not(void **state)
+{
+	(void)state;
+	must_be_good("[frontend web]\nbind = 10.0.0.1:80 10.0.0.2:80 10.0.0.1:81\npool = p\n" POOL
+			     SERVER);
+	assert_int_equal(f.made->n_binds, 3);
+	done();
+	MUST_SAY("[frontend web]\nbind = :80 *:80\npool = p\n" POOL SERVER,
+		 "f:2: bind: *:80 is already listened on");
+	MUST_SAY(FRONTEND "[frontend two]\nbind = 127.0.0.1:80\npool = p\n" POOL SERVER,
+		 "f:5: bind: 127.0.0.1:80 is already listened on");
+}
+
+static void two_servers_of_a_pool_are_not_at_one_address(void **state)
+{
+	(void)state;
+	MUST_SAY(FRONTEND POOL SERVER "[server s2]\npool = p\naddress = 10.0.0.1:80\n",
+		 "f:11: address: [server s1] of the pool has it already");
+	must_be_good(FRONTEND POOL SERVER
+		     "[pool q]\n[server s2]\npool = q\naddress = 10.0.0.1:80\n");
+	assert_int_equal(f.made->pools[0].n, 1);
+	assert_int_equal(f.made->pools[1].n, 1);
+	done();
+}
+
+static void limits_are_told_where_they_are_passed(void **state)
+{
+	size_t n = (size_t)sprintf(big, FRONTEND POOL SERVER "[pool large]\n");
+	(void)state;
+	for (unsigned i = 0; i <= LB_SERVERS_MAX; i++)
+		n += (size_t)sprintf(
+			big + n, "[server l%u]\npool = large\naddress = 10.0.1.%u:80\n", i, i + 1);
+	MUST_SAY(big, "f:9: [pool large] has 65 servers, at most 64 are allowed");
+
+	n = (size_t)sprintf(big, FRONTEND SERVER POOL);
+	for (unsigned i = 1; i <= LB_POOLS_MAX; i++) /* [pool p] is in line 7, p1 in line 9 */
+		n += (size_t)sprintf(big + n, "[pool p%u]\n", i);
+	MUST_SAY(big, "f:264: more than 256 pools");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +306,15 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_together_is_refused_with_its_line),
 		cmocka_unit_test(all_errors_are_told_at_once),
 		cmocka_unit_test(numbers_are_bounded),
+		cmocka_unit_test(what_is_not_said_is_as_the_manual_says),
+		cmocka_unit_test(every_key_goes_to_its_own_place),
+		cmocka_unit_test(a_pool_says_how_its_cookie_works),
+		cmocka_unit_test(the_node_is_the_board_with_an_address_of_this_host_or_the_host),
+		cmocka_unit_test(one_mistake_is_told_once),
+		cmocka_unit_test(
+			the_same_port_of_other_addresses_is_free_and_of_the_same_one_is_not),
+		cmocka_unit_test(two_servers_of_a_pool_are_not_at_one_address),
+		cmocka_unit_test(limits_are_told_where_they_are_passed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

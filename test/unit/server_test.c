@@ -241,6 +241,217 @@ static void a_refused_generation_changes_nothing(void **state)
 	assert_string_equal(picks(6, 0, 1), "abcabc"); /* no weight of 9 */
 }
 
+static void replace(const char *text)
+{
+	struct generation next = generation(text);
+	arena_fini(&g.gen.arena);
+	g = next;
+}
+
+static void eject(const char *name, int64_t now_us)
+{
+	server_failed(named(name), now_us);
+	assert_true(server_failed(named(name), now_us));
+}
+
+static void a_server_nobody_has_checked_yet_is_used(void **state)
+{
+	(void)state;
+	assert_int_equal(atomic_load(&named("a")->health), HEALTH_UNKNOWN);
+	assert_true(server_up(named("a")));
+	assert_string_equal(server_status(named("a"), 1), "UP");
+}
+
+static void the_operator_has_the_last_word_and_checks_come_before_failures(void **state)
+{
+	int64_t now = 1000 * CLOCK_SECOND;
+	struct server *a = named("a");
+	(void)state;
+	eject("a", now);
+	assert_true(server_up(a)); /* being aside is not being down */
+	atomic_store(&a->health, HEALTH_DOWN);
+	assert_string_equal(server_status(a, now), "DOWN");
+	atomic_store(&a->admin, SERVER_DRAIN);
+	assert_string_equal(server_status(a, now), "DRAIN");
+	assert_false(server_up(a));
+	atomic_store(&a->admin, SERVER_MAINT);
+	assert_string_equal(server_status(a, now), "MAINT");
+	atomic_store(&a->health, HEALTH_UP);
+	assert_false(server_up(a));
+}
+
+static void a_connection_that_is_made_brings_a_server_back_at_once(void **state)
+{
+	int64_t now = 1000 * CLOCK_SECOND;
+	(void)state;
+	eject("a", now);
+	server_connected(named("a"));
+	assert_false(server_ejected(named("a"), now));
+	assert_string_equal(server_status(named("a"), now), "UP");
+	assert_non_null(strchr(picks(3, 0, now), 'a'));
+}
+
+static void an_ejected_server_comes_before_one_this_request_has_met(void **state)
+{
+	int64_t now = 1000 * CLOCK_SECOND;
+	(void)state;
+	eject("b", now);
+	eject("c", now);
+	assert_int_equal(strspn(picks(8, 1u << 0, now), "bc"), 8);
+	assert_string_equal(picks(3, 0, now), "aaa");
+}
+
+static void a_weight_of_nothing_does_not_stand_for_the_last_one(void **state)
+{
+	int64_t now = 1000 * CLOCK_SECOND;
+	(void)state;
+	replace(HEADER "[server a]\npool = p\naddress = 10.0.0.1:80\nweight = 0\n"
+		       "[server b]\npool = p\naddress = 10.0.0.2:80\n");
+	eject("b", now);
+	assert_string_equal(picks(2, 0, now), "bb");
+	atomic_store(&named("b")->health, HEALTH_DOWN);
+	assert_string_equal(picks(1, 0, now), "-");
+}
+
+static void each_pick_is_counted(void **state)
+{
+	(void)state;
+	picks(7, 0, 1);
+	assert_int_equal(atomic_load(&named("a")->picks), 3);
+	assert_int_equal(atomic_load(&named("b")->picks), 2);
+	assert_int_equal(atomic_load(&named("c")->picks), 2);
+	for (const char *name = "abc"; *name; name++)
+		atomic_store(&named((char[]){*name, '\0'})->health, HEALTH_DOWN);
+	assert_string_equal(picks(1, 0, 1), "-");
+	assert_int_equal(atomic_load(&named("a")->picks) + atomic_load(&named("b")->picks) +
+				 atomic_load(&named("c")->picks),
+			 7);
+}
+
+static void another_name_at_the_same_address_is_another_server(void **state)
+{
+	struct server *a = named("a");
+	(void)state;
+	SERVER_COUNT(a, total, 5);
+	replace(HEADER "[server z]\npool = p\naddress = 10.0.0.1:80\n");
+	assert_ptr_not_equal(named("z"), a);
+	assert_string_equal(named("z")->name, "z");
+	assert_int_equal(atomic_load(&named("z")->total), 0);
+}
+
+static void a_new_server_knows_who_it_is_and_since_when(void **state)
+{
+	int64_t before = clock_wall_s();
+	char text[ADDR_TEXT_SIZE];
+	(void)state;
+	replace("[frontend w]\nbind = :80\npool = q\n[pool q]\n"
+		"[server n]\npool = q\naddress = 10.0.0.7:70\n");
+	const struct server *n = server_find(g.c, STR("q"), STR("n"));
+	assert_non_null(n);
+	assert_string_equal(n->name, "n");
+	assert_string_equal(n->pool_name, "q");
+	assert_string_equal(addr_format(&n->addr, text), "10.0.0.7:70");
+	assert_in_range(atomic_load(&n->changed_s), before, clock_wall_s());
+	assert_int_equal(atomic_load(&n->admin), SERVER_READY);
+}
+
+#define TWO_POOLS                                                                                  \
+	HEADER "[pool q]\n[server a]\npool = p\naddress = 10.0.0.1:80\n"                           \
+	       "[server d]\npool = q\naddress = 10.0.0.4:80\nweight = 3\n"                         \
+	       "[server b]\npool = p\naddress = 10.0.0.2:80\n"                                     \
+	       "[server e]\npool = q\naddress = 10.0.0.5:80\n"
+
+static void pools_are_numbered_as_they_appear_and_keep_their_number(void **state)
+{
+	(void)state;
+	const struct pool *p = g.c->pools[0].live;
+	assert_int_equal(p->id, 0);
+	replace("[frontend w]\nbind = :80\npool = o\n[pool o]\n"
+		"[server x]\npool = o\naddress = 10.0.0.8:80\n");
+	assert_int_equal(g.c->pools[0].live->id, 1);
+	replace(TWO_POOLS);
+	assert_ptr_equal(g.c->pools[0].live, p);
+	assert_int_equal(g.c->pools[0].live->id, 0);
+	assert_int_equal(g.c->pools[1].live->id, 2);
+}
+
+static void each_pool_has_its_own_turns(void **state)
+{
+	unsigned d = 0;
+	(void)state;
+	replace(TWO_POOLS);
+	const struct lb_pool *q = &g.c->pools[1];
+	for (int i = 0; i < 8; i++) {
+		const char *name = q->servers[server_pick(q, 0, 1)]->name;
+		d += name[0] == 'd';
+		assert_int_equal(picks(1, 0, 1)[0], i % 2 ? 'b' : 'a');
+	}
+	assert_int_equal(d, 6);
+	assert_null(server_find(g.c, STR("p"), STR("d")));
+	assert_non_null(server_find(g.c, STR("q"), STR("d")));
+}
+
+static void note_name(struct server *s, void *arg)
+{
+	char *names = arg;
+	names[strlen(names)] = s->name[0];
+}
+
+static void each_server_is_visited_once_pool_by_pool(void **state)
+{
+	char names[16] = "";
+	(void)state;
+	replace(TWO_POOLS);
+	server_each(g.c, note_name, names);
+	assert_string_equal(names, "abde");
+}
+
+static void an_ejection_outlasts_a_reload(void **state)
+{
+	int64_t now = 1000 * CLOCK_SECOND;
+	(void)state;
+	eject("a", now);
+	replace(THREE);
+	assert_string_equal(server_status(named("a"), now), "EJECTED");
+	assert_null(strchr(picks(6, 0, now), 'a'));
+}
+
+static void a_generation_that_is_only_joined_has_no_say_yet(void **state)
+{
+	struct daemon_generation d = {0};
+	struct conf_errors errors;
+	struct err e;
+	(void)state;
+	arena_init(&d.arena, NULL, 0, ARENA_UNLIMITED);
+	conf_errors_init(&errors, &d.arena);
+	d.conf = conf_read_text("f",
+				STR(HEADER
+				    "[server a]\npool = p\naddress = 10.0.0.1:80\nweight = 4\n"
+				    "[server n]\npool = p\naddress = 10.0.0.9:80\n"),
+				conf_lb_schema, conf_lb_schema_n, &d.arena, &errors);
+	conf_build(&d, &errors);
+	assert_int_equal(errors.n, 0);
+	assert_true(server_join(pools, d.config, &e));
+	assert_string_equal(picks(6, 0, 1), "abcabc");
+	server_weigh(d.config);
+	arena_fini(&g.gen.arena);
+	g = (struct generation){.gen = d, .c = d.config};
+	const char *five = picks(5, 0, 1);
+	assert_non_null(strchr(five, 'n'));
+	assert_ptr_equal(strchr(five, 'n'), strrchr(five, 'n')); /* one in five */
+}
+
+static void turns_are_by_the_new_weights_right_after_a_reload(void **state)
+{
+	(void)state;
+	replace(HEADER "[server a]\npool = p\naddress = 10.0.0.1:80\nweight = 256\n"
+		       "[server b]\npool = p\naddress = 10.0.0.2:80\nweight = 256\n");
+	picks(1, 0, 1);
+	replace(HEADER "[server a]\npool = p\naddress = 10.0.0.1:80\n"
+		       "[server b]\npool = p\naddress = 10.0.0.2:80\n");
+	assert_non_null(strchr(picks(4, 0, 1), 'a'));
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, three, gone)
@@ -253,6 +464,20 @@ int main(void)
 		TEST(a_weight_of_nothing_is_for_cookies_only),
 		TEST(a_server_outlasts_a_reload_by_name_and_address),
 		TEST(a_refused_generation_changes_nothing),
+		TEST(a_server_nobody_has_checked_yet_is_used),
+		TEST(the_operator_has_the_last_word_and_checks_come_before_failures),
+		TEST(a_connection_that_is_made_brings_a_server_back_at_once),
+		TEST(an_ejected_server_comes_before_one_this_request_has_met),
+		TEST(a_weight_of_nothing_does_not_stand_for_the_last_one),
+		TEST(each_pick_is_counted),
+		TEST(another_name_at_the_same_address_is_another_server),
+		TEST(a_new_server_knows_who_it_is_and_since_when),
+		TEST(pools_are_numbered_as_they_appear_and_keep_their_number),
+		TEST(each_pool_has_its_own_turns),
+		TEST(each_server_is_visited_once_pool_by_pool),
+		TEST(an_ejection_outlasts_a_reload),
+		TEST(a_generation_that_is_only_joined_has_no_say_yet),
+		TEST(turns_are_by_the_new_weights_right_after_a_reload),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

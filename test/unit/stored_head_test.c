@@ -3,6 +3,8 @@
 /* Heads as the cache keeps them: what stays behind, what comes back, and what a 304 changes (RFC 9111 §3.2). */
 #include "unit.h"
 
+#include <stdio.h>
+
 #include "http/parse.h"
 #include "stored_head.h"
 
@@ -112,6 +114,130 @@ static void without_room_there_is_no_head(void **state)
 	arena_fini(&small);
 }
 
+static void what_is_sent_more_than_once_is_stored_so_and_in_its_order(void **state)
+{
+	(void)state;
+	assert_str_equal(stored("HTTP/1.1 200 OK\r\nLink: a\r\nDate: x\r\nage: 1\r\nLINK: b\r\n"
+				"Transfer-Encoding: chunked\r\nConnection: close, Link2\r\n"
+				"Link2: c\r\nX-Empty:\r\n\r\n"),
+			 "HTTP/1.1 200 OK\r\nLink: a\r\nDate: x\r\nLINK: b\r\nX-Empty: \r\n");
+}
+
+static void what_is_stored_again_stays_the_same(void **state)
+{
+	(void)state;
+	struct str once = stored("HTTP/1.1 404 Gone Fishing\r\nContent-Length: 3\r\nVary: a\r\n"
+				 "Set-Cookie: a=b\r\nCache-Control: max-age=5\r\n\r\n");
+	struct http_head *h = stored_head_parse(&arena, once);
+	assert_non_null(h);
+	struct str twice = stored_head_of(&arena, h, 0);
+	assert_int_equal(twice.n, once.n);
+	assert_memory_equal(twice.p, once.p, once.n);
+}
+
+static void a_304_has_no_say_in_status_reason_and_what_the_body_is(void **state)
+{
+	(void)state;
+	struct str old = stored("HTTP/1.1 203 Well Known\r\nDate: x\r\nContent-Length: 4\r\n\r\n");
+	struct http_head *merged = stored_head_merge(
+		&arena, old,
+		response("HTTP/1.1 304 Same\r\nContent-Range: bytes 0-1/4\r\n"
+			 "Content-Type: a/b\r\nContent-Encoding: br\r\nETag: \"n\"\r\n\r\n"));
+	assert_non_null(merged);
+	assert_int_equal(merged->status, 203);
+	assert_str_equal(merged->reason, "Well Known");
+	assert_false(http_has(merged, HTTP_F_CONTENT_RANGE));
+	assert_false(http_has(merged, HTTP_F_CONTENT_TYPE));
+	assert_false(http_has(merged, HTTP_F_CONTENT_ENCODING));
+	assert_str_equal(http_get(merged, HTTP_F_ETAG), "\"n\"");
+	assert_str_equal(http_get(merged, HTTP_F_DATE), "x");
+}
+
+static void names_are_the_same_in_any_case(void **state)
+{
+	(void)state;
+	struct http_head *merged = stored_head_merge(
+		&arena, stored("HTTP/1.1 200 OK\r\nX-Two: 1\r\nX-Two: 2\r\nETag: \"o\"\r\n\r\n"),
+		response("HTTP/1.1 304 N\r\nx-two: 3\r\nX-TWO: 4\r\netag: \"n\"\r\n\r\n"));
+	assert_non_null(merged);
+	assert_str_equal(
+		stored_head_of(&arena, merged, 0),
+		"HTTP/1.1 200 OK\r\nx-two: 3\r\nX-TWO: 4\r\netag: \"n\"\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+}
+
+/* Longer lines and heads than the daemon takes from clients. */
+static void long_heads_come_back_whole(void **state)
+{
+	static char text[16000], long_304[16000], value[12001];
+	(void)state;
+	struct http_limits wide = {.line = 15000, .head = 15999, .fields = HTTP_FIELDS_MAX};
+	struct http_head *old = ARENA_NEW(&arena, struct http_head);
+	struct http_head *not_modified = ARENA_NEW(&arena, struct http_head);
+	struct http_bad bad;
+	size_t scanned = 0;
+	memset(value, 'v', sizeof(value) - 1);
+	snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nDate: x\r\nX-Old: %s\r\n\r\n", value);
+	snprintf(long_304, sizeof(long_304), "HTTP/1.1 304 N\r\nX-New: %s\r\n\r\n", value);
+	assert_int_equal(http_parse_response(old, str_c(text), &scanned, &wide, HTTP_GET, &bad),
+			 HTTP_PARSE_DONE);
+	scanned = 0;
+	assert_int_equal(
+		http_parse_response(not_modified, str_c(long_304), &scanned, &wide, HTTP_GET, &bad),
+		HTTP_PARSE_DONE);
+	struct http_head *merged = stored_head_merge(&arena, stored_head_of(&arena, old, 0),
+						     not_modified);
+	assert_non_null(merged);
+	assert_str_equal(http_find(merged, STR("X-Old"))->value, value);
+	assert_str_equal(http_find(merged, STR("X-New"))->value, value);
+}
+
+#define SOME	 "HTTP/1.1 200 OK\r\nDate: x\r\nETag: \"e\"\r\n"
+#define SOME_NEW "HTTP/1.1 200 OK\r\nX-New: n\r\nDate: x\r\nETag: \"e\"\r\n"
+
+/* However little there is, the answer is the right one or none. */
+static void any_lack_of_room_is_told(void **state)
+{
+	struct http_head *h = response(SOME "\r\n");
+	struct http_head *new = response("HTTP/1.1 304 N\r\nX-New: n\r\n\r\n");
+	unsigned none[3] = {0}, right[3] = {0};
+	(void)state;
+	for (size_t cap = 0; cap < 4 * sizeof(struct http_head); cap += 16) {
+		struct arena small;
+		arena_init(&small, NULL, 0, cap);
+		struct str s = stored_head_of(&small, h, 0);
+		s.p ? right[0]++ : none[0]++;
+		if (s.p)
+			assert_str_equal(s, SOME);
+		arena_reset(&small);
+		const struct http_head *parsed = stored_head_parse(&small, STR(SOME));
+		parsed ? right[1]++ : none[1]++;
+		if (parsed)
+			assert_str_equal(stored_head_of(&arena, parsed, 0), SOME);
+		arena_reset(&small);
+		const struct http_head *merged = stored_head_merge(&small, STR(SOME), new);
+		merged ? right[2]++ : none[2]++;
+		if (merged)
+			assert_str_equal(stored_head_of(&arena, merged, 0), SOME_NEW);
+		arena_fini(&small);
+		arena_reset(&arena);
+		h = response(SOME "\r\n");
+		new = response("HTTP/1.1 304 N\r\nX-New: n\r\n\r\n");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		assert_true(none[i] > 0 && right[i] > 0);
+}
+
+static void what_belongs_to_the_connection_of_a_304_takes_nothing_away(void **state)
+{
+	(void)state;
+	struct http_head *merged = stored_head_merge(
+		&arena, stored("HTTP/1.1 200 OK\r\nX-Old: o\r\nContent-Length: 0\r\n\r\n"),
+		response("HTTP/1.1 304 N\r\nConnection: x-old\r\nX-Old: hop\r\n\r\n"));
+	assert_non_null(merged);
+	assert_non_null(http_find(merged, STR("X-Old")));
+	assert_str_equal(http_find(merged, STR("X-Old"))->value, "o");
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, arena_begins, arena_ends)
@@ -121,6 +247,13 @@ int main(void)
 		TEST(it_is_parsed_again),
 		TEST(a_304_replaces_the_fields_it_has),
 		TEST(without_room_there_is_no_head),
+		TEST(what_is_sent_more_than_once_is_stored_so_and_in_its_order),
+		TEST(what_is_stored_again_stays_the_same),
+		TEST(a_304_has_no_say_in_status_reason_and_what_the_body_is),
+		TEST(names_are_the_same_in_any_case),
+		TEST(long_heads_come_back_whole),
+		TEST(any_lack_of_room_is_told),
+		TEST(what_belongs_to_the_connection_of_a_304_takes_nothing_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
