@@ -61,7 +61,7 @@ static struct daemon_generation *read_generation(struct daemon *d, FILE *to)
 	*es = errors;
 	g->arena = arena;
 	es->arena = &g->arena;
-	g->number = ++d->last_number;
+	g->number = d->last_number + 1;
 	atomic_init(&g->refs, 1);
 	g->conf = conf_read(d->conf_path, d->ops->schema, d->ops->n_schema, &g->arena, es);
 	if (g->conf)
@@ -94,8 +94,10 @@ static bool reload(struct daemon *d)
 {
 	struct err e = {""};
 	struct daemon_generation *old = d->current, *fresh;
-	if (d->stopping)
+	if (d->stopping) {
+		log_notice("stopping: the configuration is not read again");
 		return false;
+	}
 	sd_reloading();
 	fresh = read_generation(d, NULL);
 	if (fresh) {
@@ -113,6 +115,7 @@ static bool reload(struct daemon *d)
 		ctl_event(d->ctl, "reload refused");
 		return false;
 	}
+	d->last_number = fresh->number;
 	conf_restart_keys(old->conf, fresh->conf, say_restart, d);
 	daemon_unref(old);
 	log_notice("%s: configuration %u is in force", d->conf_path, fresh->number);
@@ -406,6 +409,7 @@ int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 	d.current = read_generation(&d, check || print ? stderr : NULL);
 	if (!d.current)
 		return 1;
+	d.last_number = d.current->number;
 	int rc = 0;
 	if (print)
 		conf_print_effective(stdout, d.current->conf);

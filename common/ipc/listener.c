@@ -17,10 +17,10 @@ static const char *store_name(const struct addr *a, unsigned worker, char *to, s
 	return to;
 }
 
-static void forget(const struct listener *l)
+static void forget(const struct listener *l, unsigned count)
 {
 	char name[128];
-	for (unsigned i = 0; i < l->count; i++)
+	for (unsigned i = 0; i < count; i++)
 		sd_forget(store_name(&l->addr, i, name, sizeof(name)));
 }
 
@@ -33,13 +33,14 @@ static void close_all(struct listener *l)
 
 void listener_shut(struct listener *l)
 {
-	forget(l);
-	close_all(l);
+	unsigned count = l->count;
+	close_all(l); /* first: telling the manager takes a descriptor */
+	forget(l, count);
 }
 
 void listener_leave(struct listener *l, unsigned leaving)
 {
-	forget(l);
+	forget(l, l->count);
 	l->leaving = leaving;
 }
 

@@ -19,7 +19,7 @@ struct drain_ops {
 /* main_box: a mailbox of the calling thread. */
 struct drain *drain_start(struct worker_set *set, struct mailbox *main_box,
 			  const struct drain_ops *ops, void *arg);
-/* After the workers were joined, whether or not it came to its end; accepts NULL. */
+/* After the workers were joined and main_box was finished, whether or not it came to its end; accepts NULL. */
 void drain_free(struct drain *d);
 
 #endif

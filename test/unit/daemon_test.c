@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -16,8 +19,11 @@
 #include "base/clock.h"
 #include "daemon.h"
 #include "ipc/watch.h"
+#include "net/sock.h"
 
-#define PATIENCE_US (10 * CLOCK_SECOND)
+#define PATIENCE_US (5 * CLOCK_SECOND)
+#define LIFE_S	    8 /* no daemon lives longer, whatever goes wrong */
+#define WEIGHT	    (1u << 20)
 
 static char dir[] = "/tmp/daemon_testXXXXXX";
 static char conf_path[64], run_path[64], out_path[64], ctl_path[80];
@@ -48,6 +54,7 @@ static void build(struct daemon_generation *g, struct conf_errors *errors)
 {
 	const struct settings *s = conf_at(g->conf, "lb", 0);
 	g->config = (void *)(uintptr_t)s;
+	memset(arena_alloc(&g->arena, WEIGHT), 'w', WEIGHT); /* so that one not freed is noticed */
 	if (s->speed == 7)
 		conf_error_at(errors, conf_key_loc(g->conf, "lb", 0, "speed"), "speed",
 			      "7 is unlucky");
@@ -59,6 +66,8 @@ static int start(struct daemon *d, struct err *e)
 	if (settings_of(daemon_current(d))->speed == 6)
 		return err_set(e, "speed 6 does not start");
 	daemon_set_user(d, (void *)(uintptr_t)schema);
+	if (!daemon_ctl(d))
+		printf("nobody can ask\n");
 	printf("start %u, run directory %s\n", settings_of(daemon_current(d))->speed,
 	       daemon_path(d, "x", path, sizeof(path)));
 	fflush(stdout);
@@ -78,6 +87,12 @@ static int reload(struct daemon *d, struct daemon_generation *old, struct err *e
 	       settings_of(old)->speed, settings_of(held)->speed);
 	fflush(stdout);
 	return 0;
+}
+
+/* With speed 9 a thread hangs. */
+static bool alive(struct daemon *d)
+{
+	return settings_of(daemon_current(d))->speed != 9;
 }
 
 /* Speed 5 never finishes its work. */
@@ -105,8 +120,74 @@ static void cmd_speed(struct text *out, struct str args, bool json, void *arg)
 	text_printf(out, "%u\n", settings_of(daemon_current(arg))->speed);
 }
 
-static const struct ctl_command commands[] = {{"speed", "", "how fast", false, cmd_speed},
-					      {NULL, NULL, NULL, false, NULL}};
+/* Bytes on the heap, whoever keeps it. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static void cmd_memory(struct text *out, struct str args, bool json, void *arg)
+{
+	(void)args;
+	(void)json;
+	(void)arg;
+	struct mallinfo2 m = mallinfo2();
+	text_printf(out, "%zu\n",
+		    __sanitizer_get_current_allocated_bytes
+			    ? __sanitizer_get_current_allocated_bytes()
+			    : m.uordblks + m.hblkhd);
+}
+
+/* Threads that work by a generation while the daemon goes on to others. */
+static struct holder {
+	pthread_t thread;
+	struct daemon_generation *generation;
+	unsigned speed;
+	_Atomic bool enough;
+} holders[3];
+
+static void *hold(void *arg)
+{
+	struct holder *h = arg;
+	while (!h->enough) {
+		struct daemon_generation *g = daemon_ref(h->generation);
+		h->speed = settings_of(g)->speed;
+		daemon_unref(g);
+		usleep(100);
+	}
+	h->speed = settings_of(h->generation)->speed;
+	daemon_unref(h->generation);
+	return NULL;
+}
+
+static void cmd_hold(struct text *out, struct str args, bool json, void *arg)
+{
+	(void)args;
+	(void)json;
+	for (unsigned i = 0; i < ARRAY_LEN(holders); i++) {
+		holders[i].generation = daemon_ref(daemon_current(arg));
+		MUST0(pthread_create(&holders[i].thread, NULL, hold, &holders[i]));
+	}
+	text_add(out, STR("held\n"));
+}
+
+static void cmd_let_go(struct text *out, struct str args, bool json, void *arg)
+{
+	(void)args;
+	(void)json;
+	(void)arg;
+	for (unsigned i = 0; i < ARRAY_LEN(holders); i++)
+		holders[i].enough = true;
+	for (unsigned i = 0; i < ARRAY_LEN(holders); i++) {
+		MUST0(pthread_join(holders[i].thread, NULL));
+		text_printf(out, "%u\n", holders[i].speed);
+	}
+}
+
+static const struct ctl_command commands[] = {
+	{"speed", "", "how fast", false, cmd_speed},
+	{"memory", "", "how much", false, cmd_memory},
+	{"hold", "", "the generation of now", false, cmd_hold},
+	{"let go", "", "of it", false, cmd_let_go},
+	{NULL, NULL, NULL, false, NULL},
+};
 
 static const struct daemon_ops ops = {.name = "testd",
 				      .summary = "does nothing",
@@ -118,6 +199,7 @@ static const struct daemon_ops ops = {.name = "testd",
 				      .start = start,
 				      .reload = reload,
 				      .stop = stop,
+				      .alive = alive,
 				      .finish = finish};
 
 /* ---- its surroundings */
@@ -151,6 +233,19 @@ static void must_say(const char *part)
 	}
 }
 
+static int drain_ms;	     /* when not that of ops */
+static bool handed_over_one; /* descriptor 3, under the name "old" */
+
+static void hand_over(void)
+{
+	char pid[32];
+	dup2(open("/dev/null", O_RDWR | O_CLOEXEC), 3);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "1", 1);
+	setenv("LISTEN_FDNAMES", "old", 1);
+}
+
 static pid_t spawn(const char *const *words)
 {
 	pid_t pid = fork();
@@ -164,7 +259,14 @@ static pid_t spawn(const char *const *words)
 	int out = open(out_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 	dup2(out, 1);
 	dup2(out, 2);
-	exit(daemon_main(argc, argv, &ops));
+	struct daemon_ops own = ops;
+	if (drain_ms)
+		own.drain_ms = drain_ms;
+	if (handed_over_one)
+		hand_over();
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* it never outlives the test */
+	alarm(LIFE_S);
+	exit(daemon_main(argc, argv, &own));
 }
 
 static int exit_of(pid_t pid)
@@ -194,13 +296,24 @@ static void manager_must_hear(const char *part)
 	fail_msg("the manager did not hear %s", part);
 }
 
+/* Did the manager hear it up to now? All that it heard is gone then. */
+static bool manager_heard(const char *part)
+{
+	char text[512];
+	bool heard = false;
+	ssize_t n;
+	while ((n = recv(manager, text, sizeof(text) - 1, MSG_DONTWAIT)) >= 0) {
+		text[n] = '\0';
+		heard |= strstr(text, part) != NULL;
+	}
+	return heard;
+}
+
 static pid_t start_daemon(const char *conf)
 {
 	const char *const words[] = {"-c", conf_path, "-r", run_path, NULL};
-	char old[512];
 	write_conf(conf);
-	while (recv(manager, old, sizeof(old), MSG_DONTWAIT) >= 0) /* of the one before */
-		;
+	manager_heard(""); /* of the one before */
 	pid_t pid = spawn(words);
 	manager_must_hear("READY=1");
 	return pid;
@@ -217,6 +330,38 @@ static const char *ask(const char *line)
 	str_copy(answer, sizeof(answer), str_of(reply.p, reply.n));
 	text_fini(&reply);
 	return answer;
+}
+
+static size_t memory(void)
+{
+	return strtoul(ask("memory"), NULL, 10);
+}
+
+/* A watcher of the daemon's events. */
+static int watcher(void)
+{
+	char got[16];
+	struct err e;
+	struct pollfd p = {.fd = sock_unix_connect(ctl_path, &e), .events = POLLIN};
+	assert_true(p.fd >= 0);
+	assert_int_equal(send(p.fd, "watch\n", 6, MSG_NOSIGNAL), 6);
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(recv(p.fd, got, sizeof(got), 0), strlen("watching\n"));
+	return p.fd;
+}
+
+static void watcher_must_hear(int fd, const char *want)
+{
+	char got[256];
+	size_t n = 0;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	while (n < strlen(want) && poll(&p, 1, 5000) == 1) {
+		ssize_t r = recv(fd, got + n, strlen(want) - n, 0);
+		if (r <= 0)
+			break;
+		n += (size_t)r;
+	}
+	assert_str_equal(str_of(got, n), want);
 }
 
 /* ---- options */
@@ -249,6 +394,9 @@ static void a_file_is_checked(void **state)
 	must_say(".conf:2: speed");
 	must_say(".conf:3: limit");
 	must_say(".conf:4: ");
+	assert_ptr_equal(strstr(output(), conf_path), output()); /* plain, for a person */
+	assert_true(strstr(output(), ".conf:2:") < strstr(output(), ".conf:3:"));
+	assert_true(strstr(output(), ".conf:3:") < strstr(output(), ".conf:4:"));
 	write_conf("[lb]\nspeed = 7\n");
 	assert_int_equal(run("-tc", conf_path, NULL), 1);
 	must_say(".conf:2: speed: 7 is unlucky");
@@ -264,6 +412,9 @@ static void what_is_in_effect_is_printed(void **state)
 	assert_int_equal(run("-Tc", conf_path, NULL), 0);
 	must_say("speed = 3");
 	must_say("limit = 1");
+	write_conf("[lb]\nspeed = 7\n");
+	assert_int_equal(run("-Tc", conf_path, NULL), 1);
+	must_say(".conf:2: speed: 7 is unlucky");
 }
 
 /* ---- life */
@@ -276,6 +427,8 @@ static void it_lives_and_ends(void **state)
 	assert_string_equal(ask("speed"), "2\n");
 	assert_non_null(strstr(ask("version"), "configuration 1"));
 	assert_non_null(strstr(ask("version json"), "\"configuration\":1"));
+	kill(pid, SIGPIPE); /* is no reason to end */
+	assert_string_equal(ask("speed"), "2\n");
 	kill(pid, SIGTERM);
 	manager_must_hear("STOPPING=1");
 	assert_int_equal(exit_of(pid), 0);
@@ -287,9 +440,16 @@ static void what_cannot_start_exits(void **state)
 {
 	const char *const words[] = {"-c", conf_path, "-r", run_path, NULL};
 	(void)state;
+	manager_heard("");
 	write_conf("[lb]\nspeed = 6\n");
+	handed_over_one = true;
 	assert_int_equal(exit_of(spawn(words)), 1);
+	handed_over_one = false;
 	must_say("speed 6 does not start");
+	assert_null(strstr(output(), "finish"));
+	/* Never ready; and what it was handed is kept for the next attempt. */
+	assert_false(manager_heard(""));
+	assert_int_equal(access(ctl_path, F_OK), -1);
 	write_conf("[lb]\nspeed = 60\n");
 	assert_int_equal(exit_of(spawn(words)), 1);
 	must_say(".conf:2: speed");
@@ -327,6 +487,82 @@ static void a_reload_is_all_or_nothing(void **state)
 	assert_string_equal(ask("speed"), "4\n");
 	kill(pid, SIGTERM);
 	assert_int_equal(exit_of(pid), 0);
+}
+
+/* The manager reads meanwhile: its queue is short, and who tells it something waits for room. */
+static void reload_must_say(const char *part, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		assert_non_null(strstr(ask("reload"), part));
+		manager_heard("");
+	}
+}
+
+/* Whoever works by a generation keeps it, and the last one gone, on any thread, frees it. */
+static void generations_go_with_their_last_reference(void **state)
+{
+	(void)state;
+	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
+	reload_must_say("done", 1); /* the first one is held to the end */
+	write_conf("[lb]\nspeed = 3\n");
+	reload_must_say("done", 1);
+	size_t one = memory();
+	assert_string_equal(ask("hold"), "held\n");
+	write_conf("[lb]\nspeed = 4\n");
+	reload_must_say("done", 4);
+	write_conf("[lb]\nspeed = 7\n"); /* these are never in force */
+	reload_must_say("refused", 4);
+	assert_in_range(memory(), one + WEIGHT - WEIGHT / 4, one + 2 * WEIGHT - WEIGHT / 4);
+	assert_string_equal(ask("let go"), "3\n3\n3\n");
+	assert_in_range(memory(), 0, one + WEIGHT / 2);
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_of(pid), 0);
+}
+
+static void watchers_hear_of_it(void **state)
+{
+	(void)state;
+	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
+	int fd = watcher();
+	kill(pid, SIGHUP);
+	watcher_must_hear(fd, "reload done 2\n");
+	write_conf("[lb]\nspeed = 7\n");
+	kill(pid, SIGHUP);
+	watcher_must_hear(fd, "reload refused\n");
+	kill(pid, SIGTERM);
+	watcher_must_hear(fd, "stopping\n");
+	assert_int_equal(exit_of(pid), 0);
+	close(fd);
+}
+
+static void what_nobody_takes_is_let_go(void **state)
+{
+	(void)state;
+	handed_over_one = true;
+	write_conf("[lb]\nspeed = 2\n");
+	pid_t pid = spawn((const char *const[]){"-c", conf_path, "-r", run_path, NULL});
+	handed_over_one = false;
+	manager_must_hear("FDSTOREREMOVE=1\nFDNAME=old");
+	manager_must_hear("READY=1");
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_of(pid), 0);
+}
+
+static void while_it_stops_nothing_is_reloaded(void **state)
+{
+	(void)state;
+	drain_ms = 60000;
+	pid_t pid = start_daemon("[lb]\nspeed = 5\n");
+	drain_ms = 0;
+	kill(pid, SIGTERM);
+	must_say("stop 1 1");
+	write_conf("[lb]\nspeed = 2\n");
+	kill(pid, SIGHUP);
+	assert_non_null(strstr(ask("reload"), "error: "));
+	assert_string_equal(ask("speed"), "5\n");
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_of(pid), 0);
+	assert_null(strstr(output(), "reload "));
 }
 
 static void who_does_not_finish_is_ended_at_the_deadline(void **state)
@@ -368,6 +604,37 @@ static void a_dead_ones_socket_is_no_obstacle(void **state)
 	assert_int_equal(exit_of(pid), 0);
 }
 
+static void a_living_ones_socket_is_not_taken(void **state)
+{
+	(void)state;
+	pid_t first = start_daemon("[lb]\nspeed = 2\n"), second = start_daemon("[lb]\nspeed = 3\n");
+	must_say("no control socket: ");
+	must_say("nobody can ask\n");
+	assert_string_equal(ask("speed"), "2\n");
+	kill(second, SIGHUP); /* it works all the same */
+	must_say("reload 3 after 3");
+	kill(second, SIGTERM);
+	assert_int_equal(exit_of(second), 0);
+	assert_string_equal(ask("speed"), "2\n");
+	kill(first, SIGTERM);
+	assert_int_equal(exit_of(first), 0);
+}
+
+static void who_hangs_gives_no_sign_of_life(void **state)
+{
+	(void)state;
+	setenv("WATCHDOG_USEC", "90000", 1);
+	pid_t pid = start_daemon("[lb]\nspeed = 9\n");
+	unsetenv("WATCHDOG_USEC");
+	must_say("no sign of life");
+	assert_false(manager_heard("WATCHDOG=1"));
+	write_conf("[lb]\nspeed = 2\n");
+	kill(pid, SIGHUP);
+	manager_must_hear("WATCHDOG=1");
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_of(pid), 0);
+}
+
 static void the_watchdog_gets_its_signs_of_life(void **state)
 {
 	(void)state;
@@ -389,9 +656,15 @@ int main(void)
 		cmocka_unit_test(it_lives_and_ends),
 		cmocka_unit_test(what_cannot_start_exits),
 		cmocka_unit_test(a_reload_is_all_or_nothing),
+		cmocka_unit_test(generations_go_with_their_last_reference),
+		cmocka_unit_test(watchers_hear_of_it),
+		cmocka_unit_test(what_nobody_takes_is_let_go),
+		cmocka_unit_test(while_it_stops_nothing_is_reloaded),
 		cmocka_unit_test(who_does_not_finish_is_ended_at_the_deadline),
 		cmocka_unit_test(the_second_signal_ends_it_at_once),
 		cmocka_unit_test(a_dead_ones_socket_is_no_obstacle),
+		cmocka_unit_test(a_living_ones_socket_is_not_taken),
+		cmocka_unit_test(who_hangs_gives_no_sign_of_life),
 		cmocka_unit_test(the_watchdog_gets_its_signs_of_life),
 	};
 	MUST(mkdtemp(dir));

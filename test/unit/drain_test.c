@@ -10,6 +10,7 @@
 struct plan {
 	struct ev_loop *loop;
 	_Atomic unsigned begun, asked, busy;
+	_Atomic bool told[WORKERS], asked_untold;
 	_Atomic bool wrong_thread;
 	unsigned done;
 	pthread_t main;
@@ -33,6 +34,7 @@ static const struct worker_ops workers = {.start = on_start, .stop = on_stop};
 static void begin(struct worker *w)
 {
 	plan.wrong_thread |= !pthread_equal(pthread_self(), w->thread);
+	plan.told[w->id] = true;
 	plan.begun++;
 }
 
@@ -40,6 +42,7 @@ static void begin(struct worker *w)
 static bool idle(struct worker *w)
 {
 	plan.wrong_thread |= !pthread_equal(pthread_self(), w->thread);
+	plan.asked_untold |= !plan.told[w->id];
 	plan.asked++;
 	if (w->id != 1 || plan.busy == 0)
 		return true;
@@ -74,7 +77,9 @@ static void drain_with(unsigned busy)
 	assert_int_equal(plan.busy, 0);
 	assert_int_equal(plan.asked, WORKERS + busy);
 	assert_false(plan.wrong_thread);
+	assert_false(plan.asked_untold);
 	assert_true(took >= (int64_t)busy * 40 * CLOCK_MSEC); /* it looks, it does not spin */
+	assert_true(took < 2 * CLOCK_SECOND);		      /* nor does it sleep */
 	worker_set_join(set);
 	drain_free(d);
 	mailbox_fini(&box);

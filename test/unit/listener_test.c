@@ -5,12 +5,77 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "ipc/listener.h"
+#include "ipc/sd.h"
 #include "net/sock.h"
+
+static char dir[] = "/tmp/listener_testXXXXXX";
+static struct sockaddr_un manager_addr = {.sun_family = AF_UNIX};
+static int manager = -1;
+
+static int manager_comes(void **state)
+{
+	(void)state;
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (bind(manager, (struct sockaddr *)&manager_addr, sizeof(manager_addr)) < 0)
+		return -1;
+	return setenv("NOTIFY_SOCKET", manager_addr.sun_path, 1);
+}
+
+static int manager_goes(void **state)
+{
+	(void)state;
+	close(manager);
+	unlink(manager_addr.sun_path);
+	return unsetenv("NOTIFY_SOCKET");
+}
+
+/* What a listener tells the manager. */
+struct word {
+	char action[16]; /* FDSTORE, FDSTOREREMOVE; "" when it says nothing */
+	char name[128];
+	int fd; /* of a stored socket, or -1 */
+};
+
+static struct word heard(void)
+{
+	struct word w = {.fd = -1};
+	char text[512], *name;
+	char control[CMSG_SPACE(sizeof(int)) * 4] = {0};
+	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text) - 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(manager, &m, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return w;
+	text[n] = '\0';
+	str_copy(w.action, sizeof(w.action), str_of(text, strcspn(text, "=")));
+	name = strstr(text, "FDNAME=");
+	assert_non_null(name);
+	str_copy(w.name, sizeof(w.name), str_of(name + 7, strcspn(name + 7, "\n")));
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&w.fd, CMSG_DATA(c), sizeof(w.fd));
+	return w;
+}
+
+static uint64_t socket_id(int fd)
+{
+	uint64_t id = 0;
+	socklen_t n = sizeof(id);
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &id, &n) == 0 ? id : 0;
+}
 
 /* A port that was free a moment ago. */
 static struct addr free_port(void)
@@ -141,6 +206,190 @@ static void an_address_of_another_board_can_be_bound(void **state)
 	listener_free(l);
 }
 
+/* Opens l with two workers; stored: what the manager has now. */
+static void open_stored(struct listener *l, struct word stored[2])
+{
+	struct err e;
+	assert_int_equal(listener_open(l, 2, &e), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		stored[i] = heard();
+		assert_string_equal(stored[i].action, "FDSTORE");
+		assert_int_not_equal(socket_id(l->fds[i]), 0);
+		assert_true(socket_id(stored[i].fd) == socket_id(l->fds[i]));
+	}
+	assert_string_not_equal(stored[0].name, stored[1].name);
+	assert_string_equal(heard().action, "");
+}
+
+static void must_forget(struct word stored[2])
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct word w = heard();
+		assert_string_equal(w.action, "FDSTOREREMOVE");
+		assert_string_equal(w.name, stored[i].name);
+		close(stored[i].fd);
+	}
+	assert_string_equal(heard().action, "");
+}
+
+static void the_store_follows(void **state)
+{
+	struct addr a = free_port();
+	struct listener *l = listener_new(&a);
+	struct word stored[2];
+	(void)state;
+	open_stored(l, stored);
+	listener_shut(l);
+	must_forget(stored);
+	open_stored(l, stored);
+	listener_leave(l, 1);
+	must_forget(stored);
+	close(l->fds[0]);
+	close(l->fds[1]);
+	listener_left(l);
+	open_stored(l, stored);
+	listener_free(l); /* who comes next will want them */
+	assert_string_equal(heard().action, "");
+	close(stored[0].fd);
+	close(stored[1].fd);
+}
+
+/* The next process: two sockets come back, with who waits there; a third worker's is new. */
+static int next_life(const struct addr *a, const struct word stored[2])
+{
+	char text[300];
+	struct err e;
+	struct listener *l = listener_new(a);
+	int fds[3] = {fcntl(stored[0].fd, F_DUPFD, 20), fcntl(stored[1].fd, F_DUPFD, 20),
+		      fcntl(manager, F_DUPFD_CLOEXEC, 20)};
+	uint64_t ids[2] = {socket_id(fds[0]), socket_id(fds[1])};
+	if (dup2(fds[0], 3) < 0 || dup2(fds[1], 4) < 0)
+		return 10;
+	close(fds[0]);
+	close(fds[1]);
+	manager = fds[2];
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	setenv("LISTEN_PID", text, 1);
+	setenv("LISTEN_FDS", "2", 1);
+	snprintf(text, sizeof(text), "%s:%s", stored[0].name, stored[1].name);
+	setenv("LISTEN_FDNAMES", text, 1);
+	if (listener_open(l, 3, &e) < 0)
+		return 11;
+	if (socket_id(l->fds[0]) != ids[0] || socket_id(l->fds[1]) != ids[1])
+		return 12;
+	struct word third = heard();
+	if (strcmp(third.action, "FDSTORE") != 0 || socket_id(third.fd) != socket_id(l->fds[2]) ||
+	    strcmp(third.name, stored[0].name) == 0 || strcmp(third.name, stored[1].name) == 0)
+		return 13;
+	sd_close_rest(); /* there is none */
+	if (*heard().action)
+		return 14;
+	struct addr peer;
+	int waiting = sock_accept(l->fds[0], &peer);
+	if (waiting < 0)
+		waiting = sock_accept(l->fds[1], &peer);
+	if (waiting < 0 || send(waiting, "hello", 5, MSG_NOSIGNAL) != 5)
+		return 15;
+	listener_free(l);
+	return 0;
+}
+
+static int exit_of(pid_t pid)
+{
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int first_life(const struct addr *a)
+{
+	struct err e;
+	struct listener *l = listener_new(a);
+	int rc = listener_open(l, 2, &e);
+	listener_free(l);
+	return rc < 0;
+}
+
+/* A process asks once what was handed over to it: this test comes before all that open something here. */
+static void sockets_come_back_with_who_waits(void **state)
+{
+	struct addr a = free_port();
+	struct word stored[2];
+	char got[8];
+	(void)state;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(first_life(&a));
+	assert_int_equal(exit_of(pid), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		stored[i] = heard();
+		assert_string_equal(stored[i].action, "FDSTORE");
+	}
+	int client = sock_connect(&a, NULL); /* while nobody is there */
+	struct pollfd p = {.fd = client, .events = POLLOUT};
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(sock_error(client), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(next_life(&a, stored));
+	assert_int_equal(exit_of(pid), 0);
+	assert_int_equal(recv(client, got, sizeof(got), 0), 5);
+	close(client);
+	close(stored[0].fd);
+	close(stored[1].fd);
+}
+
+/* Descriptors run out at the fourth worker. */
+static int starved(const struct addr *a)
+{
+	struct listener *l = listener_new(a);
+	struct err e = {""};
+	struct rlimit r;
+	int last;
+	while ((last = dup(0)) >= 0 && last < 100)
+		;
+	close(last); /* 100 and above are free, nothing below */
+	if (last != 100 || getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return 10;
+	r.rlim_cur = 103;
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+		return 11;
+	unsigned before = open_descriptors();
+	if (listener_open(l, 4, &e) != -1 || l->count != 0)
+		return 12;
+	if (!strstr(e.text, "127.0.0.1:") || !strstr(e.text, "Too many open files"))
+		return 13;
+	listener_free(l);
+	return open_descriptors() == before ? 0 : 14;
+}
+
+/* What was put into the store before the failure is not left there, where it would catch clients. */
+static void a_half_opened_one_is_forgotten(void **state)
+{
+	struct addr a = free_port();
+	int stored = 0, removed = 0;
+	struct word w;
+	(void)state;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(starved(&a));
+	assert_int_equal(exit_of(pid), 0);
+	while (w = heard(), *w.action) {
+		if (strcmp(w.action, "FDSTORE") == 0)
+			stored++;
+		else
+			removed++;
+		if (w.fd >= 0)
+			close(w.fd);
+	}
+	assert_in_range(stored, 1, 3);
+	assert_true(removed >= stored);
+}
+
 static void as_many_workers_as_asked_or_as_cores(void **state)
 {
 	(void)state;
@@ -150,13 +399,21 @@ static void as_many_workers_as_asked_or_as_cores(void **state)
 
 int main(void)
 {
+#define WITH_MANAGER(t) cmocka_unit_test_setup_teardown(t, manager_comes, manager_goes)
 	const struct CMUnitTest tests[] = {
+		WITH_MANAGER(sockets_come_back_with_who_waits),
 		cmocka_unit_test(workers_share_a_port),
 		cmocka_unit_test(shut_is_free_for_others_and_can_be_opened_again),
 		cmocka_unit_test(workers_close_what_they_watched),
 		cmocka_unit_test(a_taken_port_leaves_nothing_behind),
 		cmocka_unit_test(an_address_of_another_board_can_be_bound),
 		cmocka_unit_test(as_many_workers_as_asked_or_as_cores),
+		WITH_MANAGER(the_store_follows),
+		WITH_MANAGER(a_half_opened_one_is_forgotten),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	MUST(mkdtemp(dir));
+	snprintf(manager_addr.sun_path, sizeof(manager_addr.sun_path), "%s/notify", dir);
+	int rc = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(dir);
+	return rc;
 }

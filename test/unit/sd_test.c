@@ -106,9 +106,23 @@ static void a_long_name_is_cut(void **state)
 	assert_int_equal(strlen(text), strlen("FDSTOREREMOVE=1\nFDNAME=") + 200);
 }
 
+static void a_status_too_long_is_cut(void **state)
+{
+	char status[400];
+	int fd;
+	(void)state;
+	memset(status, 's', sizeof(status) - 1);
+	status[sizeof(status) - 1] = '\0';
+	sd_say("%s", status);
+	const char *text = heard(&fd);
+	assert_memory_equal(text, "STATUS=sss", 10);
+	assert_in_range(strlen(text), 100, 300);
+}
+
 static void without_a_manager_nothing_happens(void **state)
 {
 	(void)state;
+	unsetenv("LISTEN_FDS");
 	unsetenv("NOTIFY_SOCKET");
 	sd_ready("");
 	sd_reloading();
@@ -118,6 +132,7 @@ static void without_a_manager_nothing_happens(void **state)
 	sd_store("x", 0);
 	sd_forget("x");
 	assert_int_equal(sd_watchdog_us(), 0);
+	must_hear("");
 }
 
 static void the_watchdog_is_asked_for(void **state)
@@ -172,17 +187,43 @@ static int child(void)
 	return sd_take("old") == -1 ? 0 : 19;
 }
 
-static void descriptors_come_back(void **state)
+/* Descriptors that its parent was given are no business of a process that inherited them. */
+static int grandchild(void)
+{
+	int null = open("/dev/null", O_RDWR);
+	if (dup2(null, 3) < 0)
+		return 10;
+	setenv("LISTEN_PID", "1", 1);
+	setenv("LISTEN_FDS", "1", 1);
+	setenv("LISTEN_FDNAMES", "x", 1);
+	if (sd_take("x") != -1)
+		return 11;
+	sd_close_rest();
+	return fcntl(3, F_GETFD) >= 0 ? 0 : 12;
+}
+
+static void must_succeed(int (*life)(void))
 {
 	int status;
-	(void)state;
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		_exit(child());
+		_exit(life());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void descriptors_come_back(void **state)
+{
+	(void)state;
+	must_succeed(child);
+}
+
+static void descriptors_of_another_process_are_left_alone(void **state)
+{
+	(void)state;
+	must_succeed(grandchild);
 }
 
 int main(void)
@@ -192,9 +233,11 @@ int main(void)
 		TEST(the_manager_hears_how_it_goes),
 		TEST(a_descriptor_is_stored_under_a_clean_name),
 		TEST(a_long_name_is_cut),
+		TEST(a_status_too_long_is_cut),
 		TEST(without_a_manager_nothing_happens),
 		TEST(the_watchdog_is_asked_for),
 		TEST(descriptors_come_back),
+		TEST(descriptors_of_another_process_are_left_alone),
 	};
 	MUST(mkdtemp(dir));
 	snprintf(manager_addr.sun_path, sizeof(manager_addr.sun_path), "%s/notify", dir);
