@@ -101,6 +101,11 @@ def addresses(board):
 
 def test_equals_elect_one_by_address_without_a_duel(vips):
     vips.start()
+
+    def all_hear_another():
+        forge(vips.cluster.client_ns, advert("192.168.1.10", 200))
+        return all(vips.state(b)["master"] == "192.168.1.10" for b in vips.boards)
+    wait_until(all_hear_another, 3)  # the silence after that one's last advert begins for all at once
     holder = vips.holder()
     assert holder is vips.cluster[4]  # the highest address
     vips.only(holder)
