@@ -402,6 +402,8 @@ int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 		}
 	}
 	if (optind < argc) {
+		fprintf(stderr, "%s: unexpected \"%s\"; a file is given with -c\n", ops->name,
+			argv[optind]);
 		usage(ops, stderr);
 		return 2;
 	}

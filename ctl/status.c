@@ -29,7 +29,8 @@ struct seen_daemon {
 
 struct seen {
 	struct seen_daemon daemon[SITE_DAEMONS];
-	struct text vrrp; /* vipd's answer to "state" */
+	struct text vrrp;    /* vipd's answer to "state" */
+	struct text servers; /* lbd's to "servers": MAINT and DRAIN are known to it alone */
 	struct health_view health;
 	int64_t health_age_us;
 	bool health_stale;
@@ -84,6 +85,7 @@ static void gather(struct seen *s, const char *run_dir, bool json)
 		d->runs = ask(run_dir, d->name, "version", json, &d->version, &d->why_not);
 	}
 	ask(run_dir, "vipd", "state", json, &s->vrrp, NULL);
+	ask(run_dir, "lbd", "servers", json, &s->servers, NULL);
 	count(s, run_dir, false);
 	poll(NULL, 0, MEASURE_MS);
 	count(s, run_dir, true);
@@ -95,6 +97,7 @@ static void release(struct seen *s)
 	for (size_t i = 0; i < SITE_DAEMONS; i++)
 		text_fini(&s->daemon[i].version);
 	text_fini(&s->vrrp);
+	text_fini(&s->servers);
 	health_close(&s->health);
 }
 
@@ -118,6 +121,20 @@ static void indented(struct text *out, const struct text *t)
 			text_printf(out, "  %.*s\n", STR_ARG(line));
 }
 
+/* Of the requests that the cache may answer: passes and healthd's probes are none. */
+static bool hit_ratio(const struct counters *before, const struct counters *after, double *share)
+{
+	double r;
+
+	if (counters_share(before, after, "hits", "misses", &r))
+		*share = r / (1 + r);
+	else if (counters_share(before, after, "misses", "hits", &r))
+		*share = 1; /* there was no miss */
+	else
+		return false;
+	return true;
+}
+
 static void traffic(struct text *out, const struct seen_daemon *d)
 {
 	double rate, share;
@@ -129,9 +146,9 @@ static void traffic(struct text *out, const struct seen_daemon *d)
 		return;
 	if (counters_get(&d->after, "requests", &total))
 		text_printf(out, ", %llu since start", (unsigned long long)total);
-	if (counters_share(NULL, &d->after, "hits", "requests", &share))
+	if (hit_ratio(NULL, &d->after, &share))
 		text_printf(out, ", hit ratio %.1f %%", share * 100);
-	if (counters_share(&d->before, &d->after, "hits", "requests", &share))
+	if (hit_ratio(&d->before, &d->after, &share))
 		text_printf(out, " (now %.1f %%)", share * 100);
 	text_add(out, STR("\n"));
 }
@@ -188,6 +205,8 @@ static void as_text(struct text *out, const struct seen *s)
 		daemon_text(out, &s->daemon[i]);
 		if (&s->daemon[i] == daemon_named(s, "vipd"))
 			indented(out, &s->vrrp);
+		else if (&s->daemon[i] == daemon_named(s, "lbd"))
+			indented(out, &s->servers);
 	}
 	health_text(out, s);
 }
@@ -206,9 +225,9 @@ static void daemon_json(struct text *out, const struct seen_daemon *d)
 		text_json_str(out, "error", str_c(d->why_not.text));
 	if (counters_rate(&d->before, &d->after, "requests", &rate))
 		text_json_real(out, "requests_per_second", rate);
-	if (counters_share(NULL, &d->after, "hits", "requests", &share))
+	if (hit_ratio(NULL, &d->after, &share))
 		text_json_real(out, "hit_ratio", share);
-	if (counters_share(&d->before, &d->after, "hits", "requests", &share))
+	if (hit_ratio(&d->before, &d->after, &share))
 		text_json_real(out, "hit_ratio_now", share);
 	text_json_close(out, '}');
 }
@@ -254,6 +273,10 @@ static void as_json(struct text *out, const struct seen *s)
 		text_json_raw(out, "vrrp", str_of(s->vrrp.p, s->vrrp.n - 1));
 	else
 		text_json_null(out, "vrrp");
+	if (s->servers.n > 1)
+		text_json_raw(out, "servers", str_trim(str_of(s->servers.p, s->servers.n - 1)));
+	else
+		text_json_null(out, "servers");
 	health_json(out, s);
 	text_json_close(out, '}');
 	text_add(out, STR("\n"));

@@ -237,14 +237,19 @@ static void cmd_stats(struct text *out, struct str args, bool json, void *arg)
 static void cmd_purge(struct text *out, struct str args, bool json, void *arg)
 {
 	struct cache *c = daemon_user(arg);
+	bool all = str_eq(args, STR("all"));
 	(void)json;
-	text_printf(out, "purged %u\n", index_purge_prefix(c->index, args, false));
+	if (!all && (str_find(args, '/') <= 0 || str_find_str(args, STR("://")) >= 0))
+		text_printf(out, "error: \"%.*s\"; wanted HOST/PATH, or all\n", STR_ARG(args));
+	else
+		text_printf(out, "purged %u\n",
+			    index_purge_prefix(c->index, all ? STR("") : args, false));
 }
 
 const struct ctl_command cache_commands[] = {
 	{"state", "[json]", "objects, bytes, evictions", false, cmd_state},
 	{"stats", "[json]", "the counters", false, cmd_stats},
-	{"purge", "HOST/PATH", "take out all that begins with it; nothing given: everything", true,
+	{"purge", "HOST/PATH|all", "take out all that begins with it, or everything", true,
 	 cmd_purge},
 	{NULL, NULL, NULL, false, NULL},
 };

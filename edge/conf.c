@@ -105,6 +105,17 @@ static void build_purge(struct daemon_generation *g, struct edge_config *c,
 	}
 }
 
+static bool is_own(const struct edge_config *c, const struct addr *a)
+{
+	for (unsigned i = 0; i < c->n_listen; i++) {
+		const struct addr *l = &c->listen[i];
+		if (addr_port(l) == addr_port(a) &&
+		    (addr_eq_ip(l, a) || (addr_is_any(l) && addr_is_local(a))))
+			return true;
+	}
+	return false;
+}
+
 /* HTTP counts in seconds; a part of one is more than none. */
 static uint32_t whole_seconds(uint32_t ms)
 {
@@ -125,6 +136,9 @@ void conf_build(struct daemon_generation *g, struct conf_errors *errors)
 		conf_error_at(errors, conf_key_loc(g->conf, "edge", 0, "health-path"),
 			      "health-path", "must begin with /");
 	build_listen(g, c, errors);
+	if (is_own(c, &s->origin))
+		conf_error_at(errors, conf_key_loc(g->conf, "edge", 0, "origin"), "origin",
+			      "is edged's own address");
 	build_purge(g, c, errors);
 	if (s->max_object > s->memory / 2)
 		conf_error_at(errors, conf_key_loc(g->conf, "edge", 0, "max-object"), "max-object",

@@ -585,13 +585,37 @@ static void progress(struct serve *s)
 
 /* ---- purging */
 
+static bool is_trusted(const struct edge_config *c, const struct addr *who)
+{
+	for (unsigned i = 0; i < c->n_purge_from; i++)
+		if (addr_eq_ip(&c->purge_from[i], who))
+			return true;
+	return false;
+}
+
+/* The last one named: the address that the peer itself has seen. */
+static struct str last_forwarded_for(const struct http_head *h)
+{
+	struct str last = STR_NONE, item;
+	const struct http_field *f;
+	for (unsigned i = 0; (f = http_next(h, HTTP_F_X_FORWARDED_FOR, &i));)
+		for (struct str rest = f->value; str_list_next(&rest, &item);)
+			last = item;
+	return last;
+}
+
+/* A board that asks for somebody else, as its lbd does, is as trustworthy as that one. */
 static bool may_purge(const struct serve *s)
 {
 	const struct edge_config *c = conf_of(s->gen);
-	for (unsigned i = 0; i < c->n_purge_from; i++)
-		if (addr_eq_ip(&c->purge_from[i], http_server_peer(s->x)))
-			return true;
-	return false;
+	struct addr client;
+	struct err e;
+	if (!is_trusted(c, http_server_peer(s->x)))
+		return false;
+	if (!http_has(s->x->head, HTTP_F_X_FORWARDED_FOR))
+		return true;
+	return addr_parse_ip(&client, last_forwarded_for(s->x->head), &e) == 0 &&
+	       is_trusted(c, &client);
 }
 
 /* PURGE takes the address out; with X-Purge-Method: soft it only becomes stale, with regex and a target that ends in

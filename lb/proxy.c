@@ -467,6 +467,12 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 	x->user = p;
 	f->running++;
 	count(p, STAT_requests);
+	if (x->head->method == HTTP_PURGE && !settings->forwarded_for) {
+		/* The cache behind would take it for this board's own wish. */
+		answer_error(p, 403, "Without forwarded-for nobody may purge through here.", 'P',
+			     'R');
+		return;
+	}
 	p->sticky = server_sticky(p->pool, x->head, now_of(p));
 	p->set_cookie = p->sticky.flag == '-' ? '-' : 'N';
 	p->head = forward_request(&x->arena, p->pool, x->head, http_server_peer(x),

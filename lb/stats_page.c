@@ -380,6 +380,20 @@ static void answer(struct http_exchange *x, const struct lb_config *c, bool csv)
 	http_server_reply(x, &r, x->head->method == HTTP_HEAD ? STR_NONE : body);
 }
 
+static void show_the_way(struct http_exchange *x, struct str uri)
+{
+	struct str head = arena_printf(
+		&x->arena, "HTTP/1.1 302 Found\r\nLocation: %.*s\r\nContent-Length: 0\r\n",
+		STR_ARG(uri));
+	struct http_reply r = {.status = 302,
+			       .head = {{.iov_base = (char *)(uintptr_t)head.p, .iov_len = head.n}},
+			       .pieces = 1};
+	if (head.p)
+		http_server_reply(x, &r, STR_NONE);
+	else
+		http_server_error(x, 500, "Out of memory.", STR_NONE);
+}
+
 void stats_page(struct http_exchange *x)
 {
 	const struct lb_config *c = conf_of(front_of(x)->gen);
@@ -387,6 +401,8 @@ void stats_page(struct http_exchange *x)
 	if (!authorised(x->head, c->stats->auth))
 		http_server_error(x, 401, "Name and password are needed.",
 				  STR("WWW-Authenticate: Basic realm=\"HAProxy Statistics\"\r\n"));
+	else if (str_eq(x->head->target, STR("/")) && !str_eq(uri, STR("/")))
+		show_the_way(x, uri);
 	else if (!str_starts(x->head->target, uri))
 		http_server_error(x, 404, "The statistics are elsewhere.", STR_NONE);
 	else if (x->head->method != HTTP_GET && x->head->method != HTTP_HEAD)

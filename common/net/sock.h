@@ -19,6 +19,9 @@ enum sock_flag {
  */
 int sock_listen(const struct addr *a, unsigned flags, int backlog, struct err *e);
 
+/* Data that nobody acknowledges for so long breaks a connection of ours (TCP_USER_TIMEOUT, tcp(7)). */
+#define SOCK_SILENCE_MS 2000
+
 /*
  * Starts a connection; the result is writable once it is decided, see sock_error(). EINPROGRESS is
  * success.

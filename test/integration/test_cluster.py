@@ -6,7 +6,7 @@ import time
 import pytest
 
 from lab import shm
-from lab.client import Load
+from lab.client import Client, Load, at_once
 from lab.cluster import VIP
 from lab.daemon import once
 from lab.wait import stays, wait_until
@@ -162,6 +162,31 @@ def test_a_power_cut_of_the_master(cluster):
     master.power_on()
     wait_until(lambda: len(cluster.holders()) == 1, 15)
     stays(lambda: len(cluster.arp_owners()) == 1, 3, "one owner of the address")
+
+
+def test_a_dead_board_costs_its_visitors_seconds(cluster):
+    """Requests on their way to it over kept connections, too: GETs go to another board, for whoever is pinned."""
+    master = cluster.holder()
+    dead = next(b for b in cluster if b is not master)
+    for _ in range(3):
+        assert at_once(8, lambda i: cluster.web().get("/", headers=pin(i % 4 + 1)).status) == [200] * 8
+    dead.power_cut()
+    start = time.monotonic()
+    answers = at_once(8, lambda i: cluster.web(timeout=20).get("/", headers=pin(i % 4 + 1)).status)
+    took = time.monotonic() - start
+    assert answers == [200] * 8
+    assert took < 6, f"{took:.2f} s"
+
+
+def test_strangers_do_not_purge_through_the_shared_address(cluster):
+    first = cluster.web().get("/")
+    holder = cluster.holder()
+    cookie = {"Cookie": f"SERVERID={first.cookies()['SERVERID']}"}
+    for lie in ({}, {"X-Forwarded-For": "127.0.0.1"}):
+        assert cluster.web().ask("/", "PURGE", headers={**cookie, **lie}).status == 403
+    assert cluster.web().get("/", headers=cookie).header("Cache-Status").startswith("edged; hit")
+    from_a_board = Client(cluster[1].ns if holder is not cluster[1] else cluster[2].ns, (VIP, 80))
+    assert from_a_board.ask("/", "PURGE", headers=cookie, host=VIP).status == 200
 
 
 def test_a_cut_cable_of_the_master_and_its_return(cluster):

@@ -350,6 +350,16 @@ def test_purge(lab):
     assert o.counts["/t/q?body=c"] == 1
 
 
+def test_purging_by_control_socket_says_what_it_wants(lab):
+    e = lab.edged(lab.origin())
+    for target in ("/t/p/1?body=a", "/t/p/2?body=b"):
+        e.get(target)
+    for wrong in ("purge", "purge /t/p/1", "purge http://greenpi.test/t/"):
+        assert e.tell(wrong).startswith("error: ") and "wanted HOST/PATH, or all" in e.tell(wrong)
+    assert e.tell("purge greenpi.test/t/p/1") == "purged 1\n"
+    assert e.tell("purge all") == "purged 1\n"
+
+
 def test_not_everybody_may_purge(lab):
     lab.add_address("10.9.9.9")
     e = lab.edged(lab.origin(), purge_from="10.1.1.1")

@@ -382,6 +382,7 @@ def test_the_statistics_page(lab):
     assert stranger.status == 401 and "Basic" in stranger.header("WWW-Authenticate")
     assert asking(lab, "/haproxy?stats", "me:secre").status == 401
     assert asking(lab, "/haproxy?stats", "me:secretsecret").status == 401
+    assert asking(lab, "/").header("Location") == "/haproxy?stats"
     page = asking(lab, "/haproxy?stats")
     assert page.status == 200 and page.header("Refresh") == "30" and b"<table>" in page.body
     text = asking(lab, "/haproxy?stats;csv").body.decode()

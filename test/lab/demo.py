@@ -46,6 +46,7 @@ class View:
         self.cluster = cluster
         self.last = {}
         self.when = time.monotonic()
+        self.first = True
         self.hits, self.misses = 0, 0  # seen in all
 
     def look(self):
@@ -58,7 +59,8 @@ class View:
         verdicts = self._verdicts()
         lines = [self._board_line(b, verdicts, b.name in holders) for b in self.cluster]
         share = hits / (hits + misses) if hits + misses else None
-        return requests / passed, share, lines, holders
+        first, self.first = self.first, False  # nothing to compare with yet
+        return 0.0 if first else requests / passed, share, lines, holders
 
     def _grown(self, table, counter):
         """By how much a counter of all boards grew since the last look; a restart begins at 0."""

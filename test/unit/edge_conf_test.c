@@ -93,6 +93,9 @@ static void what_cannot_be_is_refused(void **state)
 	must_say("[edge]\nmemory = 8M\n", "max-object: must be at most half of memory");
 	must_say("[edge]\nmemory = 8\n", "f:2: memory: ");
 	must_say("[edge]\norigin = *:80\n", "f:2: origin: ");
+	must_say("[edge]\norigin = 127.0.0.1:6081\n", "f:2: origin: is edged's own address");
+	must_say("[edge]\nlisten = 10.0.0.1:81\norigin = 10.0.0.1:81\n",
+		 "f:3: origin: is edged's own");
 	must_say("[edge]\ngrase = 1s\n", "did you mean");
 }
 
