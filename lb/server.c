@@ -85,27 +85,22 @@ bool server_join(struct pools *all, struct lb_config *c, struct err *e)
 	return true;
 }
 
-static bool has_server(const struct lb_pool *p, const struct server *s)
-{
-	for (unsigned i = 0; i < p->n; i++)
-		if (p->servers[i] == s)
-			return true;
-	return false;
-}
-
-/* Credit earned by other weights, or among other servers, is worth nothing in the new turn. */
+/*
+ * Credit earned by other weights, or among other servers, is worth nothing in the new turn. Who is not in it any more
+ * keeps his weight: workers pick by the generation before until they have heard of this one.
+ */
 static void weigh(const struct lb_pool *p)
 {
-	bool changed = false;
-	for (struct server *s = p->live->servers; s; s = s->next) {
-		changed |= s->rr.weight && !has_server(p, s);
-		if (!has_server(p, s))
-			s->rr.weight = 0;
-	}
+	struct pool *live = p->live;
+	bool changed = live->members != p->n;
 	for (unsigned i = 0; i < p->n; i++) {
-		changed |= p->servers[i]->rr.weight != p->conf_servers[i]->weight;
-		p->servers[i]->rr.weight = p->conf_servers[i]->weight;
+		struct server *s = p->servers[i];
+		changed |= s->turn != live->turn || s->rr.weight != p->conf_servers[i]->weight;
+		s->rr.weight = p->conf_servers[i]->weight;
+		s->turn = live->turn + 1;
 	}
+	live->turn++;
+	live->members = p->n;
 	for (unsigned i = 0; changed && i < p->n; i++)
 		p->servers[i]->rr.credit = 0;
 }

@@ -45,6 +45,7 @@ struct server {
 	_Atomic uint32_t downs; /* changes to down */
 	_Atomic uint32_t peak;
 	struct pick_rr rr;   /* under the pool's mutex */
+	unsigned turn;	     /* main thread's: the last of the pool's in which it was */
 	struct server *next; /* in the pool */
 #define X(name) _Atomic uint64_t name;
 	SERVER_COUNTERS(X)
@@ -53,8 +54,9 @@ struct server {
 
 struct pool {
 	char name[64];
-	unsigned id;	      /* 0.. in order of appearance: index of a worker's clients */
-	pthread_mutex_t lock; /* rr of its servers */
+	unsigned id;		/* 0.. in order of appearance: index of a worker's clients */
+	pthread_mutex_t lock;	/* rr of its servers */
+	unsigned turn, members; /* main thread's: counts generations; servers of the last one */
 	struct server *servers;
 	struct pool *next;
 };

@@ -441,6 +441,18 @@ static void a_generation_that_is_only_joined_has_no_say_yet(void **state)
 	assert_ptr_equal(strchr(five, 'n'), strrchr(five, 'n')); /* one in five */
 }
 
+/* A worker that has not heard of the new generation goes on by the old one. */
+static void the_generation_before_still_picks(void **state)
+{
+	(void)state;
+	struct generation next = generation(HEADER "[server n]\npool = p\naddress = 10.0.0.9:80\n");
+	assert_string_equal(picks(3, 0, 1), "abc");
+	struct generation old = g;
+	g = next;
+	assert_string_equal(picks(2, 0, 1), "nn");
+	arena_fini(&old.gen.arena);
+}
+
 static void turns_are_by_the_new_weights_right_after_a_reload(void **state)
 {
 	(void)state;
@@ -477,6 +489,7 @@ int main(void)
 		TEST(each_server_is_visited_once_pool_by_pool),
 		TEST(an_ejection_outlasts_a_reload),
 		TEST(a_generation_that_is_only_joined_has_no_say_yet),
+		TEST(the_generation_before_still_picks),
 		TEST(turns_are_by_the_new_weights_right_after_a_reload),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
