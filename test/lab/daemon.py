@@ -157,9 +157,10 @@ class Daemon:
         return Daemon.ask(self, command)
 
     def watch(self):
-        """An open `watch` connection."""
+        """An open `watch` connection, that hears whatever is caused from now on."""
         s = self._connect()
         s.sendall(b"watch\n")
+        self.tell("version")  # comes later, so once it is answered the daemon has read our line
         return Watch(s)
 
     def _connect(self):

@@ -2,6 +2,7 @@
 /* Heads: what is accepted and what its fields then say, what is refused and by which name, however it arrives. */
 #include "unit.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "http/parse.h"
@@ -499,6 +500,541 @@ static void a_bad_response_is_a_502(void **state)
 	}
 }
 
+/* ---- every byte in its place */
+
+static bool tchar(unsigned c)
+{
+	return c && (isalnum((int)c) || strchr("!#$%&'*+-.^_`|~", (int)c)) && c < 0x80;
+}
+
+/* The request with byte c in the place of the #. */
+static enum http_parse with_byte(const char *text, unsigned c)
+{
+	struct http_limits limits = HTTP_LIMITS_DEFAULT;
+	size_t scanned = 0, n = strlen(text);
+	char copy[128];
+	memcpy(copy, text, n);
+	*(char *)memchr(copy, '#', n) = (char)c;
+	return http_parse_request(&head, str_of(copy, n), &scanned, &limits, &bad);
+}
+
+/* RFC 9110 §5.6.2 for tokens, §5.5 for values, RFC 3986 for the rest; and what browsers send raw in a query. */
+static void each_byte_is_taken_where_it_belongs(void **state)
+{
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		bool alnum = c < 0x80 && isalnum((int)c);
+		bool unreserved = alnum || (c && strchr("-._~", (int)c));
+		const struct {
+			const char *text;
+			bool good;
+		} places[] = {
+			{"#ET / HTTP/1.1\r\nHost: a\r\n\r\n", tchar(c)},
+			{"G#T / HTTP/1.1\r\nHost: a\r\n\r\n", tchar(c)},
+			{"GET / HTTP/1.1\r\nHost: a\r\nX#Y: b\r\n\r\n", tchar(c) || c == ':'},
+			{"GET / HTTP/1.1\r\nHost: a\r\nXY#: b\r\n\r\n", tchar(c) || c == ':'},
+			{"GET / HTTP/1.1\r\nHost: a\r\nX: b#c\r\n\r\n",
+			 c == '\t' || (c >= ' ' && c != 0x7f)},
+			{"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+			 unreserved || (c && strchr("%:@!$&'()*+,;=/?[]{}|^`", (int)c))},
+			{"GET / HTTP/1.1\r\nHost: a#b\r\n\r\n",
+			 unreserved || (c && strchr("%!$&'()*+;=", (int)c))},
+		};
+		for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+			enum http_parse r = with_byte(places[i].text, c);
+			if (r != (places[i].good ? HTTP_PARSE_DONE : HTTP_PARSE_BAD))
+				fail_msg("byte %u in place %zu: %d", c, i, r);
+			if (r == HTTP_PARSE_BAD)
+				assert_int_equal(bad.status, 400);
+		}
+	}
+}
+
+static void a_value_is_what_stands_between_the_white_space(void **state)
+{
+	static const struct {
+		const char *line, *value;
+	} cases[] = {
+		{"X: b", "b"},	      {"X:b", "b"},
+		{"X: \t b \t ", "b"}, {"X: b\tc  d", "b\tc  d"},
+		{"X:", ""},	      {"X: \t", ""},
+		{"X: b:c", "b:c"},    {"X:: b", ": b"},
+		{"X: \"a", "\"a"},    {"X: \xe9", "\xe9"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[128];
+		snprintf(text, sizeof(text), HEAD "%s\r\n\r\n", cases[i].line);
+		must_accept(text);
+		assert_int_equal(head.count, 2);
+		assert_str_equal(head.fields[1].name, "X");
+		assert_str_equal(head.fields[1].value, cases[i].value);
+	}
+}
+
+static void any_token_is_a_method(void **state)
+{
+	static const struct {
+		const char *name;
+		enum http_method method;
+	} cases[] = {
+		{"GET", HTTP_GET},
+		{"get", HTTP_OTHER},
+		{"PROPFIND", HTTP_OTHER},
+		{"GETS", HTTP_OTHER},
+		{"!#$%&'*+-.^_`|~1", HTTP_OTHER},
+		{"DELETE", HTTP_DELETE},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[128];
+		snprintf(text, sizeof(text), "%s /" TAIL, cases[i].name);
+		must_accept(text);
+		assert_int_equal(head.method, cases[i].method);
+		assert_str_equal(head.method_text, cases[i].name);
+	}
+}
+
+static void an_authority_is_a_host_and_perhaps_a_port(void **state)
+{
+	static const struct {
+		const char *host;
+		bool good;
+	} cases[] = {
+		{"a", true},
+		{"a.test.", true},
+		{"192.168.1.170", true},
+		{"a:0", true},
+		{"a:65535", true},
+		{"a:", true},
+		{"[::1]", true},
+		{"[::1]:65535", true},
+		{"[::1]:", true},
+		{"", false},
+		{":", false},
+		{"a:65536", false},
+		{"a:-1", false},
+		{"a:80:80", false},
+		{"a: 80", false},
+		{"[]", false},
+		{"]", false},
+		{"a]", false},
+		{"]:80", false},
+		{"[", false},
+		{"[::1", false},
+		{"a[", false},
+		{"[::1]80", false},
+		{"[::1]]", false},
+		{"a[::1]", false},
+		{"a[::1]:80", false},
+		{"::1", false},
+		{"[::1]:65536", false},
+		{"user@a", false},
+		{"a/", false},
+		{"a?", false},
+		{"a#", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[128];
+		snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", cases[i].host);
+		if (cases[i].good) {
+			must_accept(text);
+			assert_str_equal(head.authority, cases[i].host);
+		} else {
+			if (request(text) != HTTP_PARSE_BAD)
+				fail_msg("taken for a host: %s", cases[i].host);
+			assert_int_equal(bad.status, 400);
+			assert_string_equal(bad.reason, "bad Host");
+		}
+	}
+}
+
+/* RFC 9112 §3.2.2: the target names the authority even where there is no Host. */
+static void an_absolute_target_names_the_authority(void **state)
+{
+	(void)state;
+	must_accept("GET http://pi.test:81/x HTTP/1.0\r\n\r\n");
+	assert_str_equal(head.authority, "pi.test:81");
+	assert_str_equal(head.target, "/x");
+	assert_int_equal(request("GET http://pi.test/x HTTP/1.1\r\n\r\n"), HTTP_PARSE_BAD);
+	assert_string_equal(bad.reason, "no Host");
+}
+
+static void versions_beyond_ours_are_refused_by_number(void **state)
+{
+	static const struct {
+		const char *version;
+		unsigned status;
+	} cases[] = {
+		{"HTTP/0.0", 505}, {"HTTP/2.0", 505},  {"HTTP/9.9", 505}, {"HTTP/3.1", 505},
+		{"HTTP/:.1", 400}, {"HTTP/1.:", 400},  {"HTTP/1./", 400}, {"HTTP//.1", 400},
+		{"HTTP/1,1", 400}, {"HTTP/1.10", 400}, {"HTTP/1.", 400},  {"HTTPS/1.1", 400},
+		{"", 400},	   {"Http/1.1", 400},  {"HTTP 1.1", 400}, {"HTTP/x.1", 400},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[128];
+		snprintf(text, sizeof(text), "GET / %s\r\nHost: a\r\n\r\n", cases[i].version);
+		assert_int_equal(request(text), HTTP_PARSE_BAD);
+		assert_int_equal(bad.status, cases[i].status);
+		assert_string_equal(bad.reason, cases[i].status == 505
+							? "HTTP version not supported"
+							: "bad HTTP version");
+	}
+}
+
+/* RFC 9110 §7.6.1, in any case and in several fields; RFC 9112 §9.3. */
+static void several_connection_fields_are_one_list(void **state)
+{
+	static const char *const hops[] = {
+		"Connection", "Keep-Alive",	   "Proxy-Connection", "TE",
+		"Trailer",    "Transfer-Encoding", "Upgrade",	       "proxy-authorization",
+	};
+	static const char *const kept[] = {
+		"Content-Length", "Cookie",	     "Via", "Authorization",
+		"Expect",	  "X-Forwarded-For", "TE-E"};
+	(void)state;
+	must_accept(HEAD "Connection: , keep-alive,\r\nX-A: 1\r\nx-a: 2\r\nX-AB: 3\r\n"
+			 "connection: ,X-A ,, Close\r\n\r\n");
+	assert_true(head.close);
+	assert_true(head.fields[2].hop);
+	assert_true(head.fields[3].hop);
+	assert_false(head.fields[4].hop);
+	for (size_t i = 0; i < ARRAY_LEN(hops) + ARRAY_LEN(kept); i++) {
+		bool hop = i < ARRAY_LEN(hops);
+		const char *name = hop ? hops[i] : kept[i - ARRAY_LEN(hops)];
+		char text[256];
+		bool te = strcmp(name, "Transfer-Encoding") == 0;
+		bool cl = strcmp(name, "Content-Length") == 0, ex = strcmp(name, "Expect") == 0;
+		snprintf(text, sizeof(text), HEAD "%s: %s\r\n\r\n", name,
+			 te   ? "chunked"
+			 : cl ? "5"
+			 : ex ? "100-continue"
+			      : "x");
+		must_accept(text);
+		if (head.fields[1].hop != hop)
+			fail_msg("%s: %d", name, head.fields[1].hop);
+		assert_false(head.fields[0].hop);
+	}
+}
+
+/* Nothing of the message before is left in a head that is used again. */
+static void a_head_forgets_the_last_message(void **state)
+{
+	(void)state;
+	must_accept("POST http://b/x HTTP/1.1\r\nHost: b\r\nX-A: 1\r\nExpect: 100-continue\r\n"
+		    "Content-Length: 5\r\nConnection: x-a, close, upgrade\r\nUpgrade: y\r\n\r\n");
+	assert_true(head.close && head.upgrade && head.expect_continue && head.fields[1].hop);
+	must_accept("GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\r\n");
+	assert_false(head.close || head.upgrade || head.expect_continue);
+	assert_false(head.fields[1].hop);
+	assert_int_equal(head.body, HTTP_BODY_NONE);
+	assert_int_equal(head.length, 0);
+	assert_int_equal(head.count, 2);
+	assert_false(http_has(&head, HTTP_F_CONTENT_LENGTH));
+	assert_str_equal(head.authority, "a");
+	must_accept("GET / HTTP/1.0\r\n\r\n");
+	assert_str_equal(head.authority, "");
+	assert_false(http_has(&head, HTTP_F_HOST));
+}
+
+/* RFC 9110 §10.1.1: an HTTP/1.0 client does not wait, whatever it says. */
+static void an_old_client_is_not_told_to_continue(void **state)
+{
+	(void)state;
+	must_accept("POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+	assert_int_equal(head.body, HTTP_BODY_LENGTH);
+	assert_false(head.expect_continue);
+	must_accept(HEAD "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n");
+	assert_true(head.expect_continue);
+}
+
+static void a_third_empty_line_is_no_request(void **state)
+{
+	(void)state;
+	assert_int_equal(request(""), HTTP_PARSE_MORE);
+	assert_int_equal(request("G"), HTTP_PARSE_MORE);
+	assert_int_equal(request("\r\n"), HTTP_PARSE_MORE);
+	assert_int_equal(request("\r\n\r\n"), HTTP_PARSE_MORE);
+	assert_int_equal(request("\r\n\r\nG"), HTTP_PARSE_MORE);
+	assert_int_equal(request("\r\n\r\n\r"), HTTP_PARSE_BAD);
+	assert_int_equal(request("\r\rG"), HTTP_PARSE_BAD);
+	assert_int_equal(request("\rG"), HTTP_PARSE_BAD);
+	assert_int_equal(bad.status, 400);
+}
+
+/* ---- limits by name, whole and in pieces */
+
+static enum http_parse dripped(struct str text, const struct http_limits *limits, bool is_request,
+			       size_t *at)
+{
+	enum http_parse r = HTTP_PARSE_MORE;
+	size_t scanned = 0;
+	for (*at = 0; r == HTTP_PARSE_MORE && *at < text.n;) {
+		++*at;
+		r = is_request
+			    ? http_parse_request(&head, str_of(text.p, *at), &scanned, limits, &bad)
+			    : http_parse_response(&head, str_of(text.p, *at), &scanned, limits,
+						  HTTP_GET, &bad);
+	}
+	return r;
+}
+
+static void a_limit_has_one_name_however_the_bytes_arrive(void **state)
+{
+	static const struct {
+		struct http_limits limits;
+		const char *text;
+		unsigned status; /* 0: accepted */
+		const char *reason;
+	} cases[] = {
+		/* the request line below is 14 bytes, "X: 45678901234" too, the whole of both 43 */
+		{{14, 100, 9}, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0, NULL},
+		{{13, 100, 9}, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 414, "request line too long"},
+		{{14, 100, 9}, "GET / HTTP/1.1\r\nHost: a\r\nX: 45678901234\r\n\r\n", 0, NULL},
+		{{14, 100, 9},
+		 "GET / HTTP/1.1\r\nHost: a\r\nX: 456789012345\r\n\r\n",
+		 431,
+		 "field line too long"},
+		{{14, 100, 9},
+		 "GET / HTTP/1.1\r\nHost: a\r\nX: 4567890123456\r\n\r\n",
+		 431,
+		 "field line too long"},
+		{{14, 43, 9}, "GET / HTTP/1.1\r\nHost: a\r\nX: 45678901234\r\n\r\n", 0, NULL},
+		{{14, 42, 9},
+		 "GET / HTTP/1.1\r\nHost: a\r\nX: 45678901234\r\n\r\n",
+		 431,
+		 "head too large"},
+		{{14, 100, 3}, "GET / HTTP/1.1\r\nHost: a\r\nA:1\r\nB:2\r\n\r\n", 0, NULL},
+		{{14, 100, 3},
+		 "GET / HTTP/1.1\r\nHost: a\r\nA:1\r\nB:2\r\nC:3\r\n\r\n",
+		 431,
+		 "too many fields"},
+		{{14, 100, 0}, "GET / HTTP/1.0\r\n\r\n", 0, NULL},
+		{{14, 100, 0}, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 431, "too many fields"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct str text = str_c(cases[i].text);
+		enum http_parse want = cases[i].status ? HTTP_PARSE_BAD : HTTP_PARSE_DONE;
+		size_t scanned = 0, at;
+		for (unsigned whole = 0; whole < 2; whole++) {
+			enum http_parse r = whole ? http_parse_request(&head, text, &scanned,
+								       &cases[i].limits, &bad)
+						  : dripped(text, &cases[i].limits, true, &at);
+			if (r != want)
+				fail_msg("case %zu: %d", i, r);
+			if (r == HTTP_PARSE_BAD) {
+				assert_int_equal(bad.status, cases[i].status);
+				assert_string_equal(bad.reason, cases[i].reason);
+			} else {
+				assert_int_equal(head.size, text.n);
+				assert_true(whole || at == text.n);
+			}
+		}
+	}
+}
+
+/* What comes before the end of a line that is too long decides: no more than that is waited for. */
+static void a_limit_is_felt_before_the_end(void **state)
+{
+	struct http_limits limits = {.line = 20, .head = 60, .fields = 9};
+	static const char field[] = "GET / HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	static const char whole[] =
+		"GET / HTTP/1.1\r\nA: 123456789\r\nB: 123456789\r\nC: 123456789\r\nD:12";
+	size_t at;
+	(void)state;
+	assert_int_equal(dripped(STR("GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), &limits, true, &at),
+			 HTTP_PARSE_BAD);
+	assert_int_equal(bad.status, 414);
+	assert_int_equal(at, 22);
+	/* The line is whole and one byte too long, the head is not there yet. */
+	size_t scanned = 0;
+	assert_int_equal(http_parse_request(&head, STR("GET /aaaaaaa HTTP/1.1\r\nHo"), &scanned,
+					    &limits, &bad),
+			 HTTP_PARSE_BAD);
+	assert_int_equal(bad.status, 414);
+	assert_int_equal(dripped(str_c(field), &limits, true, &at), HTTP_PARSE_BAD);
+	assert_int_equal(bad.status, 431);
+	assert_string_equal(bad.reason, "field line too long");
+	assert_int_equal(at, 16 + 22);
+	assert_int_equal(dripped(str_c(whole), &limits, true, &at), HTTP_PARSE_BAD);
+	assert_int_equal(bad.status, 431);
+	assert_string_equal(bad.reason, "head too large");
+	assert_int_equal(at, 61);
+}
+
+/* No configuration makes room for more fields than a head has. */
+static void a_hundred_fields_are_the_most_there_can_be(void **state)
+{
+	struct http_limits limits = {.line = 8190, .head = 16000, .fields = 1000};
+	(void)state;
+	for (unsigned n = 99; n <= 100; n++) {
+		size_t scanned = 0;
+		enum http_parse r = http_parse_request(&head, str_c(of_size(20, n, 10)), &scanned,
+						       &limits, &bad);
+		assert_int_equal(r, n == 99 ? HTTP_PARSE_DONE : HTTP_PARSE_BAD);
+		if (r == HTTP_PARSE_DONE)
+			assert_int_equal(head.count, HTTP_FIELDS_MAX);
+	}
+	assert_int_equal(bad.status, 431);
+	assert_string_equal(bad.reason, "too many fields");
+}
+
+/* ---- more of responses */
+
+static void a_response_may_come_in_pieces(void **state)
+{
+	static const char text[] = "HTTP/1.1 203 Else where\r\nVia: 1.1 a\r\nX-A: 1\r\n"
+				   "Connection: x-a\r\nContent-Length: 3\r\n\r\nabc";
+	struct http_limits limits = HTTP_LIMITS_DEFAULT;
+	size_t at;
+	(void)state;
+	assert_int_equal(dripped(str_c(text), &limits, false, &at), HTTP_PARSE_DONE);
+	assert_int_equal(at, sizeof(text) - 1 - 3);
+	assert_int_equal(head.size, at);
+	assert_int_equal(head.status, 203);
+	assert_str_equal(head.reason, "Else where");
+	assert_int_equal(head.minor, 1);
+	assert_int_equal(head.body, HTTP_BODY_LENGTH);
+	assert_int_equal(head.length, 3);
+	assert_int_equal(head.count, 4);
+	assert_true(http_find(&head, STR("x-a"))->hop);
+	assert_false(http_find(&head, STR("via"))->hop);
+	for (size_t i = 0; i < at; i++) { /* a NUL anywhere */
+		char copy[sizeof(text)];
+		size_t scanned = 0;
+		memcpy(copy, text, sizeof(text));
+		copy[i] = '\0';
+		assert_int_not_equal(http_parse_response(&head, str_of(copy, at), &scanned, &limits,
+							 HTTP_GET, &bad),
+				     HTTP_PARSE_DONE);
+	}
+}
+
+static void the_status_line_is_read_to_the_letter(void **state)
+{
+	static const struct {
+		const char *line;
+		unsigned status; /* 0: refused */
+		const char *reason;
+		unsigned minor;
+	} cases[] = {
+		{"HTTP/1.1 200 OK", 200, "OK", 1},
+		{"HTTP/1.0 100 ", 100, "", 0},
+		{"HTTP/1.7 999", 999, "", 1},
+		{"HTTP/1.1 200  two\tspaces ", 200, " two\tspaces ", 1},
+		{"HTTP/1.1 200 \xc3\xa9t\xc3\xa9", 200, "\xc3\xa9t\xc3\xa9", 1},
+		{"HTTP/1.1", 0, "bad status line", 0},
+		{"HTTP/1.1 ", 0, "bad status code", 0},
+		{"HTTP/1.1  200 OK", 0, "bad status code", 0},
+		{"HTTP/1.1 099 OK", 0, "bad status code", 0},
+		{"HTTP/1.1 1000 OK", 0, "bad status code", 0},
+		{"HTTP/1.1 +20 OK", 0, "bad status code", 0},
+		{"HTTP/1.1 20 OK", 0, "bad status code", 0},
+		{"HTTP/1.1 200\tOK", 0, "bad status code", 0},
+		{"HTTP/2.0 200 OK", 0, "bad HTTP version in response", 0},
+		{"http/1.1 200 OK", 0, "bad HTTP version in response", 0},
+		{" HTTP/1.1 200 OK", 0, "bad HTTP version in response", 0},
+		{"HTTP/1.1 200 O\x7fK", 0, "control byte in reason", 0},
+		{"HTTP/1.1 200 O\rK", 0, "bare CR", 0},
+		{"HTTP/1.1 200 OK\nX: y", 0, "bare LF", 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[128];
+		snprintf(text, sizeof(text), "%s\r\nContent-Length: 0\r\n\r\n", cases[i].line);
+		enum http_parse r = response_to(HTTP_GET, text);
+		if (r != (cases[i].status ? HTTP_PARSE_DONE : HTTP_PARSE_BAD))
+			fail_msg("%s: %d", cases[i].line, r);
+		if (r == HTTP_PARSE_DONE) {
+			assert_int_equal(head.size, strlen(text));
+			assert_int_equal(head.status, cases[i].status);
+			assert_str_equal(head.reason, cases[i].reason);
+			assert_int_equal(head.minor, cases[i].minor);
+		} else {
+			assert_int_equal(bad.status, 502);
+			assert_string_equal(bad.reason, cases[i].reason);
+		}
+	}
+}
+
+static void a_bad_field_of_a_response_is_named(void **state)
+{
+	static const struct {
+		const char *fields, *reason;
+	} cases[] = {
+		{"A : b\r\n", "space before colon"},
+		{"A: b\r\n c\r\n", "folded field line"},
+		{"A\r\n", "field line without a colon"},
+		{": b\r\n", "empty field name"},
+		{"A: b\rc\r\n", "bare CR"},
+		{"A: \x01\r\n", "control byte in field value"},
+		{"Content-Length: 1\r\nContent-Length: 2\r\n", "two Content-Length values"},
+		{"Content-Length: x\r\n", "bad Content-Length"},
+		{"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+		 "Content-Length with Transfer-Encoding"},
+		{"Transfer-Encoding: gzip\r\n", "unknown Transfer-Encoding"},
+		{"Transfer-Encoding: gzip, chunked\r\n", "unknown Transfer-Encoding"},
+		{"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+		 "unknown Transfer-Encoding"},
+		{"Connection: content-length\r\nContent-Length: 5\r\n",
+		 "Connection names a framing field"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[256];
+		snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%s\r\n", cases[i].fields);
+		assert_int_equal(response_to(HTTP_GET, text), HTTP_PARSE_BAD);
+		assert_int_equal(bad.status, 502);
+		assert_string_equal(bad.reason, cases[i].reason);
+	}
+	assert_int_equal(
+		response_to(HTTP_GET, "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+		HTTP_PARSE_BAD);
+	assert_string_equal(bad.reason, "Transfer-Encoding in HTTP/1.0");
+	assert_int_equal(bad.status, 502);
+}
+
+/* RFC 9112 §6.3, 1: these end with their head, whatever its fields announce. */
+static void some_responses_never_have_a_body(void **state)
+{
+	static const struct {
+		enum http_method method;
+		unsigned status;
+		bool body;
+	} cases[] = {
+		{HTTP_GET, 100, false},	 {HTTP_GET, 101, false},  {HTTP_GET, 103, false},
+		{HTTP_GET, 199, false},	 {HTTP_GET, 200, true},	  {HTTP_GET, 203, true},
+		{HTTP_GET, 204, false},	 {HTTP_GET, 205, true},	  {HTTP_GET, 303, true},
+		{HTTP_GET, 304, false},	 {HTTP_GET, 305, true},	  {HTTP_GET, 404, true},
+		{HTTP_HEAD, 200, false}, {HTTP_HEAD, 500, false}, {HTTP_POST, 200, true},
+		{HTTP_OTHER, 200, true}, {HTTP_POST, 304, false},
+	};
+	static const struct {
+		const char *field;
+		enum http_body_kind body;
+	} framings[] = {
+		{"Content-Length: 7\r\n", HTTP_BODY_LENGTH},
+		{"Transfer-Encoding: chunked\r\n", HTTP_BODY_CHUNKED},
+		{"", HTTP_BODY_CLOSE},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		for (size_t f = 0; f < ARRAY_LEN(framings); f++) {
+			char text[128];
+			snprintf(text, sizeof(text), "HTTP/1.1 %u X\r\n%s\r\n", cases[i].status,
+				 framings[f].field);
+			assert_int_equal(response_to(cases[i].method, text), HTTP_PARSE_DONE);
+			assert_int_equal(head.body,
+					 cases[i].body ? framings[f].body : HTTP_BODY_NONE);
+			/* Only a body without another end takes the connection with it. */
+			assert_int_equal(head.close, head.body == HTTP_BODY_CLOSE);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +1054,23 @@ int main(void)
 		cmocka_unit_test(a_response_is_taken_apart),
 		cmocka_unit_test(the_kind_of_body_follows_from_request_and_response),
 		cmocka_unit_test(a_bad_response_is_a_502),
+		cmocka_unit_test(each_byte_is_taken_where_it_belongs),
+		cmocka_unit_test(a_value_is_what_stands_between_the_white_space),
+		cmocka_unit_test(any_token_is_a_method),
+		cmocka_unit_test(an_authority_is_a_host_and_perhaps_a_port),
+		cmocka_unit_test(an_absolute_target_names_the_authority),
+		cmocka_unit_test(versions_beyond_ours_are_refused_by_number),
+		cmocka_unit_test(several_connection_fields_are_one_list),
+		cmocka_unit_test(a_head_forgets_the_last_message),
+		cmocka_unit_test(an_old_client_is_not_told_to_continue),
+		cmocka_unit_test(a_third_empty_line_is_no_request),
+		cmocka_unit_test(a_limit_has_one_name_however_the_bytes_arrive),
+		cmocka_unit_test(a_limit_is_felt_before_the_end),
+		cmocka_unit_test(a_hundred_fields_are_the_most_there_can_be),
+		cmocka_unit_test(a_response_may_come_in_pieces),
+		cmocka_unit_test(the_status_line_is_read_to_the_letter),
+		cmocka_unit_test(a_bad_field_of_a_response_is_named),
+		cmocka_unit_test(some_responses_never_have_a_body),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
