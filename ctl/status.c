@@ -46,7 +46,7 @@ static bool ask(const char *run_dir, const char *daemon, const char *question, b
 	snprintf(line, sizeof(line), "%s%s", question, json ? " json" : "");
 	text_init(reply, REPLY_MAX);
 	if (watch_ask(site_path(run_dir, daemon, ".sock", path), line, reply, ASK_MS, e) == 0 &&
-	    !str_starts(str_of(reply->p, reply->n), STR("error:")))
+	    reply->n > 1 && !str_starts(str_of(reply->p, reply->n), STR("error:")))
 		return true;
 	text_fini(reply);
 	return false;

@@ -119,14 +119,20 @@ static void address_failed(struct instance *i, const char *why)
 	ev_timer_start(i->env->loop, &i->fault_hold);
 }
 
-static void hold(struct instance *i)
+static void keep_renewing(struct instance *i)
 {
 	double quarter_s = i->conf.addrs.lifetime_s / 4.0;
-	struct err e = {0};
 
 	ev_timer_stop(i->env->loop, &i->renew);
 	ev_timer_set(&i->renew, quarter_s, quarter_s);
 	ev_timer_start(i->env->loop, &i->renew);
+}
+
+static void hold(struct instance *i)
+{
+	struct err e = {0};
+
+	keep_renewing(i);
 	if (vip_addr_hold(&i->addrs, &e) < 0)
 		address_failed(i, e.text);
 	announce_start(&i->announce);
@@ -562,6 +568,8 @@ void instance_change(struct instance *i, const struct vip_conf_instance *conf)
 	i->conf = *conf;
 	make_rules(i);
 	set_announced(i);
+	if (i->addrs.held)
+		keep_renewing(i); /* the lifetime may be another */
 	if (vip_addr_change(&i->addrs, &conf->addrs, &e) < 0)
 		address_failed(i, e.text);
 	if (i->addrs.held)

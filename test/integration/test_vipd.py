@@ -408,6 +408,16 @@ def test_reload_keeps_mastership(vips):
     assert not vips.ear.of(holder.address, 0)
 
 
+def test_a_shorter_lease_is_renewed_in_time(vips):
+    vips.start(1, **{**FAST, "lifetime": "20s"})
+    holder = vips.holder()
+    holder.vipd.write_conf(conf(**FAST))
+    holder.vipd.reload()
+    wait_until(lambda: "configuration 2 is in force" in holder.vipd.output())
+    stays(holder.holds_vip, 3, "the lease is renewed")
+    assert holder.vipd.counter("addresses_restored") == 0
+
+
 def test_a_broken_configuration_is_refused_with_every_error(vips):
     vips.start(1, **FAST)
     holder = vips.holder()
