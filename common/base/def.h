@@ -40,6 +40,19 @@ __attribute__((noreturn, cold)) void def_fail(const char *file, int line, const 
 __attribute__((noreturn, cold)) void def_fail0(const char *file, int line, const char *func,
 					       const char *what, int error);
 
+/*
+ * Magic numbers of long-lived objects. An object that travels through a void * or an embedded watcher carries
+ * `uint32_t magic`, set when it is made, wiped when it is freed, and checked where the pointer comes back: at a
+ * callback's entry, a message's receipt. A use after free trips here instead of reading another's data.
+ */
+#define MAGIC_SET(p, value)   ((void)((p)->magic = (value)))
+#define MAGIC_CHECK(p, value) MUST((p)->magic == (value))
+#define MAGIC_WIPE(p, value)                                                                       \
+	do {                                                                                       \
+		MAGIC_CHECK(p, value);                                                             \
+		(p)->magic = 0;                                                                    \
+	} while (0)
+
 #define container_of(ptr, type, member)                                                            \
 	((type *)(void *)((char *)(void *)(ptr)-offsetof(type, member)))
 

@@ -33,6 +33,22 @@ static void break_wrong(void)
 	WRONG("no such step");
 }
 
+struct living {
+	uint32_t magic;
+};
+
+#define LIVING_MAGIC 0x4c495645u
+
+static void break_magic(void)
+{
+	struct living l = {0};
+
+	MAGIC_SET(&l, LIVING_MAGIC);
+	MAGIC_CHECK(&l, LIVING_MAGIC);
+	MAGIC_WIPE(&l, LIVING_MAGIC);
+	MAGIC_CHECK(&l, LIVING_MAGIC);
+}
+
 /* Runs f in a child that must abort; its standard error goes to text. */
 static void last_words(void (*f)(void), char *text, size_t size)
 {
@@ -72,6 +88,14 @@ static void test_broken_invariants_say_what_and_where(void **state UNUSED)
 	assert_non_null(strstr(text, "returns(EPERM) failed: error 1 (Operation not permitted)\n"));
 	last_words(break_wrong, text, sizeof(text));
 	assert_non_null(strstr(text, "no such step"));
+}
+
+static void test_magic_of_a_freed_object(void **state UNUSED)
+{
+	char text[256];
+
+	last_words(break_magic, text, sizeof(text));
+	assert_non_null(strstr(text, "magic == (0x4c495645u)"));
 }
 
 static void test_must_evaluates_once(void **state UNUSED)
@@ -169,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_broken_invariants_say_what_and_where),
+		cmocka_unit_test(test_magic_of_a_freed_object),
 		cmocka_unit_test(test_must_evaluates_once),
 		cmocka_unit_test(test_auto_close),
 		cmocka_unit_test(test_xcalloc_is_zeroed),
