@@ -169,6 +169,7 @@ ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, b
 static void connected(struct http_active_call *a)
 {
 	a->link->state = HTTP_LINK_HEAD;
+	sock_limit_silence(a->link->io.fd, !a->has_body, &a->link->limited);
 	a->call.connected_us = now_of(a->call.client);
 	ev_io_start(a->call.client->worker->loop, &a->link->readable);
 	await_response(a);
@@ -245,6 +246,7 @@ static bool start_kept(struct http_active_call *a, struct http_site *site)
 		size_t put;
 		take_link(a, l);
 		l->state = HTTP_LINK_HEAD;
+		sock_limit_silence(l->io.fd, !a->has_body, &l->limited);
 		if (http_out_send(&a->out, &l->io, NULL, 0, HTTP_PIECE_SOME, &put) < 0) {
 			http_link_close(l);
 			continue;

@@ -34,6 +34,7 @@ struct http_link {
 	bool full;    /* the last read filled the buffer: more is there already */
 	bool junk;    /* must not be kept */
 	bool reading; /* a reader is at work that looks at the link again */
+	bool limited; /* sock_limit_silence()'s */
 };
 
 /* Connections to one address. */

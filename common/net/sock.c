@@ -15,9 +15,14 @@
 
 #define FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
 
+static int set_to(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value));
+}
+
 static int set_on(int fd, int level, int name)
 {
-	return setsockopt(fd, level, name, &(int){1}, sizeof(int));
+	return set_to(fd, level, name, 1);
 }
 
 /* Closes fd and reports what failed; errno is that of the failure. */
@@ -64,12 +69,18 @@ int sock_listen(const struct addr *a, unsigned flags, int backlog, struct err *e
 	return fd;
 }
 
-/* A host that lost its power acknowledges nothing: its connections end in this time, not in a quarter of an hour. */
-static int set_patience(int fd)
+/*
+ * Finds a host that lost its power while nothing is under way to it. One that does not read for a while answers
+ * these probes all the same. No TCP_USER_TIMEOUT here: it would cut connect() short, and count the time that data
+ * waits in front of a closed window.
+ */
+static int set_keepalive(int fd)
 {
-	unsigned ms = SOCK_SILENCE_MS;
-
-	return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	if (set_on(fd, SOL_SOCKET, SO_KEEPALIVE) != 0 ||
+	    set_to(fd, IPPROTO_TCP, TCP_KEEPIDLE, SOCK_PROBE_S) != 0 ||
+	    set_to(fd, IPPROTO_TCP, TCP_KEEPINTVL, SOCK_PROBE_S) != 0)
+		return -1;
+	return set_to(fd, IPPROTO_TCP, TCP_KEEPCNT, SOCK_PROBES);
 }
 
 int sock_connect(const struct addr *a, struct err *e)
@@ -77,10 +88,19 @@ int sock_connect(const struct addr *a, struct err *e)
 	int fd = socket(a->sa.sa_family, SOCK_STREAM | FLAGS, 0);
 	char where[ADDR_TEXT_SIZE];
 
-	if (LIKELY(fd >= 0 && set_on(fd, IPPROTO_TCP, TCP_NODELAY) == 0 && set_patience(fd) == 0 &&
+	if (LIKELY(fd >= 0 && set_on(fd, IPPROTO_TCP, TCP_NODELAY) == 0 && set_keepalive(fd) == 0 &&
 		   (connect(fd, &a->sa, a->len) == 0 || errno == EINPROGRESS)))
 		return fd;
 	return give_up(fd, e, fd < 0 ? "socket for" : "connect to", addr_format(a, where));
+}
+
+void sock_limit_silence(int fd, bool limit, bool *limited)
+{
+	if (limit == *limited)
+		return;
+	/* It fails on a connection only that has ended, which the next read or write tells. */
+	set_to(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, limit ? SOCK_SILENCE_MS : 0);
+	*limited = limit;
 }
 
 int sock_accept(int listen_fd, struct addr *peer)

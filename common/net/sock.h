@@ -19,14 +19,28 @@ enum sock_flag {
  */
 int sock_listen(const struct addr *a, unsigned flags, int backlog, struct err *e);
 
-/* Data that nobody acknowledges for so long breaks a connection of ours (TCP_USER_TIMEOUT, tcp(7)). */
-#define SOCK_SILENCE_MS 2000
-
 /*
  * Starts a connection; the result is writable once it is decided, see sock_error(). EINPROGRESS is
  * success.
+ *
+ * The kernel probes the peer while nothing is under way (SO_KEEPALIVE): a host that is gone ends the
+ * connection with ETIMEDOUT after SOCK_PROBE_S * (SOCK_PROBES + 1) seconds.
  */
+#define SOCK_PROBE_S 1
+#define SOCK_PROBES  3
 int sock_connect(const struct addr *a, struct err *e);
+
+/*
+ * While data is under way the kernel does not probe but sends it again, for a quarter of an hour. With this
+ * limit (TCP_USER_TIMEOUT, tcp(7)) the connection ends with ETIMEDOUT when nothing was acknowledged for
+ * SOCK_SILENCE_MS; that is enough for two lost probes. It counts the time that data waits because the peer's
+ * window is closed too, so it is for an established connection that carries a small message, a request without
+ * body, and has to be lifted before a large one is sent to a peer that may be slow to read.
+ *
+ * *limited is the connection's state, false after sock_connect(); no system call when it is as wanted already.
+ */
+#define SOCK_SILENCE_MS 3000
+void sock_limit_silence(int fd, bool limit, bool *limited);
 
 /* Accepts one; -1 with errno EAGAIN when there is none. Options are inherited from the listener. */
 int sock_accept(int listen_fd, struct addr *peer);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The four boards together, with conf/greenpi.conf as it stands: what the cluster is for."""
 
+import threading
 import time
 
 import pytest
@@ -176,6 +177,25 @@ def test_a_dead_board_costs_its_visitors_seconds(cluster):
     took = time.monotonic() - start
     assert answers == [200] * 8
     assert took < 6, f"{took:.2f} s"
+
+
+@pytest.mark.parametrize("method, body, status", [("GET", None, 200), ("POST", b"form=1", 502)])
+def test_a_board_that_dies_with_a_request_costs_seconds(cluster, method, body, status):
+    """It had taken the request, so nothing is sent again; probes find that it is gone."""
+    master = cluster.holder()
+    dead = next(b for b in cluster if b is not master)
+    target = "/t/think?sleep=20&cc=no-store" if method == "POST" else "/t/think?sleep=2&cc=no-store"
+    answers = []
+    asker = threading.Thread(target=lambda: answers.append(
+        cluster.web(timeout=20).ask(target, method, headers=pin(dead.number), body=body)))
+    start = time.monotonic()
+    asker.start()
+    wait_until(lambda: dead.origin.count(target) == 1, 5)
+    dead.power_cut()
+    asker.join()
+    took = time.monotonic() - start
+    assert answers[0].status == status
+    assert took < 10, f"{took:.2f} s"
 
 
 def test_strangers_do_not_purge_through_the_shared_address(cluster):

@@ -2,12 +2,14 @@
 """The balancer as clients and servers see it: each test is the conversation, ending on counters."""
 
 import base64
+import contextlib
 import csv
 import io
 import os
 import re
 import signal
 import threading
+import time
 
 import pytest
 
@@ -143,6 +145,52 @@ def test_what_a_bad_server_costs(lab, behaviour, keys, status, flags):
     answer = lb.get()
     assert answer.status == status and answer.complete
     last_log(lb, f" {flags}-")
+
+
+def test_connect_timeout_is_all_that_a_silent_server_gets(lab):
+    """Of its backlog's length and full: SYNs are dropped. Longer than the limit for silence, which is not for SYNs."""
+    silent = lab.ns.socket()
+    silent.bind(("127.0.0.1", 7800))
+    silent.listen(0)
+    with contextlib.ExitStack() as filled:
+        for _ in range(4):
+            s = filled.enter_context(lab.ns.socket())
+            s.setblocking(False)
+            s.connect_ex(("127.0.0.1", 7800))
+        lb = lab.lbd([("127.0.0.1", 7800)], retries=0, connect_timeout="4500ms")
+        began = time.monotonic()
+        assert lb.get().status == 503
+        assert 4.4 < time.monotonic() - began < 6
+        last_log(lb, " sC-")
+    silent.close()
+
+
+@pytest.mark.parametrize("before", ["nothing", "a GET"])
+def test_an_upload_waits_for_a_server_that_is_slow_to_read(lab, before):
+    """Its window is closed for longer than the limit for silence; that connection may have carried GETs before."""
+    go = threading.Event()
+    o = lab.origin(lambda call: call.answer(200, str(len(call.request.body)).encode()))
+    o.hold_bodies(go)
+    lb = lab.lbd([o], extra="[lb]\nworkers = 1\n")
+    if before == "a GET":
+        assert lb.get().body == b"0"
+    threading.Timer(4.5, go.set).start()
+    # PUT is idempotent and so may go over the kept connection.
+    answer = lb.ask("/", "PUT", body=b"z" * 3000000)
+    assert (answer.status, answer.body) == (200, b"3000000") and go.is_set()
+    assert lb.counter("connects") == 1
+    with lb.conn() as c:  # and the connection is good for more
+        assert c.ask("/").body == b"0"
+    assert lb.counter("connects") == 1
+
+
+def test_a_server_may_think_for_long(lab):
+    """Its kernel acknowledges what it is sent and asked: that is not silence."""
+    go = threading.Event()
+    lb = lab.lbd([lab.origin(when(go, reply(200, b"thought")))], retries=0)
+    threading.Timer(4.5, go.set).start()
+    assert lb.get().body == b"thought"
+    assert (lb.counter("connects"), lb.counter("stale")) == (1, 0)
 
 
 def test_a_response_cut_short_is_seen_as_such(lab):

@@ -216,6 +216,7 @@ class Origin:
         self.accepted = 0
         self._lock = threading.Lock()
         self._open = set()
+        self._before_body = lambda request: None
         self._sock = wire.listen(ns, address) if ns else _listen_here(address)
         self.address = self._sock.getsockname()[:2]
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -259,7 +260,7 @@ class Origin:
             self.behaviour(Call(self, sock))
             return
         while True:
-            request = wire.read_request(stream)
+            request = wire.read_request(stream, self._before_body)
             if request is None:
                 return
             with self._lock:
@@ -271,6 +272,10 @@ class Origin:
             self.behaviour(call)
             if not call.keep:
                 return
+
+    def hold_bodies(self, event):
+        """Read no request's body from now on until the threading.Event is set."""
+        self._before_body = lambda request: "Content-Length" in dict(request.headers) and event.wait(20)
 
     def close(self):
         """Stop listening and break what is open: new connections are refused from now on."""

@@ -161,10 +161,14 @@ def read_body(stream, message, until_close):
     return message
 
 
-def read_request(stream):
-    """The next request, or None when the client has gone."""
+def read_request(stream, before_body=lambda request: None):
+    """The next request, or None when the client has gone. before_body() is told of its head."""
     raw = stream.until(b"\r\n\r\n")
-    return None if raw is None else read_body(stream, parse_head(raw, Request), until_close=False)
+    if raw is None:
+        return None
+    request = parse_head(raw, Request)
+    before_body(request)
+    return read_body(stream, request, until_close=False)
 
 
 def read_response(stream, method="GET"):

@@ -99,6 +99,36 @@ static void test_tcp_over_ipv6(void **state UNUSED)
 	check_tcp(AF_INET6);
 }
 
+/* A peer that is gone is found by probes; one that is slow is not cut, nor is connect(). */
+static void test_a_gone_peer_is_probed_for(void **state UNUSED)
+{
+	struct addr server;
+	int listener = listen_somewhere(AF_INET, &server);
+	int client = sock_connect(&server, NULL);
+	bool limited = false;
+
+	assert_true(client >= 0);
+	assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPIDLE), SOCK_PROBE_S);
+	assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPINTVL), SOCK_PROBE_S);
+	assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPCNT), SOCK_PROBES);
+	assert_int_equal(option(client, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	sock_limit_silence(client, false, &limited);
+	assert_int_equal(option(client, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	sock_limit_silence(client, true, &limited);
+	assert_true(limited);
+	assert_int_equal(option(client, IPPROTO_TCP, TCP_USER_TIMEOUT), SOCK_SILENCE_MS);
+	sock_limit_silence(client, false, &limited);
+	assert_false(limited);
+	assert_int_equal(option(client, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	close(client);
+	close(listener);
+	/* No call when nothing changes: this would be EBADF. */
+	errno = 0;
+	sock_limit_silence(-1, false, &limited);
+	assert_int_equal(errno, 0);
+}
+
 static void test_refused_connection(void **state UNUSED)
 {
 	struct addr server;
@@ -381,6 +411,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_tcp_over_ipv6),
+		cmocka_unit_test(test_a_gone_peer_is_probed_for),
 		cmocka_unit_test(test_refused_connection),
 		cmocka_unit_test(test_taken_port),
 		cmocka_unit_test(test_shared_port),
