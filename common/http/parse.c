@@ -13,6 +13,8 @@
  */
 #include "http/parse.h"
 
+#define NOMINATED_MAX 32 /* field names in Connection; browsers send one at most */
+
 /* Classes of bytes. */
 enum { TCHAR = 1, TARGET = 2, VALUE = 4, AUTH = 8 };
 
@@ -174,22 +176,58 @@ static bool is_hop(unsigned id)
 	}
 }
 
-/* A field that Connection names is of this connection only, whatever it is called (RFC 9110 §7.6.1). */
-static bool nominate(struct http_head *h, struct str name)
+/* Names that Connection lists, beyond those that are of one connection anyway. */
+struct nominated {
+	unsigned n;
+	struct {
+		struct str name;
+		uint32_t hash;
+	} v[NOMINATED_MAX];
+};
+
+/* Of a name in lower case (FNV-1a). */
+static uint32_t hash_name(struct str name)
+{
+	uint32_t hash = 2166136261u;
+	for (size_t i = 0; i < name.n; i++)
+		hash = (hash ^ (unsigned char)str_lower_char(name.p[i])) * 16777619u;
+	return hash;
+}
+
+static enum http_parse nominate(struct nominated *list, struct str name, struct http_bad *bad)
 {
 	enum http_field_id id = http_field_of(name);
 	if (id == HTTP_F_HOST || id == HTTP_F_CONTENT_LENGTH || id == HTTP_F_TRANSFER_ENCODING)
-		return false;
-	for (unsigned i = 0; i < h->count; i++)
-		if (str_eq_nocase(h->fields[i].name, name))
-			h->fields[i].hop = true;
-	return true;
+		return refuse(bad, 400, "Connection names a framing field");
+	if (is_hop(id))
+		return HTTP_PARSE_DONE;
+	if (list->n == NOMINATED_MAX)
+		return refuse(bad, 400, "too many connection options");
+	list->v[list->n].name = name;
+	list->v[list->n++].hash = hash_name(name);
+	return HTTP_PARSE_DONE;
+}
+
+/*
+ * A field that Connection names is of this connection only, whatever it is called (RFC 9110 §7.6.1). Names are
+ * compared by number first, so that this costs one look at each byte however long and alike they are.
+ */
+static void mark_nominated(struct http_head *h, const struct nominated *list)
+{
+	for (unsigned i = 0; list->n && i < h->count; i++) {
+		struct http_field *f = &h->fields[i];
+		uint32_t hash = hash_name(f->name);
+		for (unsigned k = 0; k < list->n && !f->hop; k++)
+			f->hop = list->v[k].hash == hash && str_eq_nocase(list->v[k].name, f->name);
+	}
 }
 
 static enum http_parse read_connection(struct http_head *h, struct http_bad *bad)
 {
 	bool keep_alive = false, close = false, upgrade = false;
+	struct nominated list;
 	const struct http_field *f;
+	list.n = 0;
 	for (unsigned i = 0; (f = http_next(h, HTTP_F_CONNECTION, &i));) {
 		struct str rest = f->value, token;
 		while (str_list_next(&rest, &token)) {
@@ -199,10 +237,11 @@ static enum http_parse read_connection(struct http_head *h, struct http_bad *bad
 				keep_alive = true;
 			else if (str_eq_nocase(token, STR("upgrade")))
 				upgrade = true;
-			else if (!nominate(h, token))
-				return refuse(bad, 400, "Connection names a framing field");
+			else if (nominate(&list, token, bad) != HTTP_PARSE_DONE)
+				return HTTP_PARSE_BAD;
 		}
 	}
+	mark_nominated(h, &list);
 	for (unsigned i = 0; i < h->count; i++)
 		if (is_hop(h->fields[i].id))
 			h->fields[i].hop = true;

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "http/parse.h"
 
@@ -719,6 +720,93 @@ static void several_connection_fields_are_one_list(void **state)
 	}
 }
 
+/* Connection: close and so many names, beside fields of these names and others, so many lines in all. */
+static const char *nominating(unsigned names, unsigned fields, const char *stem)
+{
+	static char text[16500];
+	size_t n = (size_t)snprintf(text, sizeof(text), HEAD "Connection: close");
+	for (unsigned i = 0; i < names; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ", %s%02u", stem, i);
+	for (unsigned i = 0; i + 2 < fields; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "\r\n%s%02u: v", stem, i);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "\r\n\r\n");
+	assert_true(n < sizeof(text));
+	return text;
+}
+
+static void connection_names_so_many_fields_and_no_more(void **state)
+{
+	(void)state;
+	must_accept(nominating(32, 40, "x-"));
+	for (unsigned i = 0; i < head.count; i++)
+		assert_int_equal(head.fields[i].hop, i >= 1 && i < 34);
+	assert_int_equal(request(nominating(33, 40, "x-")), HTTP_PARSE_BAD);
+	assert_int_equal(bad.status, 400);
+	assert_string_equal(bad.reason, "too many connection options");
+	assert_int_equal(response_to(HTTP_GET, "HTTP/1.1 200 OK\r\nConnection: a,a,a,a,a,a,a,a,a,a,"
+					       "a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a\r\n"
+					       "Connection: a\r\n\r\n"),
+			 HTTP_PARSE_BAD);
+	assert_int_equal(bad.status, 502);
+	/* What means nothing or is known costs none of them. */
+	must_accept(HEAD
+		    "Connection: close,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\r\n"
+		    "Connection: te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,"
+		    "te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,te,close,close,"
+		    "upgrade, keep-alive, x-a\r\nX-A: 1\r\nTE: trailers\r\n\r\n");
+	assert_true(head.close && head.fields[3].hop && head.fields[4].hop);
+	/* The framing is never given up, however many names stand before it. */
+	assert_int_equal(request(HEAD "Connection: a, b, content-length\r\n\r\n"), HTTP_PARSE_BAD);
+	assert_string_equal(bad.reason, "Connection names a framing field");
+}
+
+static int64_t parsing_ns(const char *text)
+{
+	int64_t best = INT64_MAX;
+	for (unsigned i = 0; i < 50; i++) {
+		struct timespec a, b;
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+		request(text);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+		best = MIN(best,
+			   (int64_t)(b.tv_sec - a.tv_sec) * 1000000000 + b.tv_nsec - a.tv_nsec);
+	}
+	return best;
+}
+
+/* Not more than some times what an ordinary head of that size costs, which says the same on every machine and build. */
+static void no_connection_field_costs_much(void **state)
+{
+	/* As long and as alike as 32 names and the fields that they mean can be in one head. */
+	static const char alike[] =
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+		"xxxxxxxxxxxxxxxxxxxx";
+	static char tokens[16500], empties[16500];
+	size_t n = (size_t)snprintf(tokens, sizeof(tokens), HEAD);
+	(void)state;
+	for (unsigned i = 0; i < 96; i++)
+		n += (size_t)snprintf(tokens + n, sizeof(tokens) - n, "a:\r\n");
+	for (unsigned line = 0; line < 2; line++) {
+		n += (size_t)snprintf(tokens + n, sizeof(tokens) - n, "Connection: b");
+		for (unsigned i = 0; i < 3800; i++, n += 2)
+			memcpy(tokens + n, ",b", 3);
+		n += (size_t)snprintf(tokens + n, sizeof(tokens) - n, "\r\n");
+	}
+	snprintf(tokens + n, sizeof(tokens) - n, "\r\n");
+	memcpy(empties, tokens, sizeof(empties));
+	for (char *p = empties; (p = strstr(p, ",b"));)
+		p[1] = ',';
+	assert_int_equal(request(tokens), HTTP_PARSE_BAD);
+	assert_string_equal(bad.reason, "too many connection options");
+	must_accept(empties);
+	int64_t ordinary = parsing_ns(nominating(0, 98, alike));
+	assert_true(parsing_ns(tokens) < 30 * ordinary);
+	assert_true(parsing_ns(empties) < 30 * ordinary);
+	const char *worst = nominating(32, 98, alike);
+	must_accept(worst);
+	assert_true(parsing_ns(worst) < 30 * ordinary);
+}
+
 /* Nothing of the message before is left in a head that is used again. */
 static void a_head_forgets_the_last_message(void **state)
 {
@@ -1061,6 +1149,8 @@ int main(void)
 		cmocka_unit_test(an_absolute_target_names_the_authority),
 		cmocka_unit_test(versions_beyond_ours_are_refused_by_number),
 		cmocka_unit_test(several_connection_fields_are_one_list),
+		cmocka_unit_test(connection_names_so_many_fields_and_no_more),
+		cmocka_unit_test(no_connection_field_costs_much),
 		cmocka_unit_test(a_head_forgets_the_last_message),
 		cmocka_unit_test(an_old_client_is_not_told_to_continue),
 		cmocka_unit_test(a_third_empty_line_is_no_request),
