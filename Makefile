@@ -242,7 +242,7 @@ PLACED  := sed -e 's,/usr/sbin/,$(PREFIX)/sbin/,g' -e 's,/usr/bin/greenpictl,$(P
 
 install: all ## programs, pages, units, configuration: DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
 	install -d $(SBINDIR) $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(DOCDIR) $(CONFDIR) \
-		$(LIBDIR)/systemd/system $(LIBDIR)/sysusers.d $(LIBDIR)/tmpfiles.d
+		$(LIBDIR)/systemd/system $(LIBDIR)/sysusers.d $(LIBDIR)/tmpfiles.d $(LIBDIR)/sysctl.d
 	install -m 755 $(filter-out %/greenpictl,$(PROGRAMS:%=$(O)/%)) $(SBINDIR)
 	install -m 755 $(O)/greenpictl $(BINDIR)
 	@set -ex; for m in $(MAN); do install -m 644 $$m $(MANDIR)/man$${m##*.}/; done
@@ -250,17 +250,19 @@ install: all ## programs, pages, units, configuration: DESTDIR= PREFIX=/usr SYSC
 		chmod 644 $(LIBDIR)/systemd/system/$$u; done
 	install -m 644 systemd/greenpi.sysusers $(LIBDIR)/sysusers.d/greenpi.conf
 	install -m 644 systemd/greenpi.tmpfiles $(LIBDIR)/tmpfiles.d/greenpi.conf
+	install -m 644 systemd/greenpi.sysctl $(LIBDIR)/sysctl.d/50-greenpi.conf
 	install -m 644 $(wildcard README LICENSE conf/*.conf) $(DOCDIR)
 	@set -ex; to=$(CONFDIR)/greenpi.conf; \
 		if [ ! -e $$to ]; then install -m 640 conf/greenpi.conf $$to; \
 		elif ! cmp -s conf/greenpi.conf $$to; then install -m 640 conf/greenpi.conf $$to.new; fi
-	@[ -n "$(DESTDIR)" ] || echo "now: systemd-sysusers && systemd-tmpfiles --create greenpi.conf && systemctl daemon-reload"
+	@[ -n "$(DESTDIR)" ] || echo "now: systemd-sysusers && systemd-tmpfiles --create greenpi.conf &&" \
+		"systemctl restart systemd-sysctl && systemctl daemon-reload"
 
 uninstall: ## what install put there; a configuration that was changed stays
 	rm -f $(filter-out %/greenpictl,$(PROGRAMS:%=$(SBINDIR)/%)) $(BINDIR)/greenpictl
 	rm -f $(foreach m,$(MAN),$(MANDIR)/man$(lastword $(subst ., ,$(m)))/$(notdir $(m)))
 	rm -f $(addprefix $(LIBDIR)/systemd/system/,$(notdir $(UNITS)))
-	rm -f $(LIBDIR)/sysusers.d/greenpi.conf $(LIBDIR)/tmpfiles.d/greenpi.conf
+	rm -f $(LIBDIR)/sysusers.d/greenpi.conf $(LIBDIR)/tmpfiles.d/greenpi.conf $(LIBDIR)/sysctl.d/50-greenpi.conf
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(wildcard README LICENSE conf/*.conf))) $(CONFDIR)/greenpi.conf.new
 	@if cmp -s conf/greenpi.conf $(CONFDIR)/greenpi.conf; then rm -f $(CONFDIR)/greenpi.conf; fi
 	-@rmdir $(DOCDIR) $(CONFDIR) 2>/dev/null || true

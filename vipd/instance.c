@@ -327,17 +327,13 @@ static void open_sockets(struct instance *i)
 	ev_timer_start(i->env->loop, &i->reopen);
 }
 
-static enum link_fitness fitness(void *arg, uint32_t ip)
+static enum link_role role_of(void *arg, uint32_t ip)
 {
 	const struct instance *i = arg;
-	unsigned k;
 
 	if (vip_addr_is(&i->addrs, ip))
-		return LINK_NOT_OURS;
-	for (k = 0; k < i->conf.n_boards; k++)
-		if (i->conf.boards[k].ip == ip)
-			return LINK_BEST;
-	return LINK_ANY;
+		return LINK_VIRTUAL;
+	return i->conf.n_boards == 0 || vip_conf_is_board(&i->conf, ip) ? LINK_OWN : LINK_UNLISTED;
 }
 
 /* What follows from configuration and address. */
@@ -380,7 +376,7 @@ static void refresh_link(struct instance *i)
 	const char *fault = i->fault;
 	struct err e = {0};
 
-	if (link_read(&i->link, i->env->netlink, fitness, i, &e) < 0)
+	if (link_read(&i->link, i->env->netlink, role_of, i, &e) < 0)
 		log_err("instance %s: %s", i->conf.name, e.text);
 	i->fault = link_fault(&i->link);
 	if (was.ifindex != i->link.ifindex) {
@@ -477,8 +473,8 @@ static void on_lost(struct netlink_watch *w)
 	for (k = 0; k < i->addrs.want.count && !i->done; k++)
 		on_our_addr(i,
 			    &(struct netlink_addr){.ifindex = i->link.ifindex,
-						   .ip = i->addrs.want.at[k].ip,
-						   .prefix = i->addrs.want.at[k].prefix},
+						   .ip = i->addrs.want.ip[k],
+						   .prefix = 32},
 			    i->addrs.held);
 }
 
@@ -605,7 +601,7 @@ static void report_json(const struct instance *i, struct text *to)
 	const char *fault = i->fault	       ? i->fault
 			    : i->address_fault ? "the address does not stay"
 					       : NULL;
-	char ip[16], with_prefix[24];
+	char ip[16];
 	unsigned k;
 
 	text_json_open(to, NULL, '{');
@@ -624,11 +620,8 @@ static void report_json(const struct instance *i, struct text *to)
 	text_json_str(to, "master", str_c(i->fsm.master ? ip_text(i->fsm.master, ip) : ""));
 	text_json_str(to, "fault", str_c(fault ? fault : ""));
 	text_json_open(to, "addresses", '[');
-	for (k = 0; k < i->conf.addrs.count; k++) {
-		snprintf(with_prefix, sizeof(with_prefix), "%s/%u",
-			 ip_text(i->conf.addrs.at[k].ip, ip), i->conf.addrs.at[k].prefix);
-		text_json_str(to, NULL, str_c(with_prefix));
-	}
+	for (k = 0; k < i->conf.addrs.count; k++)
+		text_json_str(to, NULL, str_c(ip_text(i->conf.addrs.ip[k], ip)));
 	text_json_close(to, ']');
 	text_json_close(to, '}');
 }
@@ -649,8 +642,7 @@ static void report_text(const struct instance *i, struct text *to)
 	if (i->fault)
 		text_printf(to, ", %s", i->fault);
 	for (k = 0; k < i->conf.addrs.count; k++)
-		text_printf(to, "%s %s/%u", k ? "" : ", addresses",
-			    ip_text(i->conf.addrs.at[k].ip, ip), i->conf.addrs.at[k].prefix);
+		text_printf(to, "%s %s", k ? "" : ", addresses", ip_text(i->conf.addrs.ip[k], ip));
 	text_add(to, STR("\n"));
 }
 

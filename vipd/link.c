@@ -8,28 +8,29 @@
 #include "link.h"
 
 struct choice {
-	enum link_fitness (*fitness)(void *arg, uint32_t ip);
+	enum link_role (*role)(void *arg, uint32_t ip);
 	void *arg;
 	uint32_t source;
-	unsigned rank; /* of source: fitness, then primary */
+	bool secondary; /* the source is */
+	bool unlisted;	/* there was one of that role */
 };
 
 static void consider(void *arg, const struct netlink_addr *a)
 {
 	struct choice *c = arg;
-	enum link_fitness fitness = c->fitness(c->arg, a->ip);
-	unsigned rank = 2 * (unsigned)fitness + !a->secondary;
+	enum link_role role = c->role(c->arg, a->ip);
 
-	if (fitness != LINK_NOT_OURS && rank > c->rank) {
+	c->unlisted = c->unlisted || role == LINK_UNLISTED;
+	if (role == LINK_OWN && (!c->source || (c->secondary && !a->secondary))) {
 		c->source = a->ip;
-		c->rank = rank;
+		c->secondary = a->secondary;
 	}
 }
 
-int link_read(struct link *l, struct netlink *n,
-	      enum link_fitness (*fitness)(void *arg, uint32_t ip), void *arg, struct err *e)
+int link_read(struct link *l, struct netlink *n, enum link_role (*role)(void *arg, uint32_t ip),
+	      void *arg, struct err *e)
 {
-	struct choice c = {.fitness = fitness, .arg = arg};
+	struct choice c = {.role = role, .arg = arg};
 	struct netlink_link found = {0};
 	int rc = netlink_link_get(n, l->name, &found, e);
 
@@ -40,6 +41,7 @@ int link_read(struct link *l, struct netlink *n,
 	l->ifindex = found.ifindex;
 	l->flags = found.flags;
 	l->source = rc > 0 ? c.source : 0;
+	l->unlisted = rc > 0 && !c.source && c.unlisted;
 	memcpy(l->mac, found.mac, sizeof(l->mac));
 	return MIN(rc, 0);
 }
@@ -52,6 +54,8 @@ const char *link_fault(const struct link *l)
 		return "the interface is down";
 	if (!(l->flags & IFF_RUNNING))
 		return "the interface has no carrier";
+	if (l->unlisted)
+		return "none of the interface's addresses is a [board]";
 	if (l->source == 0)
 		return "the interface has no address of its own";
 	return NULL;

@@ -2,6 +2,11 @@
 /*
  * One interface, found by name: what an instance needs to know of it, and whether it can be used.
  *
+ * Usable is a link that is up, has carrier, and has an address of its own to speak from. With the
+ * boards listed in the configuration only one of theirs will do: an address of another kind is a
+ * stopgap (IPv4LL before the lease comes) or of another network, and peers that hear it would hear
+ * a stranger.
+ *
  * A link is read anew whenever netlink says that something about it changed. It may be absent, come
  * later, and come back under another index.
  */
@@ -16,21 +21,19 @@ struct link {
 	int ifindex;	 /* ro: 0 while there is no such interface */
 	unsigned flags;	 /* ro */
 	uint32_t source; /* ro: our own address on it, host order; 0 for none */
+	bool unlisted;	 /* ro: it has addresses, but none that will do as source */
 	uint8_t mac[6];	 /* ro */
 };
 
-/*
- * How good an address is as our own: the virtual ones are none of ours, those of the boards in the
- * configuration are the best.
- */
-enum link_fitness { LINK_NOT_OURS, LINK_ANY, LINK_BEST };
+/* What an address is to us: a virtual one, one that is no board's though boards are listed, or our own. */
+enum link_role { LINK_VIRTUAL, LINK_UNLISTED, LINK_OWN };
 
 /*
- * Reads the interface l->name and chooses the source among its addresses: the fittest, of equals a
- * primary one, of equals the first. 0, or -1 with e and l as if the interface were absent.
+ * Reads the interface l->name and chooses the source among its own addresses: a primary one if
+ * there is any, of equals the first. 0, or -1 with e and l as if the interface were absent.
  */
-int link_read(struct link *l, struct netlink *n,
-	      enum link_fitness (*fitness)(void *arg, uint32_t ip), void *arg, struct err *e);
+int link_read(struct link *l, struct netlink *n, enum link_role (*role)(void *arg, uint32_t ip),
+	      void *arg, struct err *e);
 
 /* Why the link cannot be used now, for the log; NULL when it can. */
 const char *link_fault(const struct link *l);

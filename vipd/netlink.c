@@ -5,7 +5,7 @@
  * here.
  *
  * Addresses we set carry IFA_PROTO (Linux 5.18; older kernels ignore it), so that `ip addr` shows
- * whose they are.
+ * whose they are, and IFA_F_NOPREFIXROUTE, so that no traffic of the board's own is routed by them.
  */
 #include "netlink.h"
 
@@ -282,6 +282,7 @@ int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t l
 		rtnl_addr_put(ra);
 	if (rc == 0) {
 		nla_put_u8(msg, IFA_PROTO, PROTO_VRRP);
+		nla_put_u32(msg, IFA_FLAGS, IFA_F_NOPREFIXROUTE);
 		rc = ask_kernel(n, msg);
 	}
 	return rc < 0 ? fail_addr(e, "cannot set", a, rc) : 0;

@@ -50,8 +50,8 @@ void netlink_watch(struct netlink *n, struct netlink_watch *w);
 void netlink_unwatch(struct netlink *n, struct netlink_watch *w);
 
 /*
- * Adds the address, or renews the lifetime of one that is there. lifetime_s 0: it stays for ever.
- * 0, or -1 with e.
+ * Adds the address without a route of its prefix (IFA_F_NOPREFIXROUTE), or renews the lifetime of
+ * one that is there. lifetime_s 0: it stays for ever. 0, or -1 with e.
  */
 int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t lifetime_s,
 		     struct err *e);

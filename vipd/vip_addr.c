@@ -16,8 +16,7 @@
 
 static struct netlink_addr nth(const struct vip_addr *v, const struct vip_addr_set *set, unsigned i)
 {
-	struct netlink_addr a = {
-		.ifindex = v->ifindex, .ip = set->at[i].ip, .prefix = set->at[i].prefix};
+	struct netlink_addr a = {.ifindex = v->ifindex, .ip = set->ip[i], .prefix = 32};
 
 	memcpy(a.label, set->label, sizeof(a.label));
 	return a;
@@ -54,46 +53,64 @@ void vip_addr_init(struct vip_addr *v, struct netlink *netlink, const struct vip
 		v->lost_us[i] = INT64_MIN / 2;
 }
 
-bool vip_addr_is(const struct vip_addr *v, uint32_t ip)
+static bool has(const struct vip_addr_set *set, uint32_t ip)
 {
-	unsigned i;
-
-	for (i = 0; i < v->want.count; i++)
-		if (v->want.at[i].ip == ip)
+	for (unsigned i = 0; i < set->count; i++)
+		if (set->ip[i] == ip)
 			return true;
 	return false;
 }
 
-struct leftovers {
-	const struct vip_addr *v;
+bool vip_addr_is(const struct vip_addr *v, uint32_t ip)
+{
+	return has(&v->want, ip);
+}
+
+/* What the interface has of a set, under whatever prefix lengths. */
+struct copies {
+	const struct vip_addr_set *of;
 	unsigned count;
-	struct netlink_addr at[VIP_ADDR_MAX];
+	struct netlink_addr at[2 * VIP_ADDR_MAX];
 };
 
-static void note_leftover(void *arg, const struct netlink_addr *a)
+static void note_copy(void *arg, const struct netlink_addr *a)
 {
-	struct leftovers *l = arg;
+	struct copies *c = arg;
 
-	if (vip_addr_is(l->v, a->ip) && l->count < VIP_ADDR_MAX)
-		l->at[l->count++] = *a;
+	if (has(c->of, a->ip) && c->count < ARRAY_LEN(c->at))
+		c->at[c->count++] = *a;
+}
+
+/* 0, or -1 after a log line. */
+static int find_copies(const struct vip_addr *v, struct copies *c)
+{
+	struct err e = {0};
+
+	c->of = &v->want;
+	c->count = 0;
+	if (netlink_addr_each(v->netlink, v->ifindex, note_copy, c, &e) == 0)
+		return 0;
+	log_err("%s", e.text);
+	return -1;
+}
+
+static void remove_copies(struct vip_addr *v, const struct copies *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		remove_one(v, &c->at[i]);
 }
 
 void vip_addr_bind(struct vip_addr *v, int ifindex)
 {
-	struct leftovers l = {.v = v};
-	struct err e = {0};
-	unsigned i;
+	struct copies left;
 
 	v->ifindex = ifindex;
-	if (ifindex == 0 || v->held)
+	if (ifindex == 0 || v->held || find_copies(v, &left) < 0)
 		return;
-	if (netlink_addr_each(v->netlink, ifindex, note_leftover, &l, &e) < 0)
-		log_err("%s", e.text);
-	for (i = 0; i < l.count; i++) {
+	if (left.count > 0)
 		log_notice(
 			"removing the virtual address that an earlier run left on the interface");
-		remove_one(v, &l.at[i]);
-	}
+	remove_copies(v, &left);
 }
 
 int vip_addr_hold(struct vip_addr *v, struct err *e)
@@ -102,33 +119,26 @@ int vip_addr_hold(struct vip_addr *v, struct err *e)
 	return set_all(v, e);
 }
 
+/* What vipd set goes first, without a question before it. */
 void vip_addr_drop(struct vip_addr *v)
 {
-	unsigned i;
+	struct copies others;
 
 	v->held = false;
 	if (v->ifindex == 0)
 		return;
-	for (i = 0; i < v->want.count; i++) {
+	for (unsigned i = 0; i < v->want.count; i++) {
 		struct netlink_addr a = nth(v, &v->want, i);
 
 		remove_one(v, &a);
 	}
+	if (find_copies(v, &others) == 0)
+		remove_copies(v, &others);
 }
 
 int vip_addr_renew(struct vip_addr *v, struct err *e)
 {
 	return v->held ? set_all(v, e) : 0;
-}
-
-static bool has(const struct vip_addr_set *set, uint32_t ip, uint8_t prefix)
-{
-	unsigned i;
-
-	for (i = 0; i < set->count; i++)
-		if (set->at[i].ip == ip && set->at[i].prefix == prefix)
-			return true;
-	return false;
 }
 
 int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct err *e)
@@ -146,7 +156,7 @@ int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct 
 	for (i = 0; i < old.count; i++) {
 		struct netlink_addr a = nth(v, &old, i);
 
-		if (!has(want, a.ip, a.prefix))
+		if (!has(want, a.ip))
 			remove_one(v, &a);
 	}
 	return rc;
@@ -159,48 +169,43 @@ static bool too_many(struct vip_addr *v, int64_t now)
 	return now - v->lost_us[v->losses % VIP_ADDR_LOSSES_MAX] < VIP_ADDR_WINDOW_US;
 }
 
-struct search {
-	uint32_t ip;
-	bool found;
-};
-
-static void compare(void *arg, const struct netlink_addr *a)
+/* As vipd sets it while held; in any form otherwise. */
+static bool is_there(const struct vip_addr *v, const struct copies *c, uint32_t ip)
 {
-	struct search *s = arg;
-
-	s->found = s->found || a->ip == s->ip;
+	for (unsigned i = 0; i < c->count; i++)
+		if (c->at[i].ip == ip && (!v->held || c->at[i].prefix == 32))
+			return true;
+	return false;
 }
 
-/* What the kernel says now; guess when it says nothing. */
-static bool is_there(struct vip_addr *v, uint32_t ip, bool guess)
+static enum vip_addr_event restore(struct vip_addr *v, int64_t now)
 {
-	struct search s = {.ip = ip};
 	struct err e = {0};
 
-	if (netlink_addr_each(v->netlink, v->ifindex, compare, &s, &e) == 0)
-		return s.found;
+	if (too_many(v, now))
+		return VIP_ADDR_LOST;
+	if (set_all(v, &e) == 0)
+		return VIP_ADDR_RESTORED;
 	log_err("%s", e.text);
-	return guess;
+	return VIP_ADDR_LOST;
 }
 
 enum vip_addr_event vip_addr_heard(struct vip_addr *v, const struct netlink_addr *a, bool gone,
 				   int64_t now)
 {
-	struct err e = {0};
+	struct copies c;
 
 	if (v->ifindex == 0 || a->ifindex != v->ifindex || !vip_addr_is(v, a->ip) ||
 	    gone != v->held)
 		return VIP_ADDR_NOTHING;
-	if (is_there(v, a->ip, !gone) == v->held)
-		return VIP_ADDR_NOTHING;
-	if (v->held) {
-		if (too_many(v, now))
-			return VIP_ADDR_LOST;
-		if (set_all(v, &e) == 0)
-			return VIP_ADDR_RESTORED;
-		log_err("%s", e.text);
-		return VIP_ADDR_LOST;
+	if (find_copies(v, &c) < 0) { /* the event is all there is to go by */
+		c.count = gone ? 0 : 1;
+		c.at[0] = *a;
 	}
-	remove_one(v, a);
+	if (is_there(v, &c, a->ip) == v->held)
+		return VIP_ADDR_NOTHING;
+	if (v->held)
+		return restore(v, now);
+	remove_copies(v, &c);
 	return VIP_ADDR_INTRUDER;
 }

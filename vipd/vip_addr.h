@@ -3,6 +3,11 @@
  * The virtual addresses of one instance in the kernel: on an interface while the instance is
  * master, with a label and a lifetime, and not there otherwise.
  *
+ * They are always set as /32. With the subnet's mask a virtual address that is there before the
+ * board's own would become the primary of the subnet and the board's own its secondary, and the
+ * kernel removes the secondaries together with their primary (unless promote_secondaries is set);
+ * and the board's own traffic would leave from the virtual address.
+ *
  * The lifetime bounds what a dead or hung vipd leaves behind: unless renewed, the kernel takes the
  * address away. What others do to the address is undone: removed ones come back, foreign ones are
  * taken off.
@@ -19,11 +24,8 @@
 
 struct vip_addr_set { /* what is wanted */
 	unsigned count;
-	struct {
-		uint32_t ip; /* host order */
-		uint8_t prefix;
-	} at[VIP_ADDR_MAX];
-	char label[IF_NAMESIZE]; /* "" for none */
+	uint32_t ip[VIP_ADDR_MAX]; /* host order */
+	char label[IF_NAMESIZE];   /* "" for none */
 	uint32_t lifetime_s;
 };
 
@@ -54,7 +56,7 @@ void vip_addr_bind(struct vip_addr *v, int ifindex);
 
 /* Adds all. 0, or -1 with e when one could not be added (the others are). */
 int vip_addr_hold(struct vip_addr *v, struct err *e);
-/* Removes all. Failures are logged. */
+/* Removes all, also copies that were added under another prefix length. Failures are logged. */
 void vip_addr_drop(struct vip_addr *v);
 /* Begins the lifetimes anew, if held; to be called four times in each. 0, or -1 with e. */
 int vip_addr_renew(struct vip_addr *v, struct err *e);

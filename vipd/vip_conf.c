@@ -40,11 +40,12 @@ static const struct conf_enum sums[] = {
 
 /* ---- compound values */
 
-static int parse_prefixed(struct str text, uint32_t *ip, uint8_t *prefix, struct err *e)
+/* keepalived writes a prefix length here; it is checked and not used, see vip_addr.h. */
+static int parse_prefixed(struct str text, uint32_t *ip, struct err *e)
 {
 	struct str rest = text, host;
 	struct addr a;
-	uint64_t bits = 32;
+	uint64_t bits;
 
 	str_split(&rest, '/', &host);
 	if (addr_parse_ip(&a, host, e) < 0)
@@ -55,7 +56,6 @@ static int parse_prefixed(struct str text, uint32_t *ip, uint8_t *prefix, struct
 		return err_set(e, "/%.*s is not a prefix length, allowed: 1..32",
 			       (int)MIN(rest.n, (size_t)16), rest.p);
 	*ip = ntohl(a.in4.sin_addr.s_addr);
-	*prefix = (uint8_t)bits;
 	if (*ip >> 24 == 0 || *ip >> 24 == 127 || *ip >= UINT32_C(0xe0000000))
 		return err_set(e, "%.*s is not the address of a host", STR_ARG(host));
 	return 0;
@@ -69,19 +69,17 @@ static int parse_address(void *field, struct str text, struct arena *arena, stru
 	(void)arena;
 	while (conf_word(&text, &word)) {
 		uint32_t ip = 0;
-		uint8_t prefix = 0;
 
 		if (str_ends(word, STR(",")))
 			word.n--;
-		if (parse_prefixed(word, &ip, &prefix, e) < 0)
+		if (parse_prefixed(word, &ip, e) < 0)
 			return -1;
 		for (unsigned i = 0; i < set->count; i++)
-			if (set->at[i].ip == ip)
+			if (set->ip[i] == ip)
 				return err_set(e, "%.*s is given twice", STR_ARG(word));
 		if (set->count == VIP_ADDR_MAX)
 			return err_set(e, "more than %d addresses", VIP_ADDR_MAX);
-		set->at[set->count].ip = ip;
-		set->at[set->count++].prefix = prefix;
+		set->ip[set->count++] = ip;
 	}
 	return 0;
 }
@@ -137,9 +135,11 @@ static const struct conf_key vrrp_keys[] = {
 		struct vrrp_section, virtual_router_id, "virtual_router_id", NULL, 1, 255,
 		"Number of the virtual router, the same on all boards and on nothing else in the network.",
 		.flags = CONF_REQUIRED),
-	CONF_FUNC(struct vrrp_section, addrs, struct vip_addr_set, "address", NULL, parse_address,
-		  "IP[/PREFIX]...", "The virtual addresses; without a prefix length it is /32.",
-		  .flags = CONF_REQUIRED | CONF_REPEAT),
+	CONF_FUNC(
+		struct vrrp_section, addrs, struct vip_addr_set, "address", NULL, parse_address,
+		"IP...",
+		"The virtual addresses. They are set as /32; a prefix length behind one is accepted and has no effect.",
+		.flags = CONF_REQUIRED | CONF_REPEAT),
 	CONF_U32(
 		struct vrrp_section, priority, "priority", "100", 1, 254,
 		"The highest among those present is master; between equals the higher board address decides."),
@@ -269,7 +269,7 @@ static void set_packet(struct build *b, const struct vrrp_section *v, struct vip
 		wrong(b, "auth_pass", "version 3 has no passwords");
 	p->count = v->addrs.count;
 	for (unsigned k = 0; k < p->count; k++)
-		p->addrs[k] = v->addrs.at[k].ip;
+		p->addrs[k] = v->addrs.ip[k];
 }
 
 static void set_boards(struct build *b, struct vip_conf_instance *i)
@@ -300,7 +300,7 @@ static void check_own_addresses(struct build *b, const struct vip_conf_instance 
 {
 	for (unsigned k = 0; k < i->n_boards; k++)
 		for (unsigned a = 0; a < i->addrs.count; a++)
-			if (i->boards[k].ip == i->addrs.at[a].ip)
+			if (i->boards[k].ip == i->addrs.ip[a])
 				wrong(b, "address",
 				      "is the address of a board; the virtual one must be another");
 }
@@ -336,7 +336,7 @@ static bool share_address(const struct vip_conf_instance *a, const struct vip_co
 {
 	for (unsigned i = 0; i < a->addrs.count; i++)
 		for (unsigned k = 0; k < b->addrs.count; k++)
-			if (a->addrs.at[i].ip == b->addrs.at[k].ip)
+			if (a->addrs.ip[i] == b->addrs.ip[k])
 				return true;
 	return false;
 }

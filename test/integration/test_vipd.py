@@ -25,7 +25,7 @@ FAST = {"version": 3, "advert_int": "100ms", "lifetime": "1s", "linger": "300ms"
 
 def conf(extra="", boards=BOARDS, **keys):
     """The post's instance, with some keys changed; `lifetime` and the rest as vipd has them."""
-    keys = {"interface": "eth0", "virtual_router_id": 51, "priority": 101, "address": VIP + "/24", **keys}
+    keys = {"interface": "eth0", "virtual_router_id": 51, "priority": 101, "address": VIP, **keys}
     return boards + "[vrrp VI_1]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) + extra
 
 
@@ -123,7 +123,7 @@ def test_the_address_is_an_alias_with_a_lease(vips):
     vip = [a for a in addresses(board) if a["local"] == VIP]
     assert len(vip) == 1
     assert vip[0]["label"] == "eth0:0"
-    assert vip[0]["prefixlen"] == 24
+    assert vip[0]["prefixlen"] == 32 and vip[0]["noprefixroute"]
     assert 0 < vip[0]["valid_life_time"] <= 2
     stays(board.holds_vip, 4, "the lease is renewed")
     own = [a for a in addresses(board) if a["local"] == board.address]
@@ -334,7 +334,7 @@ def test_a_removed_address_comes_back_at_once(vips):
     holder = vips.holder()
     time.sleep(0.3)
     before = len(vips.ear.arps)
-    holder.ns.ip(f"addr del {VIP}/24 dev eth0")
+    holder.ns.ip(f"addr del {VIP}/32 dev eth0")
     wait_until(holder.holds_vip, 0.2, "it is set again", every=0.001)
     wait_until(lambda: len(vips.ear.arps) > before, 1, "it is announced again")
     assert vips.state(holder)["state"] == "MASTER"
@@ -346,7 +346,7 @@ def test_an_address_that_is_kept_away_is_left_to_another(vips):
     holder = vips.holder()
     for _ in range(3):
         wait_until(holder.holds_vip, 1)
-        holder.ns.ip(f"addr del {VIP}/24 dev eth0")
+        holder.ns.ip(f"addr del {VIP}/32 dev eth0")
         time.sleep(0.1)
     heir = vips.holder(other_than=holder)
     assert vips.state(holder)["state"] == "FAULT"
@@ -360,10 +360,99 @@ def test_leftovers_and_intruders_are_removed(vips):
     board.ns.ip(f"addr add {VIP}/32 dev eth0")
     vips.start(1, **FAST)
     wait_until(lambda: not board.holds_vip(), 1, "the leftover goes")
-    board.ns.ip(f"addr add {VIP}/32 dev eth0")
-    wait_until(lambda: not board.holds_vip(), 1, "the intruder goes")
-    wait_until(lambda: board.vipd.counter("addresses_refused") == 1, 1)
+    for n, prefix in enumerate((32, 24), 1):
+        board.ns.ip(f"addr add {VIP}/{prefix} dev eth0")
+        wait_until(lambda: not board.holds_vip(), 1, "the intruder goes")
+        wait_until(lambda n=n: board.vipd.counter("addresses_refused") == n, 1)
     vips.only(other)
+
+
+def test_a_master_that_yields_removes_the_address_under_every_prefix(vips):
+    old, new = vips.cluster[1], vips.cluster[2]
+    vips.start(1, **FAST)
+    assert vips.holder() is old
+    old.ns.ip(f"addr add {VIP}/24 dev eth0")
+    vips.start(2, **{**FAST, "priority": 150})
+    wait_until(lambda: vips.cluster.holders() == [new], 4, "nothing of it stays")
+    vips.only(new)
+
+
+# ---- the board's own address
+
+
+def own_addresses(board):
+    return [a["local"] for a in addresses(board) if a["local"] != VIP]
+
+
+def route_source(board, to):
+    """The address that the board's own traffic to that host leaves from."""
+    return board.ns.ip_json("route", "get", to)[0]["prefsrc"]
+
+
+def test_a_prefix_in_the_file_has_no_effect(vips):
+    vips.start(1, address=VIP + "/24", **FAST)
+    board = vips.holder()
+    assert [a["prefixlen"] for a in addresses(board) if a["local"] == VIP] == [32]
+    assert vips.state(board)["addresses"] == [VIP]
+
+
+def test_a_link_local_address_waits_for_the_lease(vips):
+    board = vips.cluster[1]
+    board.ns.ip("addr flush dev eth0", "addr add 169.254.7.7/16 dev eth0")
+    vips.start(1, **FAST)
+    vips.is_in(board, "FAULT", 1)
+    assert vips.state(board)["fault"] == "none of the interface's addresses is a [board]"
+    assert "eth0: none of the interface's addresses is a [board]; waiting" in board.vipd.output()
+    stays(lambda: not board.holds_vip(), 1, "it claims nothing")
+    board.ns.ip(f"addr add {board.address}/24 dev eth0", "addr del 169.254.7.7/16 dev eth0")
+    vips.is_in(board, "MASTER")
+    assert vips.state(board)["source"] == board.address
+    board.ns.ip(f"addr del {board.address}/24 dev eth0")
+    vips.is_in(board, "FAULT", 1)
+    assert not board.holds_vip()
+
+
+def test_an_address_of_another_network_is_no_source_beside_a_board(vips):
+    board = vips.cluster[1]
+    board.ns.ip("addr flush dev eth0", "addr add 10.0.0.5/24 dev eth0", f"addr add {board.address}/24 dev eth0")
+    vips.start(1, **FAST)
+    vips.is_in(board, "MASTER")
+    assert vips.state(board)["source"] == board.address
+
+
+@pytest.mark.parametrize("promote", [0, 1])
+def test_the_boards_own_address_outlives_mastership(vips, promote):
+    """Also when it comes after the virtual one (which no [board] section forbids here), whatever prefix that has."""
+    board = vips.cluster[1]
+    board.ns.run("sysctl", "-qw", f"net.ipv4.conf.all.promote_secondaries={promote}",
+                 f"net.ipv4.conf.eth0.promote_secondaries={promote}")
+    board.ns.ip("addr flush dev eth0", "addr add 169.254.7.7/16 dev eth0")
+    vips.start(1, text=conf(boards="", address=VIP + "/24", **FAST))
+    vips.is_in(board, "MASTER")
+    board.ns.ip(f"addr add {board.address}/24 dev eth0", "addr add 192.168.1.181/24 dev eth0")
+    stays(board.holds_vip, 1)
+    assert [a["local"] for a in addresses(board) if a.get("secondary")] == ["192.168.1.181"]
+    board.vipd.stop()
+    wait_until(lambda: not board.holds_vip(), 2)
+    assert own_addresses(board) == ["169.254.7.7", board.address, "192.168.1.181"]
+    assert route_source(board, "192.168.1.172") == board.address
+
+
+def test_the_boards_own_traffic_leaves_from_its_own_address(vips):
+    board = vips.cluster[1]
+    board.ns.ip("addr flush dev eth0", f"addr add {board.address}/23 dev eth0")
+    vips.start(1, address=VIP + "/24", **FAST)
+    vips.is_in(board, "MASTER")
+    assert route_source(board, "192.168.1.172") == board.address
+    assert not [r for r in board.ns.ip_json("route", "show") if r.get("prefsrc") == VIP]
+
+
+def test_the_shipped_sysctl_keeps_a_subnets_other_addresses(vips):
+    board = vips.cluster[1]
+    board.ns.run("sysctl", "-qp", os.path.join(REPO, "systemd", "greenpi.sysctl"))
+    board.ns.ip("addr flush dev eth0", f"addr add {VIP}/24 dev eth0", f"addr add {board.address}/24 dev eth0",
+                f"addr del {VIP}/24 dev eth0")
+    assert own_addresses(board) == [board.address]
 
 
 def test_an_interface_may_come_late_and_come_back(lab):
@@ -393,7 +482,7 @@ def test_reload_keeps_mastership(vips):
     since = vips.state(holder)["since"]
     prober = Prober(vips.cluster.client_ns)
     watch = holder.vipd.watch()
-    holder.vipd.write_conf(conf(address=f"{VIP}/24 192.168.1.180/24", priority=150, **FAST))
+    holder.vipd.write_conf(conf(address=f"{VIP} 192.168.1.180", priority=150, **FAST))
     holder.vipd.reload()
     assert watch.until("reload") == "reload done 2"
     wait_until(lambda: {VIP, "192.168.1.180"} <= {a["local"] for a in addresses(holder)}, 1)
@@ -452,7 +541,7 @@ def test_the_manual_has_the_options_of_the_tables():
 
 
 def test_an_instance_taken_out_stops_as_planned(vips):
-    other = "\n[vrrp VI_2]\ninterface = eth0\nvirtual_router_id = 52\naddress = 192.168.1.180/24\n" \
+    other = "\n[vrrp VI_2]\ninterface = eth0\nvirtual_router_id = 52\naddress = 192.168.1.180\n" \
             "version = 3\nadvert_int = 100ms\n"
     vips.start(1, text=conf(extra=other, **FAST))
     board = vips.cluster[1]

@@ -113,6 +113,13 @@ def test_start_brings_up_four_daemons_and_the_page(up):
     assert "vipd" in up.out("greenpictl", "status")
 
 
+def test_a_boot_would_keep_a_subnets_other_addresses(up):
+    """What systemd-sysctl reads; in this board /proc/sys cannot be written."""
+    settings = up.out("systemd-analyze", "cat-config", "sysctl.d").splitlines()
+    for which in ("all", "default"):
+        assert f"net.ipv4.conf.{which}.promote_secondaries = 1" in settings
+
+
 def test_each_runs_as_its_own_user_with_few_rights(up):
     few = {"lbd": {"cap_net_bind_service"}, "vipd": {"cap_net_admin", "cap_net_raw"}, "edged": set(),
            "healthd": set()}

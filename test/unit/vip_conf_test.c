@@ -60,8 +60,7 @@ static void has_the_posts_defaults(void **state)
 	assert_int_equal(i->packet.auth_type, 0);
 	assert_int_equal(i->packet.count, 1);
 	assert_int_equal(i->packet.addrs[0], VIP);
-	assert_int_equal(i->addrs.at[0].ip, VIP);
-	assert_int_equal(i->addrs.at[0].prefix, 24);
+	assert_int_equal(i->addrs.ip[0], VIP);
 	assert_string_equal(i->addrs.label, "eth0:0");
 	assert_int_equal(i->addrs.lifetime_s, 2);
 	assert_int_equal(i->priority, 100);
@@ -83,9 +82,9 @@ static void takes_every_key(void **state)
 
 	(void)state;
 	assert_int_equal(i->addrs.count, 3);
-	assert_int_equal(i->addrs.at[0].prefix, 32);
-	assert_int_equal(i->addrs.at[1].prefix, 8);
-	assert_int_equal(i->addrs.at[2].ip, 0x0a000003);
+	assert_int_equal(i->addrs.ip[0], 0x0a000001);
+	assert_int_equal(i->addrs.ip[1], 0x0a000002); /* its prefix length has no effect */
+	assert_int_equal(i->addrs.ip[2], 0x0a000003);
 	assert_int_equal(i->packet.interval_us, 250000);
 	assert_true(i->packet.plain_sum);
 	assert_string_equal(i->addrs.label, "");
