@@ -164,12 +164,15 @@ static void daemon_text(struct text *out, const struct seen_daemon *d)
 		traffic(out, d);
 }
 
-static void target_text(struct text *out, const struct health_record *r)
+/* The record is a copy out of another process's table. */
+static void target_text(struct text *out, struct health_record *r)
 {
 	char since[32] = "never";
 	time_t t = (time_t)r->since_s;
 	struct tm tm;
 
+	str_sanitize(r->name);
+	str_sanitize(r->reason);
 	if (t && localtime_r(&t, &tm))
 		strftime(since, sizeof(since), "%Y-%m-%d %H:%M:%S", &tm);
 	text_printf(out, "  %-24s %-8s since %-19s %s", r->name, health_state_text(r->state), since,

@@ -199,6 +199,7 @@ static void adopt_from_table(struct check *c, const struct health_view *v)
 
 	if (!health_find(v, c->conf->name, &r) || (r.state != HEALTH_UP && r.state != HEALTH_DOWN))
 		return;
+	str_sanitize(r.reason);
 	old = (struct target){.state = r.state, .changes = r.changes, .since_s = r.since_s};
 	adopt_record(c, &r, &old, &c->conf->rules, false);
 }

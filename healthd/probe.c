@@ -77,6 +77,7 @@ void probe_end(struct probe *p, enum health_result result, uint32_t code, const 
 	va_start(ap, fmt);
 	vsnprintf(p->result.reason, sizeof(p->result.reason), fmt, ap);
 	va_end(ap);
+	str_sanitize(p->result.reason);
 	settle(p, result, code);
 	ring(p, 0.);
 }

@@ -51,7 +51,7 @@ struct probe_result {
 	enum health_result result;
 	uint32_t code; /* HTTP status or database error, 0: none */
 	uint32_t latency_us;
-	char reason[PROBE_REASON]; /* for people */
+	char reason[PROBE_REASON]; /* for people: one line, printable, whatever the peer sent */
 };
 
 struct probe {
@@ -96,7 +96,10 @@ bool probe_same(const struct probe_spec *a, const struct probe_spec *b);
 
 /* ---- for the kinds */
 
-/* It has ended: what start() began is stopped, and done() runs in the loop's next turn. */
+/*
+ * It has ended: what start() began is stopped, and done() runs in the loop's next turn. The reason
+ * may quote the peer: it is sanitized here.
+ */
 void probe_end(struct probe *p, enum health_result result, uint32_t code, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 

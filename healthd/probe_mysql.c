@@ -60,6 +60,13 @@ static void conclude(struct job *j, enum health_result result, unsigned code, co
 	str_copy(j->reason, sizeof(j->reason), str_c(reason));
 }
 
+/*
+ * Plugins that prove to know the password and do not tell it. The server chooses, or what
+ * listens there in its place: mysql_clear_password and dialog would send it as it is,
+ * caching_sha2_password and sha256_password under a public key that the same server hands out.
+ */
+#define PLUGINS "mysql_native_password,client_ed25519"
+
 /* The client library's own errors are about the way, the server's about what was asked. */
 static enum health_result classify(unsigned code)
 {
@@ -73,20 +80,31 @@ static enum health_result classify(unsigned code)
 	case CR_OUT_OF_MEMORY:
 		return HEALTH_SOCKERR;
 	default:
-		return code >= CR_MIN_ERROR && code <= CR_MAX_ERROR ? HEALTH_L7RSP : HEALTH_L7STS;
+		return (code >= CR_MIN_ERROR && code <= CR_MAX_ERROR) ||
+				       (code >= CER_MIN_ERROR && code <= CER_MAX_ERROR)
+			       ? HEALTH_L7RSP
+			       : HEALTH_L7STS;
 	}
 }
 
+/*
+ * Where the library's text is wrong, ours: with the system's error number a refusal reads "in
+ * progress", and a plugin that is not allowed has bytes of the login for a name.
+ */
 static void conclude_error(struct job *j, MYSQL *db)
 {
-	enum health_result result = classify(mysql_errno(db));
+	unsigned code = mysql_errno(db);
+	enum health_result result = classify(code);
 
-	/* With the system's error number the library's text is wrong: a refusal reads "in progress". */
-	conclude(j, result, mysql_errno(db),
-		 result == HEALTH_L4CON ? "cannot connect" : mysql_error(db));
+	if (result == HEALTH_L4CON)
+		conclude(j, result, code, "cannot connect");
+	else if (code == CR_PLUGIN_NOT_ALLOWED)
+		conclude(j, result, code, "it asks for a login by another plugin than " PLUGINS);
+	else
+		conclude(j, result, code, mysql_error(db));
 }
 
-static void set_options(MYSQL *db, uint32_t timeout_ms)
+static bool set_options(MYSQL *db, uint32_t timeout_ms)
 {
 	unsigned seconds = (timeout_ms + 999) / 1000, no = 0;
 
@@ -94,6 +112,7 @@ static void set_options(MYSQL *db, uint32_t timeout_ms)
 	mysql_options(db, MYSQL_OPT_READ_TIMEOUT, &seconds);
 	mysql_options(db, MYSQL_OPT_WRITE_TIMEOUT, &seconds);
 	mysql_options(db, MYSQL_OPT_LOCAL_INFILE, &no); /* a server may not ask for our files */
+	return mysql_options(db, MARIADB_OPT_RESTRICTED_AUTH, PLUGINS) == 0;
 }
 
 static bool login(struct job *j, MYSQL *db)
@@ -102,7 +121,10 @@ static bool login(struct job *j, MYSQL *db)
 	char host[ADDR_TEXT_SIZE];
 
 	addr_format_ip(&s->address, host);
-	set_options(db, s->timeout_ms);
+	if (!set_options(db, s->timeout_ms)) {
+		conclude(j, HEALTH_SOCKERR, 0, "the client library cannot restrict logins");
+		return false;
+	}
 	if (mysql_real_connect(db, host, s->user.p, s->password.p, s->database.p,
 			       addr_port(&s->address), NULL, 0))
 		return true;

@@ -231,6 +231,34 @@ unsigned str_utf8(struct str s)
 	return n;
 }
 
+/* C1 in UTF-8: a terminal may take U+009B for ESC [. */
+static bool is_control(struct str s)
+{
+	const unsigned char *b = (const unsigned char *)s.p;
+
+	return b[0] < 0x20 || b[0] == 0x7f || (b[0] == 0xc2 && b[1] < 0xa0);
+}
+
+void str_sanitize(char *text)
+{
+	struct str rest = str_c(text);
+	char *to = text;
+
+	while (rest.n > 0) {
+		unsigned n = str_utf8(rest);
+
+		if (n == 0 || is_control(rest)) {
+			*to++ = '?';
+			n = MAX(n, 1u);
+		} else {
+			memmove(to, rest.p, n);
+			to += n;
+		}
+		rest = str_skip(rest, n);
+	}
+	*to = '\0';
+}
+
 bool str_copy(char *to, size_t size, struct str s)
 {
 	size_t n;

@@ -79,6 +79,12 @@ bool str_hex_to_u64(struct str s, uint64_t max, uint64_t *out);
 /* Bytes of the well-formed UTF-8 character (RFC 3629 §4) that s begins with: 1 to 4; 0 when it begins with none. */
 unsigned str_utf8(struct str s);
 
+/*
+ * Makes foreign text fit for a line of a log, a socket or a terminal, in place: every control character (C0, DEL,
+ * C1) and every byte outside well-formed UTF-8 becomes '?'.
+ */
+void str_sanitize(char *text);
+
 /* Copies at most size-1 bytes and terminates; returns false when s was cut. size > 0. */
 bool str_copy(char *to, size_t size, struct str s);
 

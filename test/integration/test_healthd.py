@@ -2,6 +2,7 @@
 """healthd: probes of every kind against real peers, verdicts in health.shm, events on its socket."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from lab import shm
-from lab.daemon import REPO, once
+from lab.daemon import REPO, build_dir, once
 from lab.origin import close_after_request, hang, raw, reply
 from lab.proc import Proc
 from lab.wait import wait_until
@@ -289,6 +290,74 @@ def database(lab):
     db.proc.kill()
 
 
+class FakeDatabase(threading.Thread):
+    """Speaks a server's half of the protocol on 127.0.0.1, each packet's head and body apart.
+
+    plugin: it answers the login with a request for that plugin; error: with an error of that text.
+    .got: what clients said, .after: of it what they said after the request for another plugin.
+    """
+
+    def __init__(self, lab, port, version=b"5.5.5-10.11", error=None, plugin=None):
+        super().__init__(daemon=True)
+        self.version, self.error, self.plugin = version, error, plugin
+        self.got, self.after = [], []
+        self.listener = lab.ns.socket()
+        self.listener.bind(("127.0.0.1", port))
+        self.listener.listen(16)
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            with s, s.makefile("rb") as f:
+                s.settimeout(2)
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                try:
+                    self.serve(s, f)
+                except OSError:
+                    pass
+
+    def send(self, s, number, body):
+        s.sendall(len(body).to_bytes(3, "little") + bytes([number]))
+        s.sendall(body)
+
+    def receive(self, f):
+        head = f.read(4)
+        body = f.read(int.from_bytes(head[:3], "little")) if len(head) == 4 else b""
+        if body:
+            self.got.append(body)
+        return body
+
+    def serve(self, s, f):
+        self.send(s, 0, b"\x0a" + self.version + b"\0" + b"\7\0\0\0" + b"12345678\0" + b"\x0f\xa2\x21\2\0\x08\0\x15" +
+                  b"\0" * 10 + b"123456789012\0" + b"mysql_native_password\0")
+        assert self.receive(f)
+        if self.plugin:
+            self.send(s, 2, b"\xfe" + self.plugin + b"\0" + b"12345678901234567890\0")
+            answer = self.receive(f)
+            if answer:
+                self.after.append(answer)
+                self.send(s, 4, b"\1\4")  # of caching_sha2_password: now the whole login, please
+                self.after.append(self.receive(f))
+        elif self.error is not None:
+            self.send(s, 2, b"\xff\x15\4#28000" + self.error)
+        else:
+            self.send(s, 2, b"\0\0\0\2\0\0\0")
+            self.receive(f)
+            column = b"\3def\0\0\0\x011\0\x0c\x3f\0\1\0\0\0\x08\x81\0\0\0\0"
+            for n, body in enumerate((b"\1", column, b"\xfe\0\0\2\0", b"\x011", b"\xfe\0\0\2\0"), 1):
+                self.send(s, n, body)
+            self.receive(f)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.join()
+
+
 LOGIN = "user = greenpi\npassword = sec ret\ndatabase = wp\n"
 
 
@@ -313,6 +382,73 @@ def test_a_database_is_asked_by_login_and_query(lab, database):
     wait_state(d, "check/empty", "up")
     assert int(database.sql("SHOW GLOBAL STATUS LIKE 'Threads_connected'").split()[1]) < 10
     assert "sec ret" not in d.output() + d.ask("state") + once("healthd", "-T", "-c", d.conf).stdout
+
+
+@pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog", b"sha256_password", b"caching_sha2_password"])
+def test_a_database_does_not_get_the_password(lab, plugin):
+    fake = FakeDatabase(lab, 3306, plugin=plugin)
+    d = lab.healthd(check("db", "mysql SELECT 1", 3306, LOGIN))
+    v = wait_state(d, "check/db", "down")
+    assert v["result"] == "L7RSP"
+    assert v["reason"] == "it asks for a login by another plugin than mysql_native_password,client_ed25519"
+    d.stop()
+    fake.close()
+    assert fake.got and fake.after == []
+    assert not [p for p in fake.got if b"sec ret" in p]
+
+
+def test_a_database_user_may_log_in_by_a_signature(lab, database):
+    database.sql("INSTALL SONAME 'auth_ed25519'; CREATE USER 'signer'@'%' IDENTIFIED VIA ed25519 USING "
+                 "PASSWORD('sec ret')")
+    d = lab.healthd(check("db", "mysql SELECT 1", 3306, "user = signer\npassword = sec ret\n"))
+    assert wait_state(d, "check/db", "up")["result"] == "L7OK"
+
+
+NASTY = b"10\x1b]0;owned\x07\x1b[31m\nserver edges/web9 DOWN forged\n\nstopping\xc2\x9b\xff"
+NICE = "10?]0;owned??[31m?server edges/web9 DOWN forged??stopping??"
+FORGED = re.compile("\x1b|^server|^stopping|^$", re.M)
+
+
+def status_of(lab, d):
+    """What greenpictl prints, but for its last newline; the other daemons do not run."""
+    argv = lab.ns.argv(os.path.join(build_dir(), "greenpictl"), "-r", d.run_dir, "status")
+    return subprocess.run(argv, capture_output=True, timeout=20, check=False, text=True).stdout.rstrip("\n")
+
+
+def test_what_a_database_says_forges_no_line(lab):
+    """Neither in the event, nor in the log, a reply, the table, or what greenpictl prints."""
+    fake = FakeDatabase(lab, 3306, version=b"5.5.5-" + NASTY)
+    d = lab.healthd(check("db", "mysql SELECT 1", 3306, LOGIN))
+    assert wait_state(d, "check/db", "up")["reason"] == NICE
+    w = d.watch()
+    fake.error = NASTY
+    assert w.until("check db") == "check db DOWN L7STS " + NICE
+    fake.error = None
+    assert w.until("check db") == "check db UP L7OK " + NICE
+    w.close()
+    for said in (d.output().rstrip(), d.ask("state").rstrip(), status_of(lab, d)):
+        assert NICE in said and not FORGED.search(said)
+    assert "check db is DOWN: L7STS " + NICE in d.output()
+    d.stop()
+    fake.close()
+
+
+def test_a_table_of_another_process_forges_no_line(lab):
+    """Neither what greenpictl reads, nor what the next healthd begins with."""
+    o = lab.origin()
+    d = lab.healthd(pool(o))
+    wait_state(d, "edges/web1", "up")
+    d.kill()
+    o.behaviour = hang
+    with open(d.path("health.shm"), "r+b") as f:
+        at = f.read().index(b"status 200")
+        f.seek(at)
+        f.write(b"\x1b[31m\nserver x")
+    said = status_of(lab, d)
+    assert "?[31m?server x" in said and not FORGED.search(said)
+    d.start()
+    said = d.ask("state").rstrip()
+    assert "?[31m?server x" in said and not FORGED.search(said)
 
 
 def test_a_database_that_hangs_dies_and_returns(lab, database):

@@ -324,6 +324,32 @@ static void test_utf8(void **state)
 	assert_int_equal(str_utf8(str_of("\xe2\x82\xac", 2)), 0);
 }
 
+static void test_sanitize(void **state UNUSED)
+{
+	static const char *const cases[][2] = {
+		{"", ""},
+		{"Access denied for user 'x'", "Access denied for user 'x'"},
+		{"Zugriff verweigert f\xc3\xbcr 'x'", "Zugriff verweigert f\xc3\xbcr 'x'"},
+		{"a\nb\r\n\nstopping", "a?b???stopping"},
+		{"\x1b]0;owned\x07\x1b[31m", "?]0;owned??[31m"},
+		{"\x7f\t", "??"},
+		{"\xc2\x9b[2J\xc2\xa0.", "?[2J\xc2\xa0."},
+		{"\xff\xfe\xc3", "???"},
+		{"cut \xe2\x82", "cut ??"},
+		{"\xe2\x82\xac \xf0\x9f\x8d\x93", "\xe2\x82\xac \xf0\x9f\x8d\x93"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[64];
+
+		assert_true(str_copy(text, sizeof(text), str_c(cases[i][0])));
+		str_sanitize(text);
+		assert_string_equal(text, cases[i][1]);
+		str_sanitize(text);
+		assert_string_equal(text, cases[i][1]);
+	}
+}
+
 static void test_small_inlines(void **state UNUSED)
 {
 	assert_null(str_c(NULL).p);
@@ -351,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_distance),
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_sanitize),
 		cmocka_unit_test(test_small_inlines),
 	};
 
