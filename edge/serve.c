@@ -209,8 +209,12 @@ static void begin_delivery(struct serve *s)
 		return;
 	struct str lines = delivery_lines(s, o->status == 204 ? OBJECT_LENGTH_UNKNOWN : length);
 	struct str head = object_head(store_of(s), o);
-	/* Without a body the object is let go before the head has left; with one, the head has gone by then. */
-	if (bodyless)
+	/*
+	 * The head is sent from the object's pages only when a body of known length follows: its last byte leaves
+	 * behind the head, and until then the object is held. Without a body, or with one that may turn out empty,
+	 * the object can be released while the head still waits for room in the socket.
+	 */
+	if (bodyless || length == OBJECT_LENGTH_UNKNOWN)
 		head = arena_str(&s->x->arena, head);
 	if (!lines.p || !head.p) {
 		answer_error(s, 500, "Out of memory.");
