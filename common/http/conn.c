@@ -74,6 +74,8 @@ static void release(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 	slab_put(&s->conn_slab, c);
+	if (s->conf.budget)
+		budget_give(s->conf.budget);
 	http_server_closed(s);
 }
 
@@ -542,6 +544,8 @@ void http_conn_open(struct http_server *s, int fd, const struct addr *peer, void
 	if (!c) {
 		s->stats.shed++;
 		close(fd);
+		if (s->conf.budget)
+			budget_give(s->conf.budget);
 		return;
 	}
 	*c = (struct http_conn){

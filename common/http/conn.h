@@ -8,6 +8,7 @@
 #include "http/date.h"
 #include "http/out.h"
 #include "http/server.h"
+#include "loop/budget.h"
 #include "loop/deadline.h"
 
 /* The block an active request occupies: the public part, the head, and the start of its arena. */
@@ -69,8 +70,10 @@ struct http_server {
 	struct http_conn conns; /* sentinel of the list of all */
 	struct slab conn_slab, active_slab;
 	struct deadline_class on_head, on_idle, on_body, on_send, on_linger;
-	struct ev_timer resume; /* accepting again after descriptors ran out */
+	struct ev_timer resume;	      /* accepting again after descriptors ran out */
+	struct budget_waiter *waiter; /* NULL without a budget */
 	bool accepting, draining;
+	bool queued; /* the budget is spent: not accepting before it hands a unit over */
 	struct http_server_stats stats;
 	int64_t date_s;
 	char date[HTTP_DATE_LEN + 1];

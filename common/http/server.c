@@ -4,7 +4,8 @@
  *
  * One accept() an event: the listening socket is level-triggered, so a queue is worked off one connection a turn,
  * interleaved with the work already taken on, and no call is spent on learning that the queue is empty. At
- * max_conns accepting stops and the kernel's queue holds the rest.
+ * max_conns, or with the budget spent, accepting stops and the kernel's queue holds the rest. The budget queues up only
+ * a server that has a client to accept; a unit handed over is used for that client at once or given back.
  */
 #include "http/conn.h"
 
@@ -46,25 +47,50 @@ static void out_of_descriptors(struct http_server *s)
 	ev_timer_start(s->worker->loop, &s->resume);
 }
 
-static void on_accept(struct ev_loop *loop, struct ev_io *w, int events)
+/* Accepts one, by the unit that was taken for it. */
+static bool accept_one(struct http_listener *l)
 {
-	struct http_listener *l = container_of(w, struct http_listener, readable);
 	struct http_server *s = l->server;
 	struct addr peer;
-	(void)loop;
-	(void)events;
-	int fd = sock_accept(w->fd, &peer);
+	int fd = sock_accept(l->readable.fd, &peer);
 	if (fd >= 0)
 		http_conn_open(s, fd, &peer, l->tag);
 	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 		out_of_descriptors(s);
+	return fd >= 0;
+}
+
+static void on_accept(struct ev_loop *loop UNUSED, struct ev_io *w, int events UNUSED)
+{
+	struct http_listener *l = container_of(w, struct http_listener, readable);
+	struct http_server *s = l->server;
+	struct budget *b = s->conf.budget;
+	if (b && !budget_take(b, s->waiter)) {
+		s->queued = true;
+		watch_listeners(s, false);
+		return;
+	}
+	if (!accept_one(l) && b)
+		budget_give(b);
 	if (s->accepting && s->conn_slab.used >= s->conf.max_conns)
 		watch_listeners(s, false);
 }
 
+static void on_granted(void *arg)
+{
+	struct http_server *s = arg;
+	struct http_listener *l = s->draining ? NULL : s->listeners;
+	s->queued = false;
+	while (l && !accept_one(l))
+		l = l->next;
+	if (!l)
+		budget_give(s->conf.budget);
+	http_server_closed(s);
+}
+
 void http_server_closed(struct http_server *s)
 {
-	if (!s->accepting && !s->draining && !ev_is_active(&s->resume) &&
+	if (!s->accepting && !s->draining && !s->queued && !ev_is_active(&s->resume) &&
 	    s->conn_slab.used < s->conf.max_conns)
 		watch_listeners(s, true);
 }
@@ -95,11 +121,14 @@ struct http_server *http_server_new(struct worker *w, const struct http_server_c
 		deadline_class_init(classes[i], w->loop, LINGER_US, http_conn_expired);
 	set_waits(s);
 	ev_timer_init(&s->resume, on_resume, 0., 0.);
+	if (conf->budget)
+		s->waiter = budget_waiter_new(conf->budget, &w->mailbox, on_granted, s);
 	return s;
 }
 
 void http_server_set_conf(struct http_server *s, const struct http_server_conf *conf)
 {
+	MUST(conf->budget == s->conf.budget);
 	s->conf = *conf;
 	s->conn_slab.cap = s->active_slab.cap = conf->max_conns;
 	set_waits(s);
@@ -157,6 +186,7 @@ void http_server_unlisten(struct http_server *s, int fd)
 
 void http_server_adopt(struct http_server *s, int fd, const struct addr *peer, void *tag)
 {
+	MUST(!s->conf.budget);
 	http_conn_open(s, fd, peer, tag);
 }
 
@@ -179,6 +209,7 @@ unsigned http_server_conns(const struct http_server *s)
 void http_server_free(struct http_server *s)
 {
 	s->draining = true;
+	budget_waiter_free(s->waiter);
 	while (s->listeners)
 		free_listener(s, &s->listeners);
 	while (s->conns.next != &s->conns) {

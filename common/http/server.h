@@ -27,6 +27,7 @@
 #include "net/addr.h"
 #include "net/io.h"
 
+struct budget;
 struct http_server;
 struct http_conn; /* private: one client connection */
 
@@ -38,6 +39,9 @@ struct http_server_conf {
 	int64_t body_us;   /* longest pause in a request body: 408, or cut */
 	int64_t send_us;   /* longest time without progress towards the client: cut */
 	uint32_t max_arena; /* bytes an exchange may allocate */
+	/* Each connection takes a unit while it is open; spent, connections wait in the kernel's queue until another
+	 * worker, too, gives one back. May be NULL. Outlives the server and its worker's mailbox; it does not change. */
+	struct budget *budget;
 	struct http_limits limits;
 };
 
@@ -124,7 +128,7 @@ void http_server_listen(struct http_server *s, int fd, void *tag);
  * told to close after the request under way: their exchanges go on to name the tag, which therefore has to last.
  */
 void http_server_unlisten(struct http_server *s, int fd);
-/* Serves one already connected, non-blocking socket. Takes the fd over. */
+/* Serves one already connected, non-blocking socket. Takes the fd over. For servers without a budget. */
 void http_server_adopt(struct http_server *s, int fd, const struct addr *peer, void *tag);
 
 /* Stops accepting, closes idle connections, says Connection: close from now on. */
