@@ -27,7 +27,7 @@ static const struct stats_name stat_names[] = {STATS_NAMES(LB_STATS)};
 static struct listener *find_listener(const struct balancer *b, const struct addr *a, bool open)
 {
 	for (struct listener *l = b->listeners; l; l = l->next)
-		if (!l->leaving && (l->count > 0) == open && addr_eq(&l->addr, a))
+		if (!l->retiring && (l->count > 0) == open && addr_eq(&l->addr, a))
 			return l;
 	return NULL;
 }
@@ -53,7 +53,7 @@ static int open_missing(struct balancer *b, const struct lb_config *c, struct er
 		opened[n] = l ? l : make_listener(b, a);
 		if (listener_open(opened[n], b->workers, e) < 0) {
 			while (n)
-				listener_shut(opened[--n]);
+				listener_close(opened[--n]);
 			return -1;
 		}
 		n++;
@@ -105,8 +105,8 @@ static void on_applied(struct letter *l)
 {
 	struct apply_round *r = container_of(l, struct apply_round, done);
 	for (struct listener *one = r->balancer->listeners; one; one = one->next)
-		if (one->leaving && one->leaving <= r->number)
-			listener_left(one);
+		if (one->retiring && one->retiring <= r->number)
+			listener_retired(one);
 	free(r);
 }
 
@@ -121,8 +121,8 @@ static bool is_wanted(const struct apply_round *r, const struct listener *l)
 static void dismiss_unwanted(struct apply_round *r)
 {
 	for (struct listener *l = r->balancer->listeners; l; l = l->next)
-		if (l->count && !l->leaving && !is_wanted(r, l))
-			listener_leave(l, r->number);
+		if (l->count && !l->retiring && !is_wanted(r, l))
+			listener_retire(l, r->number);
 }
 
 static void publish(struct balancer *b, struct daemon_generation *g)

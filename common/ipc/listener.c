@@ -31,22 +31,22 @@ static void close_all(struct listener *l)
 	l->count = 0;
 }
 
-void listener_shut(struct listener *l)
+void listener_close(struct listener *l)
 {
 	unsigned count = l->count;
 	close_all(l); /* first: telling the manager takes a descriptor */
 	forget(l, count);
 }
 
-void listener_leave(struct listener *l, unsigned leaving)
+void listener_retire(struct listener *l, unsigned retiring)
 {
 	forget(l, l->count);
-	l->leaving = leaving;
+	l->retiring = retiring;
 }
 
-void listener_left(struct listener *l)
+void listener_retired(struct listener *l)
 {
-	l->leaving = 0;
+	l->retiring = 0;
 	l->count = 0;
 }
 
@@ -73,7 +73,7 @@ int listener_open(struct listener *l, unsigned workers, struct err *e)
 		if (fd < 0) {
 			fd = sock_listen(&l->addr, SOCK_REUSEPORT | SOCK_FREEBIND, BACKLOG, e);
 			if (fd < 0) {
-				listener_shut(l);
+				listener_close(l);
 				return -1;
 			}
 			sd_store(name, fd);

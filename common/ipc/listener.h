@@ -11,26 +11,26 @@
 #include "net/addr.h"
 
 struct listener {
-	struct addr addr; /* ro, also when shut: connections that came this way know it by this */
+	struct addr addr; /* ro, also when closed: connections that came this way know it by this */
 	struct listener *next; /* the owner's */
-	unsigned count;	       /* sockets; 0 when shut */
-	unsigned leaving;      /* the owner's; 0: not handed to the workers to close */
+	unsigned count;	       /* sockets; 0 when closed */
+	unsigned retiring;     /* the owner's; 0: not handed to the workers to close */
 	int fds[WORKER_MAX];   /* one a worker */
 };
 
-/* Shut; the caller's to free. */
+/* Closed; the caller's to free. */
 struct listener *listener_new(const struct addr *a);
-/* Takes the sockets back from the store, or binds new ones and puts them there. -1 with e set: it is still shut. */
+/* Takes the sockets back from the store, or binds new ones and puts them there. -1 with e set: it is still closed. */
 int listener_open(struct listener *l, unsigned workers, struct err *e);
 /* Closes the sockets and the store's duplicates too, so that the port is free. For sockets no worker has seen yet. */
-void listener_shut(struct listener *l);
+void listener_close(struct listener *l);
 /*
  * The same of sockets that workers watch: each closes its own, since an event loop may still touch a socket after it
- * was told to stop watching it. Forgets the store's duplicates; once all are closed, listener_left() says so.
+ * was told to stop watching it. Forgets the store's duplicates; once all are closed, listener_retired() says so.
  */
-void listener_leave(struct listener *l, unsigned leaving);
-void listener_left(struct listener *l);
-/* Closes, leaves the duplicates to who comes next, and frees. */
+void listener_retire(struct listener *l, unsigned retiring);
+void listener_retired(struct listener *l);
+/* Closes, leaves the duplicates to the next process, and frees. */
 void listener_free(struct listener *l);
 
 /* One worker for each core this process may use, at most 16; or as many as asked for. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A listening address with a socket for each worker: opened, shut, opened again, and refused without a trace. */
+/* A listening address with a socket for each worker: opened, closed, opened again, and refused without a trace. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -135,7 +135,7 @@ static void workers_share_a_port(void **state)
 	listener_free(l);
 }
 
-static void shut_is_free_for_others_and_can_be_opened_again(void **state)
+static void closed_is_free_for_others_and_can_be_opened_again(void **state)
 {
 	struct addr a = free_port();
 	struct err e;
@@ -144,14 +144,14 @@ static void shut_is_free_for_others_and_can_be_opened_again(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(listener_open(l, 2, &e), 0);
 		assert_in_range(accepted_by_first(l, 4), 0, 4);
-		listener_shut(l);
+		listener_close(l);
 		assert_int_equal(l->count, 0);
 		assert_true(addr_eq(&l->addr, &a));
 		int alone = sock_listen(&a, 0, 1, &e); /* without SO_REUSEPORT */
 		assert_true(alone >= 0);
 		close(alone);
 	}
-	listener_shut(l); /* is shut already */
+	listener_close(l); /* is closed already */
 	listener_free(l);
 	listener_free(other);
 }
@@ -163,12 +163,12 @@ static void workers_close_what_they_watched(void **state)
 	struct listener *l = listener_new(&a);
 	(void)state;
 	assert_int_equal(listener_open(l, 2, &e), 0);
-	listener_leave(l, 7);
-	assert_int_equal(l->leaving, 7);
+	listener_retire(l, 7);
+	assert_int_equal(l->retiring, 7);
 	close(l->fds[0]);
 	close(l->fds[1]);
-	listener_left(l);
-	assert_int_equal(l->leaving, 0);
+	listener_retired(l);
+	assert_int_equal(l->retiring, 0);
 	assert_int_equal(listener_open(l, 2, &e), 0);
 	listener_free(l);
 }
@@ -239,14 +239,14 @@ static void the_store_follows(void **state)
 	struct word stored[2];
 	(void)state;
 	open_stored(l, stored);
-	listener_shut(l);
+	listener_close(l);
 	must_forget(stored);
 	open_stored(l, stored);
-	listener_leave(l, 1);
+	listener_retire(l, 1);
 	must_forget(stored);
 	close(l->fds[0]);
 	close(l->fds[1]);
-	listener_left(l);
+	listener_retired(l);
 	open_stored(l, stored);
 	listener_free(l); /* who comes next will want them */
 	assert_string_equal(heard().action, "");
@@ -403,7 +403,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_MANAGER(sockets_come_back_with_who_waits),
 		cmocka_unit_test(workers_share_a_port),
-		cmocka_unit_test(shut_is_free_for_others_and_can_be_opened_again),
+		cmocka_unit_test(closed_is_free_for_others_and_can_be_opened_again),
 		cmocka_unit_test(workers_close_what_they_watched),
 		cmocka_unit_test(a_taken_port_leaves_nothing_behind),
 		cmocka_unit_test(an_address_of_another_board_can_be_bound),
