@@ -7,8 +7,7 @@
 	"edd_items_in_cart PHPSESSID"
 
 static const struct conf_key edge_keys[] = {
-	CONF_LIST(struct edge_settings, listen, "listen", ":6081", "Addresses to serve on.",
-		  .flags = CONF_RESTART),
+	CONF_LIST(struct edge_settings, listen, "listen", ":6081", "Addresses to serve on."),
 	CONF_ADDR(struct edge_settings, origin, "origin", "127.0.0.1:6080", 0,
 		  "The web server behind the cache.", .flags = CONF_CONCRETE),
 	CONF_SIZE(struct edge_settings, memory, "memory", "128M", 1 << 20, INT64_C(1) << 40,

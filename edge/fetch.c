@@ -44,7 +44,7 @@ static const struct http_call_ops ops;
 
 static int64_t now_of(const struct fetch *f)
 {
-	return worker_now_us(f->front->worker);
+	return worker_now_us(f->front->base.worker);
 }
 
 static struct store *store_of(const struct fetch *f)
@@ -61,10 +61,10 @@ static struct fetch *new_fetch(struct front *front, struct leader *l, enum mode 
 		return NULL;
 	memset(f, 0, offsetof(struct fetch, memory));
 	f->front = front;
-	f->gen = daemon_ref(front->gen);
+	f->gen = daemon_ref(front->base.gen);
 	f->leader = l;
 	f->mode = mode;
-	f->started_us = worker_now_us(front->worker);
+	f->started_us = worker_now_us(front->base.worker);
 	arena_init(&f->arena, f->memory, sizeof(f->memory), ARENA);
 	if (l)
 		l->fetch = f;

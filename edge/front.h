@@ -1,44 +1,41 @@
 // SPDX-License-Identifier: MIT
-/* A worker's side of edged: its http_server, its connections to the origin, its counters, its configuration. */
+/* A worker's side of edged: the shell's part, its connections to the origin, its fetches. */
 #ifndef EDGE_FRONT_H
 #define EDGE_FRONT_H
 
 #include "conf.h"
 #include "http/client.h"
-#include "http/server.h"
 #include "index.h"
-#include "ipc/listener.h"
+#include "shell.h"
 #include "stats.h"
 
 struct front {
-	struct worker *worker;
+	struct shell_worker base;
 	struct index *index;
-	struct daemon_generation *gen; /* for new requests */
-	struct http_server *server;
 	struct http_client *origin;
 	struct slab fetches;
-	stats_cell *stats;
-	struct http_server_stats seen;
-	struct ev_timer tidy;
 };
+
+static inline struct front *front_from(struct shell_worker *w)
+{
+	return container_of(w, struct front, base);
+}
 
 static inline struct front *front_of(const struct http_exchange *x)
 {
-	return x->worker->ctx;
+	return front_from(shell_worker_of(x));
 }
 
 static inline void front_count(struct front *f, unsigned stat)
 {
-	stats_add(&f->stats[stat], 1);
+	stats_add(&f->base.stats[stat], 1);
 }
 
-/* On the worker's thread. */
-void front_init(struct front *f, struct worker *w, struct index *ix, struct daemon_generation *g,
-		stats_cell *stats);
-void front_listen(struct front *f, const struct listener *l);
-void front_apply(struct front *f, struct daemon_generation *g); /* takes a reference */
-void front_drain(struct front *f);
-bool front_idle(const struct front *f);
-void front_fini(struct front *f);
+/* shell_ops */
+extern const struct http_handler front_handler;
+struct http_server_conf front_server_conf(const struct daemon_generation *g);
+void front_init(struct shell_worker *w);
+void front_fini(struct shell_worker *w);
+void front_apply(struct shell_worker *w);
 
 #endif

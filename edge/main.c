@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* edged: the cache. */
-#include "cache.h"
+#include "conf.h"
+#include "edged.h"
 
 int main(int argc, char **argv)
 {
@@ -9,14 +10,14 @@ int main(int argc, char **argv)
 		.summary = "caches what a web server answers",
 		.schema = conf_edge_schema,
 		.n_schema = conf_edge_schema_n,
-		.commands = cache_commands,
+		.commands = edged_commands,
 		.drain_ms = 10000,
 		.build = conf_build,
-		.start = cache_start,
-		.reload = cache_reload,
-		.stop = cache_stop,
-		.alive = cache_alive,
-		.finish = cache_finish,
+		.start = edged_start,
+		.reload = edged_reload,
+		.stop = shell_stop,
+		.alive = shell_alive,
+		.finish = edged_finish,
 	};
 	return daemon_main(argc, argv, &ops);
 }

@@ -665,7 +665,7 @@ static void answer_health(struct http_exchange *x)
 void serve_begin(struct http_exchange *x)
 {
 	struct front *f = front_of(x);
-	const struct edge_settings *settings = conf_of(f->gen)->settings;
+	const struct edge_settings *settings = conf_of(f->base.gen)->settings;
 	x->user = NULL;
 	front_count(f, STAT_requests);
 	if (str_eq(x->head->target, settings->health_path)) {
@@ -676,7 +676,7 @@ void serve_begin(struct http_exchange *x)
 	MUST(s != NULL); /* the arena begins with a block far larger than this */
 	s->x = x;
 	s->front = f;
-	s->gen = daemon_ref(f->gen);
+	s->gen = daemon_ref(f->base.gen);
 	s->leader = (struct leader){.x = x,
 				    .head = relay_head,
 				    .more = relay_more,

@@ -3,15 +3,11 @@
 
 #include <inttypes.h>
 
-#include "balancer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "lbd.h"
+#include "stats.h"
 #include "stats_page.h"
-
-static struct balancer *balancer_of(void *arg)
-{
-	return daemon_user(arg);
-}
 
 static void server_line(struct text *out, const struct server *s, const struct conf_server *conf,
 			int64_t now_us)
@@ -55,45 +51,30 @@ static void cmd_servers(struct text *out, struct str args, bool json, void *arg)
 		text_json_close(out, ']');
 }
 
-static void cmd_state(struct text *out, struct str args, bool json, void *arg)
+static void cmd_state(struct text *out, struct str args UNUSED, bool json, void *arg)
 {
-	struct balancer *b = balancer_of(arg);
+	const struct lbd *b = lbd_of(arg);
 	const char *verdicts = b->health.stale ? "stale" : "fresh";
-	(void)args;
+	unsigned workers = shell_workers(b->shell);
+	uint64_t requests = stats_sum(shell_stats(b->shell), STAT_requests);
 	if (json) {
 		text_json_open(out, NULL, '{');
-		text_json_int(out, "workers", b->workers);
+		text_json_int(out, "workers", workers);
 		text_json_str(out, "verdicts", str_c(verdicts));
-		text_json_int(out, "requests", (int64_t)stats_sum(&b->stats, STAT_requests));
+		text_json_int(out, "requests", (int64_t)requests);
 		text_json_close(out, '}');
 	} else {
-		text_printf(out, "workers %u\nverdicts %s\nrequests %" PRIu64 "\n", b->workers,
-			    verdicts, stats_sum(&b->stats, STAT_requests));
+		text_printf(out, "workers %u\nverdicts %s\nrequests %" PRIu64 "\n", workers,
+			    verdicts, requests);
 	}
-}
-
-static void cmd_stats(struct text *out, struct str args, bool json, void *arg)
-{
-	struct balancer *b = balancer_of(arg);
-	(void)args;
-	if (json)
-		text_json_open(out, NULL, '{');
-#define X(name, kind, prose)                                                                       \
-	if (json)                                                                                  \
-		text_json_int(out, #name, (int64_t)stats_sum(&b->stats, STAT_##name));             \
-	else                                                                                       \
-		text_printf(out, "%s %" PRIu64 "\n", #name, stats_sum(&b->stats, STAT_##name));
-	LB_STATS(X)
-#undef X
-	if (json)
-		text_json_close(out, '}');
 }
 
 static void cmd_show_stat(struct text *out, struct str args, bool json, void *arg)
 {
 	(void)args;
 	(void)json;
-	stats_page_csv(out, conf_of(daemon_current(arg)), &balancer_of(arg)->stats, clock_now_us());
+	stats_page_csv(out, conf_of(daemon_current(arg)), shell_stats(shell_of(arg)),
+		       clock_now_us());
 }
 
 /* "POOL/NAME" to a live server, or an error line. */
@@ -141,7 +122,7 @@ static void cmd_enable(struct text *out, struct str args, bool json, void *arg)
 const struct ctl_command control_commands[] = {
 	{"state", "[json]", "workers, and whether healthd's verdicts are fresh", false, cmd_state},
 	{"servers", "[json]", "every server with its status", false, cmd_servers},
-	{"stats", "[json]", "the counters", false, cmd_stats},
+	SHELL_COMMANDS,
 	{"show stat", "", "statistics as HAProxy's CSV", false, cmd_show_stat},
 	{"disable server", "POOL/SERVER", "send it nothing", true, cmd_disable},
 	{"drain server", "POOL/SERVER", "send it no new clients; those with its cookie stay", true,

@@ -1,48 +1,41 @@
 // SPDX-License-Identifier: MIT
-/*
- * A worker's side of lbd: its listening sockets, its http_server, its connections to the pools, its counters, and
- * the generation of configuration that new requests begin with.
- */
+/* A worker's side of lbd: the shell's part, its connections to the pools, its access log. */
 #ifndef LB_FRONT_H
 #define LB_FRONT_H
 
 #include "access_log.h"
 #include "conf.h"
 #include "http/client.h"
-#include "http/server.h"
-#include "ipc/listener.h"
 #include "server.h"
+#include "shell.h"
 #include "stats.h"
 
 struct front {
-	struct worker *worker;
-	struct daemon_generation *gen; /* for new requests */
-	struct http_server *server;
+	struct shell_worker base;
 	struct http_client *clients[LB_POOLS_MAX]; /* by pool id */
 	struct access_log log;
-	stats_cell *stats;
-	struct http_server_stats seen; /* of server, as last added to stats */
-	struct ev_timer tidy;	       /* once a second: the slow counters */
-	const struct listener *listening[LB_BINDS_MAX];
-	unsigned n_listening;
 	unsigned running; /* requests now */
 };
 
-static inline struct front *front_of(const struct http_exchange *x)
+static inline struct front *front_from(struct shell_worker *w)
 {
-	return x->worker->ctx;
+	return container_of(w, struct front, base);
 }
 
-/* On the worker's thread. */
-void front_init(struct front *f, struct worker *w, struct daemon_generation *g, stats_cell *stats);
-void front_fini(struct front *f);
-/* Works by generation g from now on (a reference is taken), listening on exactly these. */
-void front_apply(struct front *f, struct daemon_generation *g, struct listener *const *listeners,
-		 unsigned n);
-/* Stop accepting; done when front_idle(). */
-void front_drain(struct front *f);
-bool front_idle(const struct front *f);
-/* Drops kept connections to a server that went down. */
+static inline struct front *front_of(const struct http_exchange *x)
+{
+	return front_from(shell_worker_of(x));
+}
+
+/* shell_ops */
+extern const struct http_handler front_handler;
+struct http_server_conf front_server_conf(const struct daemon_generation *g);
+void front_init(struct shell_worker *w);
+void front_fini(struct shell_worker *w);
+void front_apply(struct shell_worker *w);
+void front_publish(struct shell_worker *w);
+
+/* The rest on the worker's thread. Drops kept connections to a server that went down. */
 void front_forget(struct front *f, const struct addr *server);
 
 /* The client for a pool, made when first used. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* lbd: the balancer. */
-#include "balancer.h"
 #include "control.h"
+#include "lbd.h"
 
 int main(int argc, char **argv)
 {
@@ -13,11 +13,11 @@ int main(int argc, char **argv)
 		.commands = control_commands,
 		.drain_ms = 10000,
 		.build = conf_build,
-		.start = balancer_start,
-		.reload = balancer_reload,
-		.stop = balancer_stop,
-		.alive = balancer_alive,
-		.finish = balancer_finish,
+		.start = lbd_start,
+		.reload = lbd_reload,
+		.stop = shell_stop,
+		.alive = shell_alive,
+		.finish = lbd_finish,
 	};
 	return daemon_main(argc, argv, &ops);
 }

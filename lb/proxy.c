@@ -44,7 +44,7 @@ static int64_t now_of(const struct proxy *p)
 
 static void count(struct proxy *p, unsigned stat)
 {
-	stats_add(&p->front->stats[stat], 1);
+	stats_add(&p->front->base.stats[stat], 1);
 }
 
 /* ---- the end */
@@ -354,7 +354,7 @@ static void give_up(struct proxy *p, enum http_fail why)
 	struct verdict v = verdict_of(why);
 	if (p->server)
 		SERVER_COUNT(p->server, response_errors, v.status != 503);
-	stats_add(&p->front->stats[STAT_response_errors], v.status != 503);
+	stats_add(&p->front->base.stats[STAT_response_errors], v.status != 503);
 	if (p->relaying) {
 		p->cause = v.cause;
 		p->phase = v.phase;
@@ -451,12 +451,12 @@ static const struct http_call_ops ops = {
 void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 {
 	struct front *f = front_of(x);
-	const struct lb_settings *settings = conf_of(f->gen)->settings;
+	const struct lb_settings *settings = conf_of(f->base.gen)->settings;
 	struct proxy *p = ARENA_NEW(&x->arena, struct proxy);
 	MUST(p != NULL); /* the arena begins with a block far larger than this */
 	*p = (struct proxy){.x = x,
 			    .front = f,
-			    .gen = daemon_ref(f->gen),
+			    .gen = daemon_ref(f->base.gen),
 			    .bind = bind,
 			    .pool = bind->pool,
 			    .cause = '-',

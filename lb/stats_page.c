@@ -396,7 +396,7 @@ static void show_the_way(struct http_exchange *x, struct str uri)
 
 void stats_page(struct http_exchange *x)
 {
-	const struct lb_config *c = conf_of(front_of(x)->gen);
+	const struct lb_config *c = conf_of(front_of(x)->base.gen);
 	struct str uri = c->stats->uri;
 	if (!authorised(x->head, c->stats->auth))
 		http_server_error(x, 401, "Name and password are needed.",

@@ -126,6 +126,7 @@ static bool count_one_or_mark(struct budget *b)
 /* w gets a unit that is counted already. */
 static void grant(struct budget_waiter *w)
 {
+	MUST(w);
 	atomic_store_explicit(&w->state, GRANTED, memory_order_relaxed);
 	mailbox_post(w->mailbox, &w->letter);
 }

@@ -10,6 +10,7 @@ import pytest
 from lab.client import Load, at_once
 from lab.origin import close_after_request, hang, in_turn, raw, reply, when
 from lab.wait import wait_until
+from lab.wire import WireError
 
 
 def status_of(response):
@@ -411,6 +412,66 @@ def test_reload_keeps_the_cache_and_loses_nobody(lab):
     wait_until(lambda: load.done > 50, deadline=20)
     assert load.stop().failures == []
     assert o.counts["/t/r?body=x"] == 1
+
+
+def listening_on(origin, *ports):
+    listen = " ".join(f"127.0.0.1:{p}" for p in ports)
+    return f"[edge]\nlisten = {listen}\norigin = 127.0.0.1:{origin.address[1]}\nmemory = 16M\nworkers = 2\n"
+
+
+def answers(client):
+    try:
+        return client.get("/t/r?body=x").status == 200
+    except (OSError, WireError):  # a listener closed with the connection in its queue
+        return False
+
+
+def test_reload_adds_and_removes_listeners(lab):
+    o = lab.origin()
+    e = lab.edged(conf=listening_on(o, 6081))
+    other = lab.client(("127.0.0.1", 6082))
+    assert not answers(other)
+    for _ in range(3):  # an address that comes again is listened on again
+        e.write_conf(listening_on(o, 6081, 6082))
+        assert "done" in e.tell("reload")
+        assert other.get("/t/r?body=x").body == b"x"  # bound before the reload is done
+        e.write_conf(listening_on(o, 6081))
+        assert "done" in e.tell("reload")
+        wait_until(lambda: not answers(other), deadline=5)
+    e.write_conf(listening_on(o, 6082))
+    assert "done" in e.tell("reload")
+    wait_until(lambda: not answers(e.client), deadline=5)
+    assert "hit" in status_of(other.get("/t/r?body=x"))
+    assert sum(o.counts.values()) == 1
+    assert "restart" not in e.output()
+
+
+def test_connections_of_a_removed_listener_end_after_their_request(lab):
+    gate = threading.Event()
+    o = lab.origin(when(gate, reply(200, b"late")))
+    e = lab.edged(conf=listening_on(o, 6081, 6082))
+    other = lab.client(("127.0.0.1", 6082))
+    with other.conn() as idle, other.conn() as busy:
+        assert idle.ask("/greenpi/health").status == 200
+        busy.send("GET /late HTTP/1.1\r\nHost: greenpi.test\r\n\r\n")
+        wait_until(lambda: o.counts["/late"] == 1, deadline=5)
+        e.write_conf(listening_on(o, 6081))
+        assert "done" in e.tell("reload")
+        assert idle.closed()
+        gate.set()
+        last = busy.read()
+        assert (last.status, last.body, last.header("Connection")) == (200, b"late", "close")
+        assert busy.closed()
+
+
+def test_an_address_that_cannot_be_had_leaves_all_as_it_was(lab):
+    o = lab.origin()
+    e = lab.edged(conf=listening_on(o, 6081))
+    taken = lab.origin(port=6083)
+    e.write_conf(listening_on(o, 6082, 6083))
+    assert "refused" in e.tell("reload") and "6083" in e.output()
+    assert answers(e.client) and not answers(lab.client(("127.0.0.1", 6082)))
+    taken.close()
 
 
 def test_a_bad_configuration_is_refused(lab):

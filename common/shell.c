@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sockets are bound here, one a worker with SO_REUSEPORT, before anything is torn down. They are kept in the service
+ * manager's store, so a restart finds them with their queues of waiting clients.
+ *
+ * Of a retired listener each worker closes its own socket, since its event loop may still touch it. The listener stays
+ * in the list, to be opened again perhaps, and because connections that came through it may have a last request under
+ * way.
+ */
+#include "shell.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "loop/drain.h"
+
+#define SHELL_MAGIC  0x7368656cu
+#define WORKER_MAGIC 0x7368776bu
+#define ROUND_MAGIC  0x7368726eu
+#define HEARTBEAT_S  0.25
+#define PUBLISH_S    1.
+#define ALIVE_US     (10 * CLOCK_SECOND)
+
+struct shell {
+	uint32_t magic;
+	struct daemon *daemon;
+	const struct shell_ops *ops;
+	void *user;
+	unsigned n_workers;
+	struct worker_set *set; /* NULL before shell_run() */
+	void **contexts;	/* one a worker */
+	struct listener *listeners;
+	struct shell_plan plan; /* of the generation published last */
+	struct stats stats;
+	struct mailbox mailbox; /* from the workers */
+	struct drain *drain;	/* while stopping */
+	struct ev_timer heartbeat;
+};
+
+/* ---- listeners */
+
+/* One of that address that is open, or one that is closed; NULL: there is none. Retiring ones do not count. */
+static struct listener *find_listener(const struct shell *s, const struct addr *a, bool open)
+{
+	for (struct listener *l = s->listeners; l; l = l->next)
+		if (!l->retiring && (l->count > 0) == open && addr_eq(&l->addr, a))
+			return l;
+	return NULL;
+}
+
+static struct listener *add_listener(struct shell *s, const struct addr *a)
+{
+	struct listener *l = listener_new(a);
+	l->next = s->listeners;
+	s->listeners = l;
+	return l;
+}
+
+/* Opens what p wants and s does not have open. On failure all that was opened is closed again. */
+static int open_missing(struct shell *s, const struct shell_plan *p, struct err *e)
+{
+	struct listener *opened[SHELL_LISTEN_MAX];
+	unsigned n = 0;
+	for (unsigned i = 0; i < p->n_listen; i++) {
+		const struct addr *a = &p->listen[i];
+		if (find_listener(s, a, true))
+			continue;
+		struct listener *l = find_listener(s, a, false);
+		opened[n] = l ? l : add_listener(s, a);
+		if (listener_open(opened[n], s->n_workers, e) < 0) {
+			while (n)
+				listener_close(opened[--n]);
+			return -1;
+		}
+		n++;
+	}
+	return 0;
+}
+
+static unsigned wanted(const struct shell *s, struct listener *to[SHELL_LISTEN_MAX])
+{
+	for (unsigned i = 0; i < s->plan.n_listen; i++) {
+		to[i] = find_listener(s, &s->plan.listen[i], true);
+		MUST(to[i]);
+	}
+	return s->plan.n_listen;
+}
+
+static bool among(const struct listener *const *all, unsigned n, const struct listener *l)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (all[i] == l)
+			return true;
+	return false;
+}
+
+/* ---- on a worker's thread */
+
+static void listen_on(struct shell_worker *w, struct listener *const *all, unsigned n)
+{
+	unsigned id = w->worker->id;
+	for (unsigned i = 0; i < w->n_listening; i++) {
+		const struct listener *old = w->listening[i];
+		if (!among((const void *)all, n, old)) {
+			http_server_unlisten(w->server, old->fds[id]);
+			close(old->fds[id]);
+		}
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (!among(w->listening, w->n_listening, all[i]))
+			http_server_listen(w->server, all[i]->fds[id], all[i]);
+	for (unsigned i = 0; i < n; i++)
+		w->listening[i] = all[i];
+	w->n_listening = n;
+}
+
+static void publish_counters(struct shell_worker *w)
+{
+	const struct shell_ops *ops = w->shell->ops;
+	struct http_server_stats now = *http_server_stats(w->server);
+	stats_add(&w->stats[ops->keeps.connections], (int64_t)(now.accepted - w->seen.accepted));
+	stats_add(&w->stats[ops->keeps.bytes_in], (int64_t)(now.bytes_in - w->seen.bytes_in));
+	stats_add(&w->stats[ops->keeps.bytes_out], (int64_t)(now.bytes_out - w->seen.bytes_out));
+	stats_set(&w->stats[ops->keeps.clients], http_server_conns(w->server));
+	w->seen = now;
+	if (ops->publish)
+		ops->publish(w);
+}
+
+static void on_publish(struct ev_loop *loop UNUSED, struct ev_timer *t, int events UNUSED)
+{
+	struct shell_worker *w = container_of(t, struct shell_worker, publish);
+	MAGIC_CHECK(w, WORKER_MAGIC);
+	publish_counters(w);
+}
+
+static struct http_server_conf server_conf(const struct shell *s, const struct daemon_generation *g,
+					   uint32_t maxconn)
+{
+	struct http_server_conf c = s->ops->server_conf(g);
+	c.max_conns = MAX(1, (maxconn + s->n_workers - 1) / s->n_workers);
+	return c;
+}
+
+static int on_worker_start(struct worker *worker, void *arg)
+{
+	struct shell *s = arg;
+	struct shell_worker *w = s->contexts[worker->id];
+	struct listener *listeners[SHELL_LISTEN_MAX];
+	struct daemon_generation *g = daemon_current(s->daemon);
+	worker->ctx = w;
+	*w = (struct shell_worker){.shell = s,
+				   .worker = worker,
+				   .gen = daemon_ref(g),
+				   .stats = stats_block(&s->stats, worker->id)};
+	MAGIC_SET(w, WORKER_MAGIC);
+	struct http_server_conf c = server_conf(s, g, s->plan.maxconn);
+	w->server = http_server_new(worker, &c, s->ops->handler, w);
+	ev_timer_init(&w->publish, on_publish, PUBLISH_S, PUBLISH_S);
+	ev_timer_start(worker->loop, &w->publish);
+	s->ops->init(w);
+	listen_on(w, listeners, wanted(s, listeners));
+	return 0;
+}
+
+static void on_worker_stop(struct worker *worker)
+{
+	struct shell_worker *w = worker->ctx;
+	MAGIC_CHECK(w, WORKER_MAGIC);
+	http_server_free(w->server);
+	w->shell->ops->fini(w);
+	ev_timer_stop(worker->loop, &w->publish);
+	daemon_unref(w->gen);
+	MAGIC_WIPE(w, WORKER_MAGIC);
+}
+
+static const struct worker_ops worker_ops = {.start = on_worker_start, .stop = on_worker_stop};
+
+/* ---- a generation on its way through the workers */
+
+struct apply_message {
+	struct letter letter;
+	struct shell_worker *worker;
+	struct daemon_generation *gen; /* held */
+	struct apply_round *round;
+};
+
+/* The last worker to apply it reports back, which frees it. */
+struct apply_round {
+	uint32_t magic;
+	struct letter done; /* to the main thread */
+	struct shell *shell;
+	_Atomic unsigned left; /* workers that have not applied it */
+	unsigned number;       /* of the generation */
+	uint32_t maxconn;
+	unsigned n;
+	struct listener *listeners[SHELL_LISTEN_MAX];
+	struct apply_message messages[];
+};
+
+static void apply(struct shell_worker *w, struct daemon_generation *g, const struct apply_round *r)
+{
+	struct daemon_generation *old = w->gen;
+	struct http_server_conf c = server_conf(w->shell, g, r->maxconn);
+	w->gen = daemon_ref(g);
+	http_server_set_conf(w->server, &c);
+	w->shell->ops->apply(w);
+	listen_on(w, r->listeners, r->n);
+	daemon_unref(old);
+}
+
+static void on_apply(struct letter *l)
+{
+	struct apply_message *m = container_of(l, struct apply_message, letter);
+	struct apply_round *r = m->round;
+	MAGIC_CHECK(r, ROUND_MAGIC);
+	MAGIC_CHECK(m->worker, WORKER_MAGIC);
+	apply(m->worker, m->gen, r);
+	daemon_unref(m->gen);
+	if (atomic_fetch_sub(&r->left, 1) == 1)
+		mailbox_post(&r->shell->mailbox, &r->done);
+}
+
+/* Every worker has closed its socket of what this generation does not listen on. */
+static void on_applied(struct letter *l)
+{
+	struct apply_round *r = container_of(l, struct apply_round, done);
+	for (struct listener *one = r->shell->listeners; one; one = one->next)
+		if (one->retiring && one->retiring <= r->number)
+			listener_retired(one);
+	MAGIC_WIPE(r, ROUND_MAGIC);
+	free(r);
+}
+
+static void retire_removed(struct apply_round *r)
+{
+	for (struct listener *l = r->shell->listeners; l; l = l->next)
+		if (l->count && !l->retiring && !among((const void *)r->listeners, r->n, l))
+			listener_retire(l, r->number);
+}
+
+int shell_prepare(struct shell *s, struct err *e)
+{
+	struct shell_plan p = {0};
+	MAGIC_CHECK(s, SHELL_MAGIC);
+	s->ops->plan(daemon_current(s->daemon), &p);
+	return open_missing(s, &p, e);
+}
+
+void shell_publish(struct shell *s)
+{
+	struct daemon_generation *g = daemon_current(s->daemon);
+	size_t size = sizeof(struct apply_round) + s->n_workers * sizeof(struct apply_message);
+	struct apply_round *r = def_xcalloc(1, size);
+	s->plan = (struct shell_plan){0};
+	s->ops->plan(g, &s->plan);
+	MAGIC_SET(r, ROUND_MAGIC);
+	r->done.run = on_applied;
+	r->shell = s;
+	atomic_init(&r->left, s->n_workers);
+	r->number = g->number;
+	r->maxconn = s->plan.maxconn;
+	r->n = wanted(s, r->listeners);
+	retire_removed(r);
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		r->messages[i] = (struct apply_message){.letter.run = on_apply,
+							.worker = shell_worker(s, i),
+							.gen = daemon_ref(g),
+							.round = r};
+		mailbox_post(&worker_set_at(s->set, i)->mailbox, &r->messages[i].letter);
+	}
+}
+
+/* ---- draining */
+
+static void begin_drain(struct worker *worker)
+{
+	http_server_drain(((struct shell_worker *)worker->ctx)->server);
+}
+
+static bool is_idle(struct worker *worker)
+{
+	return http_server_conns(((struct shell_worker *)worker->ctx)->server) == 0;
+}
+
+static void drained(void *arg)
+{
+	daemon_done(arg);
+}
+
+static const struct drain_ops drain_ops = {.begin = begin_drain, .idle = is_idle, .done = drained};
+
+void shell_stop(struct daemon *d)
+{
+	struct shell *s = shell_of(d);
+	s->drain = drain_start(s->set, &s->mailbox, &drain_ops, d);
+}
+
+/* ---- the table and its heartbeat */
+
+bool shell_alive(struct daemon *d)
+{
+	return worker_set_alive(shell_of(d)->set, ALIVE_US);
+}
+
+/* It says that the daemon serves, not only that its main loop turns. */
+static void on_heartbeat(struct ev_loop *loop UNUSED, struct ev_timer *t, int events UNUSED)
+{
+	struct shell *s = container_of(t, struct shell, heartbeat);
+	MAGIC_CHECK(s, SHELL_MAGIC);
+	if (worker_set_alive(s->set, ALIVE_US))
+		shmem_beat(&s->stats.shmem, clock_now_us());
+}
+
+static void open_stats(struct shell *s)
+{
+	char path[DAEMON_PATH_SIZE];
+	struct err e;
+	daemon_path(s->daemon, s->ops->table, path, sizeof(path));
+	if (stats_create(&s->stats, path, s->ops->counters, s->ops->n_counters, s->n_workers, &e) <
+	    0)
+		log_err("counters are not published: %s", e.text);
+	shmem_beat(&s->stats.shmem, clock_now_us());
+}
+
+static void close_stats(struct shell *s)
+{
+	char path[DAEMON_PATH_SIZE];
+	stats_fini(&s->stats);
+	unlink(daemon_path(s->daemon, s->ops->table, path, sizeof(path)));
+}
+
+/* ---- beginning and end */
+
+struct shell *shell_open(struct daemon *d, const struct shell_ops *ops, void *user, struct err *e)
+{
+	struct shell *s = def_xcalloc(1, sizeof(*s));
+	MAGIC_SET(s, SHELL_MAGIC);
+	s->daemon = d;
+	s->ops = ops;
+	s->user = user;
+	daemon_set_user(d, s);
+	ops->plan(daemon_current(d), &s->plan);
+	s->n_workers = listener_workers(s->plan.workers);
+	mailbox_init(&s->mailbox, daemon_loop(d));
+	if (open_missing(s, &s->plan, e) < 0)
+		return NULL;
+	open_stats(s);
+	return s;
+}
+
+static void make_contexts(struct shell *s)
+{
+	size_t size = (s->ops->worker_size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	MUST(size >= sizeof(struct shell_worker));
+	s->contexts = def_xcalloc(s->n_workers, sizeof(*s->contexts));
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		s->contexts[i] = aligned_alloc(CACHE_LINE, size);
+		MUST(s->contexts[i]);
+		memset(s->contexts[i], 0, size);
+	}
+}
+
+int shell_run(struct shell *s, struct err *e)
+{
+	make_contexts(s);
+	s->set = worker_set_start(s->n_workers, s->plan.buffers, &worker_ops, s);
+	if (!s->set)
+		return err_set(e, "the worker threads could not start");
+	ev_timer_init(&s->heartbeat, on_heartbeat, 0., HEARTBEAT_S);
+	ev_timer_start(daemon_loop(s->daemon), &s->heartbeat);
+	return 0;
+}
+
+static void free_listeners(struct shell *s)
+{
+	while (s->listeners) {
+		struct listener *l = s->listeners;
+		s->listeners = l->next;
+		listener_free(l);
+	}
+}
+
+void shell_finish(struct shell *s)
+{
+	ev_timer_stop(daemon_loop(s->daemon), &s->heartbeat);
+	worker_set_join(s->set);
+	mailbox_fini(&s->mailbox);
+	drain_free(s->drain);
+	close_stats(s);
+	free_listeners(s);
+	for (unsigned i = 0; i < s->n_workers; i++)
+		free(s->contexts[i]);
+	free(s->contexts);
+	MAGIC_WIPE(s, SHELL_MAGIC);
+	free(s);
+}
+
+/* ---- what the daemon asks */
+
+struct shell *shell_of(struct daemon *d)
+{
+	struct shell *s = daemon_user(d);
+	MAGIC_CHECK(s, SHELL_MAGIC);
+	return s;
+}
+
+void *shell_user(const struct shell *s)
+{
+	return s->user;
+}
+
+const struct stats *shell_stats(const struct shell *s)
+{
+	return &s->stats;
+}
+
+unsigned shell_workers(const struct shell *s)
+{
+	return s->n_workers;
+}
+
+struct shell_worker *shell_worker(const struct shell *s, unsigned i)
+{
+	MUST(i < s->n_workers);
+	return s->set ? s->contexts[i] : NULL;
+}
+
+/* ---- commands */
+
+void shell_cmd_stats(struct text *out, struct str args UNUSED, bool json, void *daemon)
+{
+	const struct shell *s = shell_of(daemon);
+	if (json)
+		text_json_open(out, NULL, '{');
+	for (unsigned i = 0; i < s->ops->n_counters; i++) {
+		const char *name = s->ops->counters[i].name;
+		uint64_t value = stats_sum(&s->stats, i);
+		if (json)
+			text_json_int(out, name, (int64_t)value);
+		else
+			text_printf(out, "%s %" PRIu64 "\n", name, value);
+	}
+	if (json)
+		text_json_close(out, '}');
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The body of a daemon whose workers serve HTTP, lbd and edged: listeners, worker threads with an http_server each, the
+ * passing of a new configuration to the workers, the counters' table with its heartbeat, draining.
+ *
+ *     start():   shell_open() ── listeners, table ──▶ the daemon's own ──▶ shell_run() ── workers
+ *     reload():  shell_prepare() ── new listeners ──▶ the daemon's own ──▶ shell_publish()
+ *     stop():    shell_stop(); alive(): shell_alive(); finish(): shell_finish()
+ *
+ * A generation of configuration reaches each worker as a message that holds a reference; the last worker to apply it
+ * reports back. Listeners are compared by address: what a generation adds is opened before anything is changed, so that
+ * a reload whose new address cannot be had leaves everything as it was; what it drops is closed by each worker.
+ *
+ * The shell is the daemon's user (daemon_user()). All of it is the main thread's but what says "worker's thread".
+ */
+#ifndef SHELL_H
+#define SHELL_H
+
+#include "daemon.h"
+#include "http/server.h"
+#include "ipc/listener.h"
+#include "ipc/stats.h"
+
+#define SHELL_LISTEN_MAX 64
+
+struct shell;
+
+/* What a generation asks of the shell. */
+struct shell_plan {
+	uint32_t workers; /* 0: one a core. The first generation's counts */
+	uint32_t maxconn; /* clients at once, over all workers */
+	uint32_t buffers; /* most I/O buffers a worker may use */
+	unsigned n_listen;
+	struct addr listen[SHELL_LISTEN_MAX];
+};
+
+/* A worker's part, the first member of the daemon's own context of a worker (worker->ctx). On the worker's thread. */
+struct shell_worker {
+	uint32_t magic;
+	struct shell *shell;	       /* ro */
+	struct worker *worker;	       /* ro */
+	struct daemon_generation *gen; /* ro: what new requests work by; held */
+	struct http_server *server;    /* ro: tags are struct listener */
+	stats_cell *stats;	       /* ro: this worker's block of counters */
+	/* private */
+	struct http_server_stats seen; /* of server, as last added to stats */
+	struct ev_timer publish;
+	const struct listener *listening[SHELL_LISTEN_MAX];
+	unsigned n_listening;
+};
+
+struct shell_ops {
+	const char *table; /* the counters' file in the run directory */
+	const struct stats_name *counters;
+	unsigned n_counters;
+	/* Places of the counters that the shell keeps. */
+	struct {
+		unsigned connections, clients, bytes_in, bytes_out;
+	} keeps;
+	size_t worker_size; /* of the daemon's context of a worker, zeroed before init() */
+	const struct http_handler *handler;
+
+	/* What g wants. Main thread. */
+	void (*plan)(const struct daemon_generation *g, struct shell_plan *plan);
+
+	/* The rest on the worker's thread. Waits and limits of clients; the shell sets how many there may be. */
+	struct http_server_conf (*server_conf)(const struct daemon_generation *g);
+	/* Before the worker listens, and after its server was freed. */
+	void (*init)(struct shell_worker *w);
+	void (*fini)(struct shell_worker *w);
+	/* w->gen is a new one. */
+	void (*apply)(struct shell_worker *w);
+	/* Once a second: counters that are kept elsewhere. May be NULL. */
+	void (*publish)(struct shell_worker *w);
+};
+
+/*
+ * Makes the shell by daemon_current(): opens listeners and table. user is the daemon's own (shell_user()). NULL with e
+ * set: the daemon cannot start.
+ */
+struct shell *shell_open(struct daemon *d, const struct shell_ops *ops, void *user, struct err *e);
+/* Starts the workers. -1 with e set: they could not start. */
+int shell_run(struct shell *s, struct err *e);
+
+/* daemon_current() is a new generation: opens what it adds. -1 with e set: nothing has changed. */
+int shell_prepare(struct shell *s, struct err *e);
+/* Passes daemon_current() to the workers and retires what it does not listen on any more. */
+void shell_publish(struct shell *s);
+
+void shell_stop(struct daemon *d);  /* daemon_ops.stop */
+bool shell_alive(struct daemon *d); /* daemon_ops.alive */
+void shell_finish(struct shell *s); /* joins the workers, frees; user is still the caller's */
+
+struct shell *shell_of(struct daemon *d);
+void *shell_user(const struct shell *s);
+const struct stats *shell_stats(const struct shell *s);
+unsigned shell_workers(const struct shell *s);
+/* Worker i's context, to post a message to its mailbox; NULL before shell_run(). */
+struct shell_worker *shell_worker(const struct shell *s, unsigned i);
+
+/* The commands both have, as rows of a table of struct ctl_command. */
+#define SHELL_COMMANDS                                                                             \
+	{                                                                                          \
+		"stats", "[json]", "the counters", false, shell_cmd_stats                          \
+	}
+void shell_cmd_stats(struct text *out, struct str args, bool json, void *daemon);
+
+/* On the worker's thread: the context of the worker that x belongs to. */
+static inline struct shell_worker *shell_worker_of(const struct http_exchange *x)
+{
+	return x->worker->ctx;
+}
+
+#endif

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/* The store's memory is put into the service manager's descriptor store at start: the next process finds it. */
+#include "edged.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "front.h"
+#include "ipc/sd.h"
+
+#define STORE_NAME "cache"
+
+static const struct stats_name counters[] = {STATS_NAMES(EDGE_STATS)};
+
+/* ---- what the shell asks */
+
+static void plan(const struct daemon_generation *g, struct shell_plan *p)
+{
+	const struct edge_config *c = conf_of(g);
+	p->workers = c->settings->workers;
+	p->maxconn = c->settings->maxconn;
+	p->buffers = p->maxconn + c->settings->origin_maxconn + 64;
+	for (unsigned i = 0; i < c->n_listen; i++)
+		p->listen[p->n_listen++] = c->listen[i];
+}
+_Static_assert(CONF_LISTEN_MAX <= SHELL_LISTEN_MAX, "every address finds a place");
+
+static const struct shell_ops shell_ops = {
+	.table = "edged.shm",
+	.counters = counters,
+	.n_counters = STAT_COUNT,
+	.keeps = {.connections = STAT_connections,
+		  .clients = STAT_clients,
+		  .bytes_in = STAT_bytes_in,
+		  .bytes_out = STAT_bytes_out},
+	.worker_size = sizeof(struct front),
+	.handler = &front_handler,
+	.plan = plan,
+	.server_conf = front_server_conf,
+	.init = front_init,
+	.fini = front_fini,
+	.apply = front_apply,
+};
+
+/* ---- daemon_ops */
+
+static struct edged *edged_of(struct daemon *d)
+{
+	return shell_user(shell_of(d));
+}
+
+static int open_store(struct edged *own, const struct edge_settings *s, struct err *e)
+{
+	struct err found;
+	struct index_stats st;
+	if (store_open(&own->store, (size_t)s->memory, sd_take(STORE_NAME), &found) < 0)
+		return err_set(e, "%s", found.text);
+	if (!own->store.adopted) {
+		sd_forget(STORE_NAME);
+		sd_store(STORE_NAME, own->store.fd);
+	}
+	own->index = index_new(&own->store);
+	index_get_stats(own->index, &st);
+	log_notice("cache of %" PRIu64 " MB: %s, %" PRIu64 " objects", s->memory >> 20, found.text,
+		   st.objects);
+	return 0;
+}
+
+int edged_start(struct daemon *d, struct err *e)
+{
+	struct edged *own = def_xcalloc(1, sizeof(*own));
+	own->shell = shell_open(d, &shell_ops, own, e);
+	if (!own->shell || open_store(own, conf_of(daemon_current(d))->settings, e) < 0)
+		return -1;
+	return shell_run(own->shell, e);
+}
+
+int edged_reload(struct daemon *d, struct daemon_generation *old UNUSED, struct err *e)
+{
+	struct shell *s = shell_of(d);
+	if (shell_prepare(s, e) < 0)
+		return -1;
+	shell_publish(s);
+	return 0;
+}
+
+void edged_finish(struct daemon *d)
+{
+	struct edged *own = edged_of(d);
+	shell_finish(own->shell);
+	index_free(own->index);
+	store_close(&own->store);
+	free(own);
+}
+
+/* ---- the control socket */
+
+static void cmd_state(struct text *out, struct str args, bool json, void *arg)
+{
+	struct edged *own = edged_of(arg);
+	struct index_stats st;
+	(void)args;
+	index_get_stats(own->index, &st);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{"objects", st.objects},	 {"bytes", (st.pages - st.pages_free) * STORE_PAGE},
+		{"size", st.pages * STORE_PAGE}, {"evicted", st.evicted},
+		{"expired", st.expired},	 {"purged", st.purged}};
+	if (json)
+		text_json_open(out, NULL, '{');
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (json)
+			text_json_int(out, rows[i].name, (int64_t)rows[i].value);
+		else
+			text_printf(out, "%s %" PRIu64 "\n", rows[i].name, rows[i].value);
+	}
+	if (json)
+		text_json_close(out, '}');
+}
+
+static void cmd_purge(struct text *out, struct str args, bool json, void *arg)
+{
+	struct edged *own = edged_of(arg);
+	bool all = str_eq(args, STR("all"));
+	(void)json;
+	if (!all && (str_find(args, '/') <= 0 || str_find_str(args, STR("://")) >= 0))
+		text_printf(out, "error: \"%.*s\"; wanted HOST/PATH, or all\n", STR_ARG(args));
+	else
+		text_printf(out, "purged %u\n",
+			    index_purge_prefix(own->index, all ? STR("") : args, false));
+}
+
+const struct ctl_command edged_commands[] = {
+	{"state", "[json]", "objects, bytes, evictions", false, cmd_state},
+	SHELL_COMMANDS,
+	{"purge", "HOST/PATH|all", "take out all that begins with it, or everything", true,
+	 cmd_purge},
+	{NULL, NULL, NULL, false, NULL},
+};

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "lbd.h"
+
+#include "front.h"
+#include "stats_page.h"
+
+static const struct stats_name counters[] = {STATS_NAMES(LB_STATS)};
+
+/* ---- what the shell asks */
+
+static void plan(const struct daemon_generation *g, struct shell_plan *p)
+{
+	const struct lb_config *c = conf_of(g);
+	p->workers = c->settings->workers;
+	p->maxconn = c->settings->maxconn;
+	p->buffers = 2 * (p->maxconn + 64);
+	for (unsigned i = 0; i < c->n_binds; i++)
+		p->listen[p->n_listen++] = c->binds[i].addr;
+}
+_Static_assert(LB_BINDS_MAX <= SHELL_LISTEN_MAX, "every bind finds a place");
+
+static const struct shell_ops shell_ops = {
+	.table = "lbd.shm",
+	.counters = counters,
+	.n_counters = STAT_COUNT,
+	.keeps = {.connections = STAT_connections,
+		  .clients = STAT_clients,
+		  .bytes_in = STAT_bytes_in,
+		  .bytes_out = STAT_bytes_out},
+	.worker_size = sizeof(struct front),
+	.handler = &front_handler,
+	.plan = plan,
+	.server_conf = front_server_conf,
+	.init = front_init,
+	.fini = front_fini,
+	.apply = front_apply,
+	.publish = front_publish,
+};
+
+/* ---- a server that went down: idle connections to it are closed */
+
+struct forget_message {
+	struct letter letter;
+	struct front *front;
+	struct addr addr;
+};
+
+static void on_forget(struct letter *l)
+{
+	struct forget_message *m = container_of(l, struct forget_message, letter);
+	front_forget(m->front, &m->addr);
+	free(m);
+}
+
+static void server_went_down(const struct addr *addr, void *arg)
+{
+	const struct lbd *b = arg;
+	for (unsigned i = 0; i < shell_workers(b->shell); i++) {
+		struct shell_worker *w = shell_worker(b->shell, i);
+		if (!w)
+			continue;
+		struct forget_message *m = def_xmalloc(sizeof(*m));
+		*m = (struct forget_message){
+			.letter.run = on_forget, .front = front_from(w), .addr = *addr};
+		mailbox_post(&w->worker->mailbox, &m->letter);
+	}
+}
+
+/* ---- daemon_ops */
+
+struct lbd *lbd_of(struct daemon *d)
+{
+	return shell_user(shell_of(d));
+}
+
+int lbd_start(struct daemon *d, struct err *e)
+{
+	struct lbd *b = def_xcalloc(1, sizeof(*b));
+	struct lb_config *c = daemon_current(d)->config;
+	b->pools = server_pools_new();
+	b->shell = shell_open(d, &shell_ops, b, e);
+	if (!b->shell || !server_join(b->pools, c, e))
+		return -1;
+	server_weigh(c);
+	stats_page_init(shell_stats(b->shell));
+	health_view_start(&b->health, d, server_went_down, b);
+	return shell_run(b->shell, e);
+}
+
+int lbd_reload(struct daemon *d, struct daemon_generation *old UNUSED, struct err *e)
+{
+	struct lbd *b = lbd_of(d);
+	struct lb_config *c = daemon_current(d)->config;
+	if (!server_join(b->pools, c, e) || shell_prepare(b->shell, e) < 0)
+		return -1;
+	server_weigh(c);
+	health_view_read(&b->health);
+	shell_publish(b->shell);
+	return 0;
+}
+
+void lbd_finish(struct daemon *d)
+{
+	struct lbd *b = lbd_of(d);
+	health_view_stop(&b->health);
+	shell_finish(b->shell);
+	server_pools_free(b->pools);
+	free(b);
+}

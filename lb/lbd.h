@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+/* The daemon as a whole, on its main thread: a shell, and what is lbd's own beside it: live pools and verdicts. */
+#ifndef LB_LBD_H
+#define LB_LBD_H
+
+#include "health_view.h"
+#include "shell.h"
+
+struct lbd {
+	struct shell *shell;
+	struct pools *pools;
+	struct health_view_state health;
+};
+
+/* daemon_ops */
+int lbd_start(struct daemon *d, struct err *e);
+int lbd_reload(struct daemon *d, struct daemon_generation *old, struct err *e);
+void lbd_finish(struct daemon *d);
+
+struct lbd *lbd_of(struct daemon *d);
+
+#endif
