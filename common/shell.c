@@ -121,6 +121,7 @@ static void publish_counters(struct shell_worker *w)
 	const struct shell_ops *ops = w->shell->ops;
 	struct http_server_stats now = *http_server_stats(w->server);
 	stats_add(&w->stats[ops->keeps.connections], (int64_t)(now.accepted - w->seen.accepted));
+	stats_add(&w->stats[ops->keeps.shed], (int64_t)(now.shed - w->seen.shed));
 	stats_add(&w->stats[ops->keeps.bytes_in], (int64_t)(now.bytes_in - w->seen.bytes_in));
 	stats_add(&w->stats[ops->keeps.bytes_out], (int64_t)(now.bytes_out - w->seen.bytes_out));
 	stats_set(&w->stats[ops->keeps.clients], http_server_conns(w->server));
@@ -194,7 +195,7 @@ struct apply_round {
 	struct shell *shell;
 	_Atomic unsigned left; /* workers that have not applied it */
 	unsigned number;       /* of the generation */
-	uint32_t maxconn;
+	uint32_t maxconn, buffers;
 	unsigned n;
 	struct listener *listeners[SHELL_LISTEN_MAX];
 	struct apply_message messages[];
@@ -204,6 +205,8 @@ static void apply(struct shell_worker *w, struct daemon_generation *g, const str
 {
 	struct daemon_generation *old = w->gen;
 	struct http_server_conf c = server_conf(w->shell, g, r->maxconn);
+	/* Connections above a lowered maxconn are served on: they keep their claim to a buffer. */
+	slab_set_cap(&w->worker->buffers, MAX(w->worker->buffers.cap, r->buffers));
 	w->gen = daemon_ref(g);
 	http_server_set_conf(w->server, &c);
 	w->shell->ops->apply(w);
@@ -262,6 +265,7 @@ void shell_publish(struct shell *s)
 	atomic_init(&r->left, s->n_workers);
 	r->number = g->number;
 	r->maxconn = s->plan.maxconn;
+	r->buffers = s->plan.buffers;
 	r->n = wanted(s, r->listeners);
 	retire_removed(r);
 	for (unsigned i = 0; i < s->n_workers; i++) {

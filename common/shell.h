@@ -29,7 +29,7 @@ struct shell;
 struct shell_plan {
 	uint32_t workers; /* 0: one a core. The first generation's counts */
 	uint32_t maxconn; /* clients at once, over all workers */
-	uint32_t buffers; /* most I/O buffers a worker may use */
+	uint32_t buffers; /* most I/O buffers a worker may use; a reload does not lower it */
 	unsigned n_listen;
 	struct addr listen[SHELL_LISTEN_MAX];
 };
@@ -55,7 +55,7 @@ struct shell_ops {
 	unsigned n_counters;
 	/* Places of the counters that the shell keeps. */
 	struct {
-		unsigned connections, clients, bytes_in, bytes_out;
+		unsigned connections, clients, shed, bytes_in, bytes_out;
 	} keeps;
 	size_t worker_size; /* of the daemon's context of a worker, zeroed before init() */
 	const struct http_handler *handler;

@@ -31,6 +31,7 @@ static const struct shell_ops shell_ops = {
 	.n_counters = STAT_COUNT,
 	.keeps = {.connections = STAT_connections,
 		  .clients = STAT_clients,
+		  .shed = STAT_shed,
 		  .bytes_in = STAT_bytes_in,
 		  .bytes_out = STAT_bytes_out},
 	.worker_size = sizeof(struct front),

@@ -62,6 +62,7 @@ void front_apply(struct shell_worker *w)
 	struct front *f = front_from(w);
 	struct http_client_conf c = client_conf(w);
 	http_client_set_conf(f->origin, &c);
+	slab_set_cap(&f->fetches, conf_of(w->gen)->settings->origin_maxconn);
 }
 
 void front_fini(struct shell_worker *w)

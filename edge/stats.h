@@ -22,6 +22,7 @@
 	X(responses_5xx, COUNTER, "errors answered")                                               \
 	X(connections, COUNTER, "client connections accepted")                                     \
 	X(clients, GAUGE, "client connections open now")                                           \
+	X(shed, COUNTER, "client connections closed for want of memory")                           \
 	X(bytes_in, COUNTER, "bytes received from clients")                                        \
 	X(bytes_out, COUNTER, "bytes sent to clients")
 

@@ -90,7 +90,7 @@ struct http_server_conf front_server_conf(const struct daemon_generation *g)
 static struct http_client_conf client_conf(const struct lb_settings *s, const struct conf_pool *p)
 {
 	struct http_client_conf c = HTTP_CLIENT_CONF_DEFAULT;
-	c.max_calls = s->maxconn;
+	c.max_calls = UINT32_MAX; /* one a request: what bounds the clients bounds them */
 	c.connect_us = p->connect_ms * CLOCK_MSEC;
 	c.response_us = c.body_us = p->server_ms * CLOCK_MSEC;
 	c.idle_us = s->server_idle_ms * CLOCK_MSEC;

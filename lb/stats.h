@@ -9,6 +9,7 @@
 	X(requests, COUNTER, "requests received, refused ones included")                           \
 	X(connections, COUNTER, "client connections accepted")                                     \
 	X(clients, GAUGE, "client connections open now")                                           \
+	X(shed, COUNTER, "client connections closed for want of memory")                           \
 	X(running, GAUGE, "requests in progress now")                                              \
 	X(refused, COUNTER, "malformed requests")                                                  \
 	X(retries, COUNTER, "further attempts after a failed one")                                 \

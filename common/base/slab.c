@@ -5,8 +5,8 @@
  * bytes. Objects come from the system one by one, so a worker costs the memory it has needed, not
  * its cap.
  *
- * Invariants: kept is the length of the stack, kept <= keep, used <= cap. Under AddressSanitizer
- * nothing is kept, so that use after put and a second put are seen.
+ * Invariants: kept is the length of the stack, kept <= keep; used <= cap unless the cap was
+ * lowered. Under AddressSanitizer nothing is kept, so that use after put and a second put are seen.
  */
 #include "base/slab.h"
 
@@ -42,6 +42,11 @@ void slab_fini(struct slab *s)
 		free(object);
 	}
 	*s = (struct slab){0};
+}
+
+void slab_set_cap(struct slab *s, uint32_t cap)
+{
+	s->cap = cap;
 }
 
 void *slab_get(struct slab *s)

@@ -25,6 +25,9 @@ struct slab {
 void slab_init(struct slab *s, size_t size, uint32_t cap, uint32_t keep);
 void slab_fini(struct slab *s); /* all objects must be back */
 
+/* A cap below what is out stops slab_get() until enough came back. */
+void slab_set_cap(struct slab *s, uint32_t cap);
+
 /* An object with undefined contents aligned to 64 bytes, or NULL at the cap (or out of memory). */
 void *slab_get(struct slab *s);
 void slab_put(struct slab *s, void *object); /* object may be NULL */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The cache as its clients and its origin see it: each test is the conversation, ending on counters."""
 
+import contextlib
 import os
 import threading
 import time
@@ -462,6 +463,23 @@ def test_connections_of_a_removed_listener_end_after_their_request(lab):
         last = busy.read()
         assert (last.status, last.body, last.header("Connection")) == (200, b"late", "close")
         assert busy.closed()
+
+
+def test_limits_raised_by_a_reload_serve_more(lab):
+    gate = threading.Event()
+    o = lab.origin(when(gate, reply(200, b"x", {"Cache-Control": "max-age=60"})))
+    text = f"[edge]\norigin = 127.0.0.1:{o.address[1]}\nmemory = 16M\nlisten = 127.0.0.1:6081\nworkers = 1\n"
+    e = lab.edged(conf=text + "maxconn = 10\norigin-maxconn = 4\n")
+    e.write_conf(text + "maxconn = 500\norigin-maxconn = 100\n")
+    assert "done" in e.tell("reload")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(e.conn()) for _ in range(200)]
+        for i, c in enumerate(clients):  # pages of their own for 60 of them, one for all others
+            c.send(f"GET /w{max(0, i - 140)} HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: len(o.counts) == 60, deadline=20)
+        gate.set()
+        assert [c.read().status for c in clients] == [200] * 200
+    assert (e.counter("shed"), sum(o.counts.values())) == (0, 60)
 
 
 def test_an_address_that_cannot_be_had_leaves_all_as_it_was(lab):

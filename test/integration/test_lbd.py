@@ -279,6 +279,27 @@ def test_maxconn_waits_instead_of_refusing(lab):
     assert [a.status for a in at_once(6, lambda i: lb.get())] == [200] * 6
 
 
+def limited(server, maxconn, workers=1):
+    return lbd_conf([server], extra=f"[lb]\nworkers = {workers}\nmaxconn = {maxconn}\n")
+
+
+def test_maxconn_raised_by_a_reload_serves_more(lab):
+    (o,) = named(lab, "x")
+    lb = lab.lbd(conf=limited(o, 10))
+    lb.write_conf(limited(o, 1000))
+    assert "done" in lb.tell("reload")
+    part = b"GET / HTTP/1.1\r\nHo"
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(lb.conn()) for _ in range(400)]
+        for c in clients:
+            c.send(part)
+        wait_until(lambda: lb.counter("bytes_in") == 400 * len(part), deadline=20)  # each holds a buffer
+        for c in clients:
+            c.send(b"st: a\r\n\r\n")
+        assert [c.read().status for c in clients] == [200] * 400
+    assert lb.counter("shed") == 0
+
+
 # -- operating
 
 def test_disable_drain_enable(lab):

@@ -88,6 +88,27 @@ static void test_tiny_objects_and_no_cap(void **state UNUSED)
 	slab_fini(&s);
 }
 
+static void test_cap_that_changes(void **state UNUSED)
+{
+	struct slab s;
+	void *a, *b;
+
+	slab_init(&s, 64, 1, 0);
+	a = slab_get(&s);
+	assert_null(slab_get(&s));
+	slab_set_cap(&s, 2);
+	b = slab_get(&s);
+	assert_non_null(b);
+	slab_set_cap(&s, 1); /* both stay out */
+	slab_put(&s, a);
+	assert_null(slab_get(&s));
+	slab_put(&s, b);
+	a = slab_get(&s);
+	assert_non_null(a);
+	slab_put(&s, a);
+	slab_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +116,7 @@ int main(void)
 		cmocka_unit_test(test_keep_bounds_what_is_kept),
 		cmocka_unit_test(test_last_put_is_first_got),
 		cmocka_unit_test(test_tiny_objects_and_no_cap),
+		cmocka_unit_test(test_cap_that_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
