@@ -164,7 +164,7 @@ integration: ## daemons of the sanitizer build in the lab's network namespaces (
 endif
 
 # The daemons of many threads.
-THREADED := test/integration/test_lbd.py test/integration/test_edged.py test/integration/test_edged_lifetimes.py
+THREADED := $(addprefix test/integration/test_,lbd.py edged.py edged_lifetimes.py limits.py)
 integration-threads: ## the same of lbd and edged on the thread sanitizer's build
 	$(MAKE) SAN=thread all
 	GREENPI_BUILD=$(abspath $(BUILD)/thread) $(PYTHON) -m pytest $(THREADED) $(PYTEST_ARGS)

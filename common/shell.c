@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "loop/budget.h"
 #include "loop/drain.h"
 
 #define SHELL_MAGIC  0x7368656cu
@@ -33,7 +34,9 @@ struct shell {
 	void **contexts;	/* one a worker */
 	struct listener *listeners;
 	struct shell_plan plan; /* of the generation published last */
+	unsigned published;	/* its number */
 	struct stats stats;
+	struct budget *clients;
 	struct mailbox mailbox; /* from the workers */
 	struct drain *drain;	/* while stopping */
 	struct ev_timer heartbeat;
@@ -137,11 +140,11 @@ static void on_publish(struct ev_loop *loop UNUSED, struct ev_timer *t, int even
 	publish_counters(w);
 }
 
-static struct http_server_conf server_conf(const struct shell *s, const struct daemon_generation *g,
-					   uint32_t maxconn)
+static struct http_server_conf server_conf(const struct shell *s, const struct daemon_generation *g)
 {
 	struct http_server_conf c = s->ops->server_conf(g);
-	c.max_conns = MAX(1, (maxconn + s->n_workers - 1) / s->n_workers);
+	c.max_conns = UINT32_MAX; /* of one worker */
+	c.budget = s->clients;
 	return c;
 }
 
@@ -157,7 +160,7 @@ static int on_worker_start(struct worker *worker, void *arg)
 				   .gen = daemon_ref(g),
 				   .stats = stats_block(&s->stats, worker->id)};
 	MAGIC_SET(w, WORKER_MAGIC);
-	struct http_server_conf c = server_conf(s, g, s->plan.maxconn);
+	struct http_server_conf c = server_conf(s, g);
 	w->server = http_server_new(worker, &c, s->ops->handler, w);
 	ev_timer_init(&w->publish, on_publish, PUBLISH_S, PUBLISH_S);
 	ev_timer_start(worker->loop, &w->publish);
@@ -204,7 +207,7 @@ struct apply_round {
 static void apply(struct shell_worker *w, struct daemon_generation *g, const struct apply_round *r)
 {
 	struct daemon_generation *old = w->gen;
-	struct http_server_conf c = server_conf(w->shell, g, r->maxconn);
+	struct http_server_conf c = server_conf(w->shell, g);
 	/* Connections above a lowered maxconn are served on: they keep their claim to a buffer. */
 	slab_set_cap(&w->worker->buffers, MAX(w->worker->buffers.cap, r->buffers));
 	w->gen = daemon_ref(g);
@@ -226,10 +229,16 @@ static void on_apply(struct letter *l)
 		mailbox_post(&r->shell->mailbox, &r->done);
 }
 
-/* Every worker has closed its socket of what this generation does not listen on. */
+/*
+ * Every worker has closed its socket of what this generation does not listen on, and has the buffers for its clients.
+ * A later generation speaks for itself.
+ */
 static void on_applied(struct letter *l)
 {
 	struct apply_round *r = container_of(l, struct apply_round, done);
+	MAGIC_CHECK(r, ROUND_MAGIC);
+	if (r->number == r->shell->published)
+		budget_set_limit(r->shell->clients, r->maxconn);
 	for (struct listener *one = r->shell->listeners; one; one = one->next)
 		if (one->retiring && one->retiring <= r->number)
 			listener_retired(one);
@@ -263,11 +272,13 @@ void shell_publish(struct shell *s)
 	r->done.run = on_applied;
 	r->shell = s;
 	atomic_init(&r->left, s->n_workers);
-	r->number = g->number;
+	r->number = s->published = g->number;
 	r->maxconn = s->plan.maxconn;
 	r->buffers = s->plan.buffers;
 	r->n = wanted(s, r->listeners);
 	retire_removed(r);
+	if (r->maxconn < budget_limit(s->clients))
+		budget_set_limit(s->clients, r->maxconn);
 	for (unsigned i = 0; i < s->n_workers; i++) {
 		r->messages[i] = (struct apply_message){.letter.run = on_apply,
 							.worker = shell_worker(s, i),
@@ -348,6 +359,7 @@ struct shell *shell_open(struct daemon *d, const struct shell_ops *ops, void *us
 	daemon_set_user(d, s);
 	ops->plan(daemon_current(d), &s->plan);
 	s->n_workers = listener_workers(s->plan.workers);
+	s->clients = budget_new(s->plan.maxconn);
 	mailbox_init(&s->mailbox, daemon_loop(d));
 	if (open_missing(s, &s->plan, e) < 0)
 		return NULL;
@@ -393,6 +405,7 @@ void shell_finish(struct shell *s)
 	worker_set_join(s->set);
 	mailbox_fini(&s->mailbox);
 	drain_free(s->drain);
+	budget_free(s->clients);
 	close_stats(s);
 	free_listeners(s);
 	for (unsigned i = 0; i < s->n_workers; i++)
@@ -419,6 +432,16 @@ void *shell_user(const struct shell *s)
 const struct stats *shell_stats(const struct shell *s)
 {
 	return &s->stats;
+}
+
+unsigned shell_clients(const struct shell *s)
+{
+	return budget_taken(s->clients);
+}
+
+unsigned shell_maxconn(const struct shell *s)
+{
+	return budget_limit(s->clients);
 }
 
 unsigned shell_workers(const struct shell *s)

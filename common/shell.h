@@ -11,6 +11,9 @@
  * reports back. Listeners are compared by address: what a generation adds is opened before anything is changed, so that
  * a reload whose new address cannot be had leaves everything as it was; what it drops is closed by each worker.
  *
+ * maxconn is one budget over all workers. A lower one counts at once, but ends no connection; a higher one as soon as
+ * all workers have the memory for it.
+ *
  * The shell is the daemon's user (daemon_user()). All of it is the main thread's but what says "worker's thread".
  */
 #ifndef SHELL_H
@@ -94,6 +97,9 @@ void shell_finish(struct shell *s); /* joins the workers, frees; user is still t
 struct shell *shell_of(struct daemon *d);
 void *shell_user(const struct shell *s);
 const struct stats *shell_stats(const struct shell *s);
+/* Any thread: client connections open now over all workers, and how many there may be. */
+unsigned shell_clients(const struct shell *s);
+unsigned shell_maxconn(const struct shell *s);
 unsigned shell_workers(const struct shell *s);
 /* Worker i's context, to post a message to its mailbox; NULL before shell_run(). */
 struct shell_worker *shell_worker(const struct shell *s, unsigned i);

@@ -105,10 +105,14 @@ static void cmd_state(struct text *out, struct str args, bool json, void *arg)
 	const struct {
 		const char *name;
 		uint64_t value;
-	} rows[] = {
-		{"objects", st.objects},	 {"bytes", (st.pages - st.pages_free) * STORE_PAGE},
-		{"size", st.pages * STORE_PAGE}, {"evicted", st.evicted},
-		{"expired", st.expired},	 {"purged", st.purged}};
+	} rows[] = {{"objects", st.objects},
+		    {"bytes", (st.pages - st.pages_free) * STORE_PAGE},
+		    {"size", st.pages * STORE_PAGE},
+		    {"evicted", st.evicted},
+		    {"expired", st.expired},
+		    {"purged", st.purged},
+		    {"clients", shell_clients(own->shell)},
+		    {"maxconn", shell_maxconn(own->shell)}};
 	if (json)
 		text_json_open(out, NULL, '{');
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -134,7 +138,7 @@ static void cmd_purge(struct text *out, struct str args, bool json, void *arg)
 }
 
 const struct ctl_command edged_commands[] = {
-	{"state", "[json]", "objects, bytes, evictions", false, cmd_state},
+	{"state", "[json]", "objects, bytes, evictions, clients", false, cmd_state},
 	SHELL_COMMANDS,
 	{"purge", "HOST/PATH|all", "take out all that begins with it, or everything", true,
 	 cmd_purge},

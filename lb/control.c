@@ -62,10 +62,14 @@ static void cmd_state(struct text *out, struct str args UNUSED, bool json, void 
 		text_json_int(out, "workers", workers);
 		text_json_str(out, "verdicts", str_c(verdicts));
 		text_json_int(out, "requests", (int64_t)requests);
+		text_json_int(out, "clients", shell_clients(b->shell));
+		text_json_int(out, "maxconn", shell_maxconn(b->shell));
 		text_json_close(out, '}');
 	} else {
 		text_printf(out, "workers %u\nverdicts %s\nrequests %" PRIu64 "\n", workers,
 			    verdicts, requests);
+		text_printf(out, "clients %u\nmaxconn %u\n", shell_clients(b->shell),
+			    shell_maxconn(b->shell));
 	}
 }
 
@@ -120,7 +124,8 @@ static void cmd_enable(struct text *out, struct str args, bool json, void *arg)
 }
 
 const struct ctl_command control_commands[] = {
-	{"state", "[json]", "workers, and whether healthd's verdicts are fresh", false, cmd_state},
+	{"state", "[json]", "workers, clients, whether healthd's verdicts are fresh", false,
+	 cmd_state},
 	{"servers", "[json]", "every server with its status", false, cmd_servers},
 	SHELL_COMMANDS,
 	{"show stat", "", "statistics as HAProxy's CSV", false, cmd_show_stat},

@@ -71,8 +71,8 @@ static void log_access(struct proxy *p)
 		.status = p->status ? p->status : -1,
 		.bytes = x->bytes_out,
 		.ends = {p->cause, p->phase, p->sticky.flag, p->set_cookie},
-		.active = http_server_conns(x->server),
-		.frontend_active = http_server_conns(x->server),
+		.active = shell_clients(p->front->base.shell),
+		.frontend_active = shell_clients(p->front->base.shell),
 		.pool_active = p->front->running,
 		.server_active = p->server ? (unsigned)atomic_load_explicit(&p->server->current,
 									    memory_order_relaxed)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""How many clients lbd and edged serve at once: one limit over all workers, and what a reload of it does."""
+
+import contextlib
+import select
+
+import pytest
+
+from lab.lab import edged_conf, lbd_conf
+from lab.origin import reply
+from lab.wait import wait_until
+
+
+def lbd_limits(lab, maxconn, workers):
+    (o,) = lab.origins or [lab.origin(reply(200, b"x"))]
+    return lbd_conf([o], extra=f"[lb]\nworkers = {workers}\nmaxconn = {maxconn}\n")
+
+
+def edged_limits(lab, maxconn, workers):
+    (o,) = lab.origins or [lab.origin(reply(200, b"x", {"Cache-Control": "max-age=60"}))]
+    return edged_conf(o, maxconn=maxconn, workers=workers)
+
+
+class Proxy:
+    """One of the two daemons, with clients that stay connected."""
+
+    def __init__(self, lab, name, maxconn, workers, stack):
+        self.limits = lambda m: {"lbd": lbd_limits, "edged": edged_limits}[name](lab, m, workers)
+        self.daemon = getattr(lab, name)(conf=self.limits(maxconn))
+        self.stack = stack
+        self.served, self.waiting = [], []
+
+    def come(self, n):
+        """n more clients that have asked and got no answer yet."""
+        for _ in range(n):
+            c = self.stack.enter_context(self.daemon.conn())
+            c.send("GET /x HTTP/1.1\r\nHost: greenpi.test\r\n\r\n")
+            self.waiting.append(c)
+
+    def answered(self, n):
+        """Exactly n of those who wait are answered."""
+        for _ in range(n):
+            c = self.ready(10)
+            assert c, f"{len(self.waiting)} clients wait, {len(self.served)} are served"
+            assert c.read().status == 200
+            self.waiting.remove(c)
+            self.served.append(c)
+        assert self.ready(0.2) is None
+        assert self.daemon.ask_json("state")["clients"] == len(self.served)
+
+    def ready(self, seconds):
+        socks = {c.sock: c for c in self.waiting}
+        poll = select.poll()
+        for s in socks:
+            poll.register(s, select.POLLIN)
+        fds = [fd for fd, _ in poll.poll(seconds * 1000)]
+        return next((c for s, c in socks.items() if s.fileno() in fds), None)
+
+    def leave(self, n):
+        """n of the served ones close."""
+        for _ in range(n):
+            self.served.pop(0).close()
+
+    def reload(self, maxconn):
+        self.daemon.write_conf(self.limits(maxconn))
+        assert "done" in self.daemon.tell("reload")
+        wait_until(lambda: self.daemon.ask_json("state")["maxconn"] == maxconn, deadline=5)
+
+
+@pytest.fixture(name="proxy")
+def proxy_(lab):
+    with contextlib.ExitStack() as stack:
+        yield lambda name, maxconn, workers: Proxy(lab, name, maxconn, workers, stack)
+
+
+both = pytest.mark.parametrize("name", ["lbd", "edged"])
+
+
+@both
+@pytest.mark.parametrize("workers, maxconn", [(1, 1), (2, 8), (4, 64), (4, 400)])
+def test_maxconn_is_exact_over_all_workers(proxy, name, workers, maxconn):
+    p = proxy(name, maxconn, workers)
+    p.come(maxconn)
+    p.answered(maxconn)
+    p.come(3 * workers)
+    p.answered(0)
+    for _ in range(3 * workers):  # wherever they wait, one that leaves lets one in
+        p.leave(1)
+        p.answered(1)
+    p.leave(maxconn)
+    p.answered(0)
+    assert p.daemon.counter("shed") == 0
+
+
+@both
+def test_a_raised_maxconn_lets_in_those_who_wait(proxy, name):
+    p = proxy(name, 4, 3)
+    p.come(20)
+    p.answered(4)
+    p.reload(10)
+    p.answered(6)
+    p.reload(1000)
+    p.answered(10)
+
+
+@both
+def test_a_lowered_maxconn_ends_nobody_and_lets_in_nobody(proxy, name):
+    p = proxy(name, 300, 2)
+    p.come(200)
+    p.answered(200)
+    p.reload(3)
+    for c in p.served:  # all at once: each holds a buffer
+        c.send("GET /x HTTP/1.1\r\nHo")
+    for c in p.served:
+        c.send("st: greenpi.test\r\n\r\n")
+    assert [c.read().status for c in p.served] == [200] * 200
+    p.come(4)
+    p.leave(197)
+    p.answered(0)
+    p.leave(1)
+    p.answered(1)
+    p.leave(3)
+    p.answered(3)
+    assert p.daemon.counter("shed") == 0
+
+
+@both
+def test_reloads_at_a_full_house(proxy, name):
+    p = proxy(name, 6, 2)
+    p.come(12)
+    p.answered(6)
+    for maxconn in (2, 6, 1, 9, 3, 6):
+        p.reload(maxconn)
+    p.answered(3)  # let in by the 9
+    p.leave(9)
+    p.answered(3)
+
+
+@both
+def test_those_who_give_up_waiting_hold_no_place(proxy, name):
+    p = proxy(name, 2, 2)
+    p.come(2)
+    p.answered(2)
+    p.come(40)
+    for c in p.waiting[:20]:
+        c.reset()
+    del p.waiting[:20]
+    for _ in range(20):
+        p.leave(1)
+        p.answered(1)
