@@ -54,6 +54,29 @@ static struct store *store_of(const struct fetch *f)
 
 /* ---- making and ending */
 
+/*
+ * A fetch and its leader point at each other, or neither does: join() and part() are the only writers of both
+ * pointers. So neither can be left with a pointer to the other's freed memory.
+ */
+static void join(struct fetch *f, struct leader *l)
+{
+	MUST(!f->leader && !l->fetch);
+	f->leader = l;
+	l->fetch = f;
+}
+
+/* Returns the leader that there was, or NULL. */
+static struct leader *part(struct fetch *f)
+{
+	struct leader *l = f->leader;
+	if (!l)
+		return NULL;
+	MUST(l->fetch == f);
+	l->fetch = NULL;
+	f->leader = NULL;
+	return l;
+}
+
 static struct fetch *new_fetch(struct front *front, struct leader *l, enum mode mode)
 {
 	struct fetch *f = slab_get(&front->fetches);
@@ -62,12 +85,11 @@ static struct fetch *new_fetch(struct front *front, struct leader *l, enum mode 
 	memset(f, 0, offsetof(struct fetch, memory));
 	f->front = front;
 	f->gen = daemon_ref(front->base.gen);
-	f->leader = l;
 	f->mode = mode;
 	f->started_us = worker_now_us(front->base.worker);
 	arena_init(&f->arena, f->memory, sizeof(f->memory), ARENA);
 	if (l)
-		l->fetch = f;
+		join(f, l);
 	return f;
 }
 
@@ -75,8 +97,7 @@ static void free_fetch(struct fetch *f)
 {
 	struct store *s = store_of(f);
 	MUST(!f->call);
-	if (f->leader)
-		f->leader->fetch = NULL;
+	part(f);
 	object_unref(s, f->target);
 	object_unref(s, f->stale);
 	arena_fini(&f->arena);
@@ -101,18 +122,15 @@ static void abort_call(struct fetch *f)
 /* Tells everybody that nothing came of it. */
 static void fail(struct fetch *f, uint16_t status, const char *why)
 {
-	struct leader *l = f->leader;
 	front_count(f->front, STAT_fetch_errors);
 	if (f->target && object_state(f->target) != OBJECT_MARKER)
 		fill_fail(f->front->index, f->target, status);
 	if (f->stale)
 		fill_wake(f->front->index, f->stale);
-	bool tell = l && (f->mode == PASS || f->mode == STREAM || f->mode == SPILL);
-	f->leader = NULL;
-	if (l)
-		l->fetch = NULL;
+	bool tell = f->mode != FILL;
+	struct leader *l = part(f);
 	free_fetch(f);
-	if (tell)
+	if (l && tell)
 		l->failed(l, status, why);
 }
 
@@ -267,8 +285,7 @@ void fetch_leave(struct leader *l)
 	struct fetch *f = l->fetch;
 	if (!f)
 		return;
-	l->fetch = NULL;
-	f->leader = NULL;
+	MUST(part(f) == l);
 	if (f->mode == FILL)
 		return;
 	abort_call(f);
@@ -417,15 +434,17 @@ static void validated(struct fetch *f, const struct http_head *h)
 		fresh.received_us = now_of(f);
 		fresh.age_s = fresh.lifetime_s = fresh.keep_s = 0;
 	}
-	if (!good || !renew(f, merged, &fresh))
+	if (!good || !renew(f, merged, &fresh)) {
 		fill_refresh(f->front->index, f->stale, &fresh);
-	free_fetch(f); /* with the object that stood by, if it was not wanted */
+		fill_unchanged(f->front->index, f->target);
+	}
+	free_fetch(f);
 }
 
 static bool stale_is_usable(const struct fetch *f)
 {
 	struct freshness fresh = index_freshness(f->front->index, f->stale);
-	return policy_use_on_error(&fresh, now_of(f));
+	return index_holds(f->front->index, f->stale) && policy_use_on_error(&fresh, now_of(f));
 }
 
 static void answer_to_fill(struct fetch *f, const struct http_head *h)

@@ -15,10 +15,13 @@ struct fetch;
 
 size_t fetch_size(void); /* of the block that one fetch takes */
 
-/* The client that a fetch may stream to. Embedded in its state; calls come on the worker's thread. */
+/*
+ * The client that a fetch may stream to. Embedded in its state; calls come on the worker's thread. It leads one fetch
+ * at a time, and says fetch_leave() before it goes.
+ */
 struct leader {
 	struct http_exchange *x;
-	struct fetch *fetch; /* NULL when there is none */
+	struct fetch *fetch; /* ro: NULL when there is none; written by fetch.c alone */
 	/* The answer goes to this client past the cache from here on: head() when it begins, then more(); the reader uses
 	 * fetch_data() and fetch_consume(). skip: bytes of the body it has had already from the object. */
 	void (*head)(struct leader *l, const struct http_head *h);
@@ -34,6 +37,7 @@ bool fetch_pass(struct front *f, struct leader *l, const struct key *k);
 /*
  * Fills target (BUSY, a reference is taken), or, when stale is given, validates that first; target then stands by
  * for a new response. leader may be NULL (a refresh in the background): then request is copied as far as needed.
+ * The leader waits on target: its state says what came of the fetch, UNCHANGED that stale is good.
  * False: could not begin; target and stale have been told.
  */
 bool fetch_fill(struct front *f, struct leader *l, const struct http_head *request,

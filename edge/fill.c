@@ -231,6 +231,15 @@ void fill_refresh(struct index *ix, struct object *o, const struct freshness *f)
 	index_unlock(ix, o);
 }
 
+void fill_unchanged(struct index *ix, struct object *o)
+{
+	MUST(object_state(o) == OBJECT_BUSY);
+	index_lock(ix, o);
+	set_state(o, OBJECT_UNCHANGED);
+	index_wake(ix, o);
+	index_unlock(ix, o);
+}
+
 void fill_drop(struct index *ix, struct object *o)
 {
 	index_lock(ix, o);

@@ -31,6 +31,8 @@ void fill_spill(struct index *ix, struct object *o);
 void fill_mark(struct index *ix, struct object *o, int64_t now_us, uint32_t lifetime_s);
 /* SEALED, validated: fresh anew. */
 void fill_refresh(struct index *ix, struct object *o, const struct freshness *f);
+/* BUSY, the target of a validation that ended with 304: it is not needed, the stale object is good as it is. */
+void fill_unchanged(struct index *ix, struct object *o);
 /* Its place was taken, or it is of no use any more: out of the index, and who waits for it looks again. */
 void fill_drop(struct index *ix, struct object *o);
 /* Nothing changed, but who waits should look again (a validation failed). */

@@ -270,6 +270,14 @@ struct freshness index_freshness(struct index *ix, const struct object *o)
 	return f;
 }
 
+bool index_holds(struct index *ix, const struct object *o)
+{
+	index_lock(ix, o);
+	bool linked = o->linked;
+	index_unlock(ix, o);
+	return linked;
+}
+
 /* ---- purging */
 
 static bool purge_one(struct index_shard *sh, struct object **at, bool soft)

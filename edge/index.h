@@ -40,6 +40,8 @@ struct object *index_fresh(struct index *ix, uint64_t hash, struct str key);
 
 /* An object's freshness as it is now. */
 struct freshness index_freshness(struct index *ix, const struct object *o);
+/* Is it still in the index: neither purged nor superseded? */
+bool index_holds(struct index *ix, const struct object *o);
 
 /* Takes every variant of the key out; soft: only makes them stale. Returns how many. */
 unsigned index_purge(struct index *ix, uint64_t hash, struct str key, bool soft);

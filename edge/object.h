@@ -4,7 +4,8 @@
  *
  *     BUSY ──head──▶ HEADED ──complete──▶ SEALED
  *       ├──not cacheable──▶ MARKER     └──outgrew the cache──▶ SPILLED
- *       └──origin failed──▶ FAILED  (HEADED too)
+ *       ├──origin failed──▶ FAILED  (HEADED too)
+ *       └──304──▶ UNCHANGED  (the target of a validation: the stale object is good, this one is not needed)
  *
  * Objects are counted: the index holds one reference while it is linked, every delivery and the fetch hold their
  * own; the last one frees the pages. Head and body are written by one fetch and never change once seen; readers
@@ -27,7 +28,8 @@ enum object_state {
 	OBJECT_SEALED,
 	OBJECT_MARKER,
 	OBJECT_FAILED,
-	OBJECT_SPILLED
+	OBJECT_SPILLED,
+	OBJECT_UNCHANGED
 };
 
 #define OBJECT_LENGTH_UNKNOWN UINT64_MAX

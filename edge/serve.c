@@ -3,14 +3,15 @@
  * The steps of a request:
  *
  *     look ─┬─ fresh, or stale but usable ─▶ deliver
- *           ├─ stale ─▶ validate (one asker does, the rest wait) ─▶ look again
+ *           ├─ stale ─▶ validate (one asker leads, the rest wait) ─▶ look again
  *           ├─ being fetched ─▶ wait ─▶ look again, deliver while it fills
- *           ├─ nothing ─▶ fetch, and wait like everybody else
+ *           ├─ nothing ─▶ fetch, and lead
  *           └─ must not be cached ─▶ stream from the origin
  *
- * Being woken means no more than "look again"; the object's state says what happened. A hit on a sealed object
- * subscribes to nothing and allocates nothing: it is one writev of the stored head, a few lines, and the body's
- * extents.
+ * Being woken means no more than "look again"; the object's state says what happened. The leader alone does not look
+ * again: it waits on the object that its own fetch fills, and what comes of that is its answer, whatever happened to
+ * the key meanwhile (RFC 9111 §4.3.3). A hit on a sealed object subscribes to nothing and allocates nothing: it is
+ * one writev of the stored head, a few lines, and the body's extents.
  */
 #include "serve.h"
 
@@ -37,12 +38,14 @@ struct serve {
 	struct key key;
 	uint64_t hash;
 	struct object *object; /* a reference */
+	struct object *stale;  /* a reference: what object is to replace, while we validate it */
 	struct waiter *waiter;
 	struct freshness fresh;
 	enum step step;
 	uint64_t offset; /* body bytes delivered */
 	const char *how; /* for Cache-Status */
-	bool collapsed, validating, fetched, counted;
+	bool collapsed, validating, counted;
+	bool fetched; /* leads or led the fetch of object */
 };
 
 static void look(struct serve *s);
@@ -72,7 +75,8 @@ static void let_go(struct serve *s)
 	index_waiter_free(s->waiter);
 	s->waiter = NULL;
 	object_unref(store_of(s), s->object);
-	s->object = NULL;
+	object_unref(store_of(s), s->stale);
+	s->object = s->stale = NULL;
 }
 
 static void finish(struct serve *s, bool fail)
@@ -262,6 +266,7 @@ static void at_its_end(struct serve *s)
 	case OBJECT_BUSY:
 	case OBJECT_HEADED:
 	case OBJECT_MARKER:
+	case OBJECT_UNCHANGED:
 		break; /* a letter will come */
 	}
 }
@@ -399,16 +404,17 @@ static void pass(struct serve *s)
 
 /* ---- looking */
 
-/* Fetches into target, with this client as leader, and waits for it. */
-static void fetch_and_wait(struct serve *s, struct object *target, struct object *stale)
+/* Fills s->object, or validates s->stale with it as the target, with this client as leader. Once a request. */
+static void fetch_and_wait(struct serve *s)
 {
+	MUST(!s->fetched);
 	s->fetched = true;
 	s->step = WAIT;
 	count_once(s, STAT_misses);
 	if (!wait_for_news(s))
 		return;
-	fetch_fill(s->front, &s->leader, s->x->head, http_server_peer(s->x), &s->key, target,
-		   stale);
+	fetch_fill(s->front, &s->leader, s->x->head, http_server_peer(s->x), &s->key, s->object,
+		   s->stale);
 	/* What came of it at once, a refused connection above all, is a letter on its way. */
 }
 
@@ -419,14 +425,13 @@ static void fetch_alone(struct serve *s)
 	s->how = "fwd=miss";
 	s->object = index_fresh(s->front->index, s->hash, s->key.bytes);
 	if (s->object)
-		fetch_and_wait(s, s->object, NULL);
+		fetch_and_wait(s);
 	else
 		pass(s);
 }
 
 static void validate(struct serve *s)
 {
-	struct store *store = store_of(s); /* s itself may be gone by the end */
 	struct object *target = index_fresh(s->front->index, s->hash, s->key.bytes);
 	s->validating = true;
 	s->how = "fwd=stale";
@@ -435,8 +440,9 @@ static void validate(struct serve *s)
 		pass(s);
 		return;
 	}
-	fetch_and_wait(s, target, s->object);
-	object_unref(store, target);
+	s->stale = s->object;
+	s->object = target;
+	fetch_and_wait(s);
 }
 
 static void refresh_behind(struct serve *s)
@@ -466,15 +472,19 @@ static bool answered_since(const struct serve *s)
 	return s->validating && s->fresh.received_us >= s->x->request_us;
 }
 
+static void answer_unusable(struct serve *s)
+{
+	answer_error(s, 504,
+		     "The origin did not answer, and what is stored may not be used any more.");
+}
+
 static void found_stale(struct serve *s)
 {
 	bool failed = s->validating && !atomic_load(&s->object->refreshing);
 	if (failed && policy_use_on_error(&s->fresh, now_of(s))) {
 		hit(s, true);
 	} else if (failed) {
-		answer_error(
-			s, 504,
-			"The origin did not answer, and what is stored may not be used any more.");
+		answer_unusable(s);
 	} else if (!atomic_exchange(&s->object->refreshing, true)) {
 		validate(s);
 	} else {
@@ -519,11 +529,12 @@ static void found_nothing(struct serve *s)
 		return;
 	}
 	s->how = "fwd=uri-miss";
-	fetch_and_wait(s, s->object, NULL);
+	fetch_and_wait(s);
 }
 
 static void look(struct serve *s)
 {
+	MUST(!s->fetched);
 	drop_object(s);
 	switch (index_lookup(s->front->index, s->hash, s->key.bytes, vary_match, s->x->head,
 			     now_of(s), &s->object, &s->fresh)) {
@@ -550,17 +561,42 @@ static void woken(struct serve *s)
 {
 	struct object *o = s->object;
 	enum object_state state = object_state(o);
-	if (s->validating && atomic_load(&o->refreshing))
+	if (s->validating && !s->fetched && atomic_load(&o->refreshing))
 		return;
-	bool ours = !s->validating && state != OBJECT_MARKER &&
-		    (s->fetched || (state != OBJECT_SPILLED &&
-				    vary_match(object_vary(store_of(s), o), s->x->head)));
+	bool ours = s->fetched ||
+		    (!s->validating && state != OBJECT_MARKER && state != OBJECT_SPILLED &&
+		     vary_match(object_vary(store_of(s), o), s->x->head));
 	if (!ours) {
 		look(s);
 		return;
 	}
 	s->fresh = index_freshness(s->front->index, o);
 	hit(s, false);
+}
+
+/* Our validation is over, and what was stored is the answer. */
+static void deliver_stale(struct serve *s, bool stale)
+{
+	drop_object(s);
+	s->object = s->stale;
+	s->stale = NULL;
+	s->fresh = index_freshness(s->front->index, s->object);
+	hit(s, stale);
+}
+
+/* What was purged meanwhile is no answer when the origin fails. */
+static void fetch_failed(struct serve *s)
+{
+	struct freshness fresh;
+	if (!s->stale) {
+		answer_error(s, s->object->fail_status, "The origin did not answer.");
+		return;
+	}
+	fresh = index_freshness(s->front->index, s->stale);
+	if (index_holds(s->front->index, s->stale) && policy_use_on_error(&fresh, now_of(s)))
+		deliver_stale(s, true);
+	else
+		answer_unusable(s);
 }
 
 /* The object we wait on has changed. */
@@ -576,7 +612,10 @@ static void progress(struct serve *s)
 	case OBJECT_BUSY:
 		break;
 	case OBJECT_FAILED:
-		answer_error(s, s->object->fail_status, "The origin did not answer.");
+		fetch_failed(s);
+		break;
+	case OBJECT_UNCHANGED:
+		deliver_stale(s, false);
 		break;
 	case OBJECT_HEADED:
 	case OBJECT_SEALED:
