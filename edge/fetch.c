@@ -21,9 +21,12 @@
 #define ARENA	  65536	     /* most that a fetch may allocate */
 #define RENEW_MAX (4u << 20) /* of a validated body, to be copied in one go */
 
+#define FETCH_MAGIC 0x46455443u
+
 enum mode { PASS, FILL, STREAM, SPILL };
 
 struct fetch {
+	uint32_t magic;
 	struct front *front;
 	struct daemon_generation *gen;
 	struct http_call *call;
@@ -47,6 +50,13 @@ static int64_t now_of(const struct fetch *f)
 	return worker_now_us(f->front->base.worker);
 }
 
+static struct fetch *fetch_of(const struct http_call *c)
+{
+	struct fetch *f = c->user;
+	MAGIC_CHECK(f, FETCH_MAGIC);
+	return f;
+}
+
 static struct store *store_of(const struct fetch *f)
 {
 	return index_store(f->front->index);
@@ -60,18 +70,34 @@ static struct store *store_of(const struct fetch *f)
  */
 static void join(struct fetch *f, struct leader *l)
 {
+	MAGIC_CHECK(l, LEADER_MAGIC);
 	MUST(!f->leader && !l->fetch);
 	f->leader = l;
 	l->fetch = f;
 }
 
+static struct leader *leader_of(const struct fetch *f)
+{
+	struct leader *l = f->leader;
+	MAGIC_CHECK(l, LEADER_MAGIC);
+	MUST(l->fetch == f);
+	return l;
+}
+
+static struct fetch *led_by(const struct leader *l)
+{
+	struct fetch *f = l->fetch;
+	MAGIC_CHECK(f, FETCH_MAGIC);
+	MUST(f->leader == l);
+	return f;
+}
+
 /* Returns the leader that there was, or NULL. */
 static struct leader *part(struct fetch *f)
 {
-	struct leader *l = f->leader;
-	if (!l)
+	if (!f->leader)
 		return NULL;
-	MUST(l->fetch == f);
+	struct leader *l = leader_of(f);
 	l->fetch = NULL;
 	f->leader = NULL;
 	return l;
@@ -83,6 +109,7 @@ static struct fetch *new_fetch(struct front *front, struct leader *l, enum mode 
 	if (!f)
 		return NULL;
 	memset(f, 0, offsetof(struct fetch, memory));
+	MAGIC_SET(f, FETCH_MAGIC);
 	f->front = front;
 	f->gen = daemon_ref(front->base.gen);
 	f->mode = mode;
@@ -102,6 +129,7 @@ static void free_fetch(struct fetch *f)
 	object_unref(s, f->stale);
 	arena_fini(&f->arena);
 	daemon_unref(f->gen);
+	MAGIC_WIPE(f, FETCH_MAGIC);
 	slab_put(&f->front->fetches, f);
 }
 
@@ -282,10 +310,10 @@ bool fetch_fill(struct front *front, struct leader *l, const struct http_head *r
 
 void fetch_leave(struct leader *l)
 {
-	struct fetch *f = l->fetch;
-	if (!f)
+	if (!l->fetch)
 		return;
-	MUST(part(f) == l);
+	struct fetch *f = led_by(l);
+	part(f);
 	if (f->mode == FILL)
 		return;
 	abort_call(f);
@@ -322,10 +350,9 @@ static void done_filling(struct fetch *f)
 /* No more room: who reads has what there is; the leader gets the rest past the cache once it is that far. */
 static void spill(struct fetch *f)
 {
-	struct leader *l = f->leader;
 	fill_spill(f->front->index, f->target);
 	f->mode = SPILL;
-	if (!l) {
+	if (!f->leader) {
 		abort_call(f);
 		free_fetch(f);
 	}
@@ -360,12 +387,12 @@ static void take_body(struct fetch *f)
 /* The answer goes to the leader alone. */
 static void stream(struct fetch *f, const struct http_head *h)
 {
-	struct leader *l = f->leader;
-	if (!l) {
+	if (!f->leader) {
 		abort_call(f);
 		free_fetch(f);
 		return;
 	}
+	struct leader *l = leader_of(f);
 	f->mode = STREAM;
 	l->head(l, h);
 }
@@ -473,34 +500,34 @@ static void answer_to_fill(struct fetch *f, const struct http_head *h)
 
 static void on_head(struct http_call *c)
 {
-	struct fetch *f = c->user;
+	struct fetch *f = fetch_of(c);
 	if (f->mode == FILL)
 		answer_to_fill(f, c->head);
 	else
-		f->leader->head(f->leader, c->head);
+		leader_of(f)->head(f->leader, c->head);
 }
 
 static void on_body(struct http_call *c)
 {
-	struct fetch *f = c->user;
+	struct fetch *f = fetch_of(c);
 	if (f->mode == FILL)
 		take_body(f);
 	else if (f->mode == PASS || f->mode == STREAM || f->skip)
-		f->leader->more(f->leader);
+		leader_of(f)->more(f->leader);
 	/* SPILL before the leader has come that far: the data waits in the buffer */
 }
 
 static void on_writable(struct http_call *c)
 {
-	struct fetch *f = c->user;
-	f->leader->writable(f->leader);
+	struct fetch *f = fetch_of(c);
+	leader_of(f)->writable(f->leader);
 }
 
 static void on_failed(struct http_call *c, enum http_fail why)
 {
-	struct fetch *f = c->user;
+	struct fetch *f = fetch_of(c);
 	f->call = NULL;
-	bool untouched = !f->leader || f->leader->x->body_in == 0;
+	bool untouched = !f->leader || leader_of(f)->x->body_in == 0;
 	if ((why == HTTP_FAIL_STALE || why == HTTP_FAIL_CLOSED) && f->repeatable && !f->again &&
 	    untouched) {
 		f->again = true;
@@ -518,30 +545,33 @@ static const struct http_call_ops ops = {
 
 struct str fetch_data(struct fetch *f, enum http_piece *piece)
 {
+	MAGIC_CHECK(f, FETCH_MAGIC);
 	*piece = http_client_piece(f->call);
 	return http_client_data(f->call);
 }
 
 void fetch_consume(struct fetch *f, size_t n)
 {
+	MAGIC_CHECK(f, FETCH_MAGIC);
 	http_client_consume(f->call, n);
 }
 
 void fetch_finish(struct leader *l)
 {
-	struct fetch *f = l->fetch;
+	struct fetch *f = led_by(l);
 	end_call(f);
 	free_fetch(f);
 }
 
 ssize_t fetch_write(struct fetch *f, const struct iovec *iov, int n, bool last)
 {
+	MAGIC_CHECK(f, FETCH_MAGIC);
 	return f->call ? http_client_write(f->call, iov, n, last) : -1;
 }
 
 void fetch_spilled(struct leader *l)
 {
-	struct fetch *f = l->fetch;
+	struct fetch *f = led_by(l);
 	f->skip = 1;
 	l->more(l);
 }

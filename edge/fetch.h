@@ -15,11 +15,14 @@ struct fetch;
 
 size_t fetch_size(void); /* of the block that one fetch takes */
 
+#define LEADER_MAGIC 0x4c454144u
+
 /*
  * The client that a fetch may stream to. Embedded in its state; calls come on the worker's thread. It leads one fetch
  * at a time, and says fetch_leave() before it goes.
  */
 struct leader {
+	uint32_t magic; /* LEADER_MAGIC, by the embedder, until it is gone */
 	struct http_exchange *x;
 	struct fetch *fetch; /* ro: NULL when there is none; written by fetch.c alone */
 	/* The answer goes to this client past the cache from here on: head() when it begins, then more(); the reader uses

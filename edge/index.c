@@ -347,6 +347,7 @@ unsigned index_purge_prefix(struct index *ix, struct str prefix, bool soft)
 static bool pinned(const struct sieve_node *n)
 {
 	const struct object *o = (const void *)((const char *)n - offsetof(struct object, sieve));
+	MAGIC_CHECK(o, OBJECT_MAGIC);
 	enum object_state s = object_state(o);
 	return s == OBJECT_BUSY || s == OBJECT_HEADED ||
 	       atomic_load_explicit(&o->refs, memory_order_relaxed) > 1;
@@ -378,9 +379,16 @@ bool index_evict(struct index *ix, uint32_t want)
 
 /* ---- waiting */
 
+static void free_waiter(struct waiter *w)
+{
+	MAGIC_WIPE(w, WAITER_MAGIC);
+	free(w);
+}
+
 static void on_letter(struct letter *l)
 {
 	struct waiter *w = container_of(l, struct waiter, letter);
+	MAGIC_CHECK(w, WAITER_MAGIC);
 	struct index *ix = w->index;
 	struct object *o = w->object;
 	/* Between post and here the waiter may have left its object, even for another; `posted` alone is shared. */
@@ -390,7 +398,7 @@ static void on_letter(struct letter *l)
 	if (o)
 		index_unlock(ix, o);
 	if (w->gone)
-		free(w);
+		free_waiter(w);
 	else
 		w->wake(w);
 }
@@ -400,7 +408,8 @@ struct waiter *index_waiter_new(struct index *ix, struct worker *worker,
 {
 	struct waiter *w = calloc(1, sizeof(*w));
 	if (w)
-		*w = (struct waiter){.letter.run = on_letter,
+		*w = (struct waiter){.magic = WAITER_MAGIC,
+				     .letter.run = on_letter,
 				     .worker = worker,
 				     .index = ix,
 				     .wake = wake,
@@ -410,6 +419,7 @@ struct waiter *index_waiter_new(struct index *ix, struct worker *worker,
 
 void index_subscribe(struct waiter *w, struct object *o)
 {
+	MAGIC_CHECK(w, WAITER_MAGIC);
 	MUST(!w->object);
 	index_lock(w->index, o);
 	w->object = object_ref(o);
@@ -441,13 +451,14 @@ void index_waiter_free(struct waiter *w)
 	/* No longer on any list, so nobody posts; a letter on its way frees it when it arrives. */
 	w->gone = true;
 	if (!w->posted)
-		free(w);
+		free_waiter(w);
 }
 
 void index_wake(struct index *ix, struct object *o)
 {
 	(void)ix;
 	for (struct waiter *w = o->waiters; w; w = w->next) {
+		MAGIC_CHECK(w, WAITER_MAGIC);
 		if (w->posted)
 			continue;
 		w->posted = true;
@@ -515,6 +526,7 @@ void index_free(struct index *ix)
 			while (sh->table[b]) {
 				struct object *o = sh->table[b];
 				sh->table[b] = o->next;
+				MAGIC_WIPE(o, OBJECT_MAGIC);
 				free(o);
 			}
 		}

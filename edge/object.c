@@ -6,6 +6,7 @@ struct object *object_new(uint64_t hash, struct str key)
 	struct object *o = calloc(1, sizeof(*o) + key.n);
 	if (!o)
 		return NULL;
+	MAGIC_SET(o, OBJECT_MAGIC);
 	o->hash = hash;
 	o->record = STORE_NO_RECORD;
 	o->key_len = (uint16_t)key.n;
@@ -17,7 +18,10 @@ struct object *object_new(uint64_t hash, struct str key)
 
 void object_unref(struct store *s, struct object *o)
 {
-	if (!o || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
+	if (!o)
+		return;
+	MAGIC_CHECK(o, OBJECT_MAGIC);
+	if (atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	MUST(!o->linked && !o->waiters);
 	if (o->record != STORE_NO_RECORD) {
@@ -26,11 +30,13 @@ void object_unref(struct store *s, struct object *o)
 	}
 	for (unsigned i = 0; i < o->extents; i++)
 		store_pages_put(s, o->extent[i]);
+	MAGIC_WIPE(o, OBJECT_MAGIC);
 	free(o);
 }
 
 static const char *meta(const struct store *s, const struct object *o)
 {
+	MAGIC_CHECK(o, OBJECT_MAGIC);
 	MUST(o->extents > 0);
 	return store_page(s, o->extent[0].page);
 }
@@ -51,6 +57,7 @@ int object_body(const struct store *s, const struct object *o, uint64_t offset, 
 	uint64_t filled = atomic_load_explicit(&o->filled, memory_order_acquire);
 	uint64_t start = (uint64_t)o->key_len + o->vary_len + o->head_len;
 	int n = 0;
+	MAGIC_CHECK(o, OBJECT_MAGIC);
 	*total = 0;
 	while (offset < filled && n < max) {
 		size_t run;

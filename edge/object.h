@@ -44,12 +44,16 @@ struct freshness {
 
 struct waiter;
 
+#define OBJECT_MAGIC 0x4f424a31u
+#define WAITER_MAGIC 0x57414954u
+
 struct object {
 	struct object *next; /* private to index.c: in its bucket */
 	struct sieve_node sieve;
 	struct waiter *waiters; /* shard lock */
 	struct freshness fresh; /* shard lock */
 	uint64_t hash;		/* ro */
+	uint32_t magic;
 	_Atomic uint32_t refs;
 	_Atomic uint8_t state;	 /* enum object_state */
 	_Atomic bool refreshing; /* a validation or refresh is under way */
@@ -77,6 +81,7 @@ struct waiter {
 	struct object *object; /* ro: subscribed to, NULL when not */
 	struct worker *worker;
 	struct index *index;
+	uint32_t magic;
 	bool posted, gone;		/* private; shard lock */
 	void (*wake)(struct waiter *w); /* on the worker's thread */
 	void *user;
@@ -103,6 +108,7 @@ int object_body(const struct store *s, const struct object *o, uint64_t offset, 
 struct object *object_new(uint64_t hash, struct str key);
 static inline struct object *object_ref(struct object *o)
 {
+	MAGIC_CHECK(o, OBJECT_MAGIC);
 	atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
 	return o;
 }

@@ -28,9 +28,12 @@
 
 #define PIECES 16 /* of a body in one writev */
 
+#define SERVE_MAGIC 0x53525645u
+
 enum step { WAIT, DELIVER, RELAY };
 
 struct serve {
+	uint32_t magic;
 	struct http_exchange *x;
 	struct front *front;
 	struct daemon_generation *gen;
@@ -50,6 +53,20 @@ struct serve {
 
 static void look(struct serve *s);
 static void progress(struct serve *s);
+
+static struct serve *serve_of(const struct http_exchange *x)
+{
+	struct serve *s = x->user;
+	MAGIC_CHECK(s, SERVE_MAGIC);
+	return s;
+}
+
+static struct serve *serve_of_leader(struct leader *l)
+{
+	struct serve *s = container_of(l, struct serve, leader);
+	MAGIC_CHECK(s, SERVE_MAGIC);
+	return s;
+}
 
 static int64_t now_of(const struct serve *s)
 {
@@ -79,12 +96,20 @@ static void let_go(struct serve *s)
 	s->object = s->stale = NULL;
 }
 
-static void finish(struct serve *s, bool fail)
+/* s is gone but for its memory, which is the exchange's. */
+static void release(struct serve *s)
 {
-	struct http_exchange *x = s->x;
 	fetch_leave(&s->leader);
 	let_go(s);
 	daemon_unref(s->gen);
+	MAGIC_WIPE(&s->leader, LEADER_MAGIC);
+	MAGIC_WIPE(s, SERVE_MAGIC);
+}
+
+static void finish(struct serve *s, bool fail)
+{
+	struct http_exchange *x = s->x;
+	release(s);
 	http_server_end(x, fail);
 }
 
@@ -92,9 +117,7 @@ static void answer_error(struct serve *s, uint16_t status, const char *text)
 {
 	struct http_exchange *x = s->x;
 	front_count(s->front, STAT_responses_5xx);
-	fetch_leave(&s->leader);
-	let_go(s);
-	daemon_unref(s->gen);
+	release(s);
 	http_server_error(x, status, text, status == 503 ? STR("Retry-After: 5\r\n") : STR_NONE);
 }
 
@@ -102,7 +125,9 @@ static void answer_error(struct serve *s, uint16_t status, const char *text)
 
 static void on_wake(struct waiter *w)
 {
-	progress(w->user);
+	struct serve *s = w->user;
+	MAGIC_CHECK(s, SERVE_MAGIC);
+	progress(s);
 }
 
 /* Wait for news of s->object. False: no memory for it, and the request has been answered. */
@@ -331,7 +356,7 @@ static void invalidate(struct serve *s, const struct http_head *answer)
 
 static void relay_head(struct leader *l, const struct http_head *h)
 {
-	struct serve *s = container_of(l, struct serve, leader);
+	struct serve *s = serve_of_leader(l);
 	struct http_writer w;
 	let_go(s);
 	s->step = RELAY;
@@ -363,13 +388,12 @@ static void relay_head(struct leader *l, const struct http_head *h)
 
 static void relay_more(struct leader *l)
 {
-	pump_down(container_of(l, struct serve, leader));
+	pump_down(serve_of_leader(l));
 }
 
 static void relay_failed(struct leader *l, uint16_t status, const char *why)
 {
-	struct serve *s = container_of(l, struct serve, leader);
-	answer_error(s, status, why);
+	answer_error(serve_of_leader(l), status, why);
 }
 
 static void pump_up(struct serve *s)
@@ -391,7 +415,7 @@ static void pump_up(struct serve *s)
 
 static void relay_writable(struct leader *l)
 {
-	pump_up(container_of(l, struct serve, leader));
+	pump_up(serve_of_leader(l));
 }
 
 static void pass(struct serve *s)
@@ -686,7 +710,7 @@ static void purge(struct serve *s)
 		body.n);
 	struct http_exchange *x = s->x;
 	struct http_reply r = {.status = 200, .head = {iov_of(head)}, .pieces = 1};
-	daemon_unref(s->gen);
+	release(s);
 	http_server_reply(x, &r, body);
 }
 
@@ -713,10 +737,12 @@ void serve_begin(struct http_exchange *x)
 	}
 	struct serve *s = ARENA_NEW(&x->arena, struct serve);
 	MUST(s != NULL); /* the arena begins with a block far larger than this */
+	MAGIC_SET(s, SERVE_MAGIC);
 	s->x = x;
 	s->front = f;
 	s->gen = daemon_ref(f->base.gen);
-	s->leader = (struct leader){.x = x,
+	s->leader = (struct leader){.magic = LEADER_MAGIC,
+				    .x = x,
 				    .head = relay_head,
 				    .more = relay_more,
 				    .failed = relay_failed,
@@ -738,23 +764,19 @@ void serve_begin(struct http_exchange *x)
 
 void serve_readable(struct http_exchange *x)
 {
-	pump_up(x->user);
+	pump_up(serve_of(x));
 }
 
 void serve_writable(struct http_exchange *x)
 {
-	struct serve *s = x->user;
+	struct serve *s = serve_of(x);
 	if (s->step == RELAY)
 		pump_down(s);
 	else
 		deliver(s);
 }
 
-void serve_aborted(struct http_exchange *x, enum http_abort why)
+void serve_aborted(struct http_exchange *x, enum http_abort why UNUSED)
 {
-	struct serve *s = x->user;
-	(void)why;
-	fetch_leave(&s->leader);
-	let_go(s);
-	daemon_unref(s->gen);
+	release(serve_of(x));
 }
