@@ -153,6 +153,16 @@ bool str_list_next(struct str *rest, struct str *item)
 	return false;
 }
 
+struct str str_u64(char digits[STR_U64_SIZE], uint64_t v)
+{
+	size_t at = STR_U64_SIZE;
+
+	do
+		digits[--at] = (char)('0' + v % 10);
+	while (v /= 10);
+	return str_of(digits + at, STR_U64_SIZE - at);
+}
+
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
 {
 	uint64_t value = 0;

@@ -76,6 +76,10 @@ bool str_list_next(struct str *rest, struct str *item);
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 bool str_hex_to_u64(struct str s, uint64_t max, uint64_t *out);
 
+/* The decimal digits of v, written to the end of digits; the slice points into it. */
+#define STR_U64_SIZE 20
+struct str str_u64(char digits[STR_U64_SIZE], uint64_t v);
+
 /* Bytes of the well-formed UTF-8 character (RFC 3629 §4) that s begins with: 1 to 4; 0 when it begins with none. */
 unsigned str_utf8(struct str s);
 

@@ -104,6 +104,7 @@ static int init_worker(struct worker *w, struct worker_set *set, unsigned id, ui
 	w->now_us = clock_now_us();
 	w->ping.run = on_ping;
 	slab_init(&w->buffers, WORKER_BUFFER_SIZE, max_buffers, BUFFERS_KEPT);
+	pipes_init(&w->pipes);
 	mailbox_init(&w->mailbox, w->loop);
 	ev_check_init(&w->turn, on_turn);
 	ev_set_priority(&w->turn, EV_MAXPRI);
@@ -118,6 +119,7 @@ static void fini_worker(struct worker *w)
 	mailbox_fini(&w->mailbox);
 	ev_check_stop(w->loop, &w->turn);
 	slab_fini(&w->buffers);
+	pipes_fini(&w->pipes);
 	ev_loop_destroy(w->loop);
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/slab.h"
 #include "loop/mailbox.h"
+#include "loop/pipes.h"
 
 #define WORKER_BUFFER_SIZE 16384 /* bytes of one I/O buffer */
 #define WORKER_MAX	   64
@@ -27,6 +28,7 @@ struct worker {
 	unsigned id;		/* ro: 0.. */
 	struct worker_set *set; /* ro */
 	struct slab buffers;	/* WORKER_BUFFER_SIZE each; the worker's own code gets and puts */
+	struct pipes pipes;	/* the worker's own code gets and puts */
 	struct mailbox mailbox; /* post from anywhere */
 	void *ctx;		/* the daemon's own state for this worker, set by its start() */
 	/* private */

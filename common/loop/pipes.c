@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "loop/pipes.h"
+
+#include <fcntl.h>
+
+void pipes_init(struct pipes *p)
+{
+	*p = (struct pipes){0};
+}
+
+static void close_pair(struct pipes_pair pair)
+{
+	close(pair.in);
+	close(pair.out);
+}
+
+void pipes_fini(struct pipes *p)
+{
+	MUST(p->n_out == 0);
+	while (p->n_kept)
+		close_pair(p->kept[--p->n_kept]);
+}
+
+bool pipes_get(struct pipes *p, struct pipes_pair *pair)
+{
+	int fds[2];
+	if (p->n_out == PIPES_MAX)
+		return false;
+	if (p->n_kept) {
+		*pair = p->kept[--p->n_kept];
+	} else {
+		if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
+			return false;
+		*pair = (struct pipes_pair){.in = fds[1], .out = fds[0]};
+	}
+	p->n_out++;
+	return true;
+}
+
+void pipes_put(struct pipes *p, struct pipes_pair *pair, bool empty)
+{
+	MUST(p->n_out > 0);
+	p->n_out--;
+	if (empty && p->n_kept < PIPES_KEPT)
+		p->kept[p->n_kept++] = *pair;
+	else
+		close_pair(*pair);
+	*pair = (struct pipes_pair){.in = -1, .out = -1};
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A worker's pipes, kept for reuse: making one costs two system calls and the kernel's memory for it. Not thread-safe.
+ */
+#ifndef LOOP_PIPES_H
+#define LOOP_PIPES_H
+
+#include "base/def.h"
+
+#define PIPES_KEPT 16  /* empty ones, kept warm */
+#define PIPES_MAX  256 /* out at once: each may hold 64 KiB of the kernel's memory */
+
+/* Non-blocking, close-on-exec. The holder counts what is in it. */
+struct pipes_pair {
+	int in, out; /* write end, read end; -1, -1: none */
+};
+
+struct pipes {
+	struct pipes_pair kept[PIPES_KEPT]; /* private */
+	unsigned n_kept, n_out;		    /* private */
+};
+
+void pipes_init(struct pipes *p);
+void pipes_fini(struct pipes *p); /* all must be back */
+
+/* False: too many are out, or no descriptors. */
+bool pipes_get(struct pipes *p, struct pipes_pair *pair);
+/* empty: nothing is left in it, so that another may have it. pair becomes -1, -1. */
+void pipes_put(struct pipes *p, struct pipes_pair *pair, bool empty);
+
+#endif
