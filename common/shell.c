@@ -111,9 +111,13 @@ static void listen_on(struct shell_worker *w, struct listener *const *all, unsig
 			close(old->fds[id]);
 		}
 	}
-	for (unsigned i = 0; i < n; i++)
-		if (!among(w->listening, w->n_listening, all[i]))
-			http_server_listen(w->server, all[i]->fds[id], all[i]);
+	for (unsigned i = 0; i < n; i++) {
+		struct http_listener_conf c = w->shell->ops->listener_conf(w->gen, &all[i]->addr);
+		if (among(w->listening, w->n_listening, all[i]))
+			http_server_configure(w->server, all[i]->fds[id], &c);
+		else
+			http_server_listen(w->server, all[i]->fds[id], &c, all[i]);
+	}
 	for (unsigned i = 0; i < n; i++)
 		w->listening[i] = all[i];
 	w->n_listening = n;
@@ -140,14 +144,6 @@ static void on_publish(struct ev_loop *loop UNUSED, struct ev_timer *t, int even
 	publish_counters(w);
 }
 
-static struct http_server_conf server_conf(const struct shell *s, const struct daemon_generation *g)
-{
-	struct http_server_conf c = s->ops->server_conf(g);
-	c.max_conns = UINT32_MAX; /* of one worker */
-	c.budget = s->clients;
-	return c;
-}
-
 static int on_worker_start(struct worker *worker, void *arg)
 {
 	struct shell *s = arg;
@@ -160,8 +156,8 @@ static int on_worker_start(struct worker *worker, void *arg)
 				   .gen = daemon_ref(g),
 				   .stats = stats_block(&s->stats, worker->id)};
 	MAGIC_SET(w, WORKER_MAGIC);
-	struct http_server_conf c = server_conf(s, g);
-	w->server = http_server_new(worker, &c, s->ops->handler, w);
+	struct http_server_conf c = {.max_conns = UINT32_MAX, .budget = s->clients};
+	w->server = http_server_new(worker, s->ops->server, &c, w);
 	ev_timer_init(&w->publish, on_publish, PUBLISH_S, PUBLISH_S);
 	ev_timer_start(worker->loop, &w->publish);
 	s->ops->init(w);
@@ -207,11 +203,9 @@ struct apply_round {
 static void apply(struct shell_worker *w, struct daemon_generation *g, const struct apply_round *r)
 {
 	struct daemon_generation *old = w->gen;
-	struct http_server_conf c = server_conf(w->shell, g);
 	/* Connections above a lowered maxconn are served on: they keep their claim to a buffer. */
 	slab_set_cap(&w->worker->buffers, MAX(w->worker->buffers.cap, r->buffers));
 	w->gen = daemon_ref(g);
-	http_server_set_conf(w->server, &c);
 	w->shell->ops->apply(w);
 	listen_on(w, r->listeners, r->n);
 	daemon_unref(old);

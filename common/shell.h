@@ -61,13 +61,14 @@ struct shell_ops {
 		unsigned connections, clients, shed, bytes_in, bytes_out;
 	} keeps;
 	size_t worker_size; /* of the daemon's context of a worker, zeroed before init() */
-	const struct http_handler *handler;
+	const struct http_server_ops *server;
 
 	/* What g wants. Main thread. */
 	void (*plan)(const struct daemon_generation *g, struct shell_plan *plan);
 
-	/* The rest on the worker's thread. Waits and limits of clients; the shell sets how many there may be. */
-	struct http_server_conf (*server_conf)(const struct daemon_generation *g);
+	/* The rest on the worker's thread. How g wants clients treated that come by an address it listens on. */
+	struct http_listener_conf (*listener_conf)(const struct daemon_generation *g,
+						   const struct addr *listen);
 	/* Before the worker listens, and after its server was freed. */
 	void (*init)(struct shell_worker *w);
 	void (*fini)(struct shell_worker *w);

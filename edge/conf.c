@@ -40,6 +40,8 @@ static const struct conf_key edge_keys[] = {
 		  "How long a client's connection may be idle."),
 	CONF_MSEC(struct edge_settings, client_ms, "client-timeout", "50s", 1, 3600000,
 		  "Longest pause of a client in a body, either way."),
+	CONF_MSEC(struct edge_settings, tunnel_ms, "tunnel-timeout", "1h", 1, 2000000000,
+		  "After an upgrade (WebSocket): longest silence of both sides."),
 	CONF_LIST(
 		struct edge_settings, bypass_cookies, "bypass-cookies", COOKIES,
 		"Beginnings of cookie names whose requests go to the origin; * for any. Other cookies are not passed on "

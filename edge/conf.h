@@ -16,7 +16,7 @@ struct edge_settings { /* [edge] */
 	uint32_t workers, maxconn, origin_maxconn;
 	uint32_t default_ttl_ms, grace_ms, keep_ms, uncacheable_ms;
 	uint32_t connect_ms, response_ms, origin_idle_ms;
-	uint32_t request_ms, keepalive_ms, client_ms;
+	uint32_t request_ms, keepalive_ms, client_ms, tunnel_ms;
 	struct conf_list bypass_cookies, purge_from;
 	struct str health_path;
 	bool forwarded_for;

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fill.h"
-#include "http/write.h"
+#include "http/fields.h"
 #include "stored_head.h"
 #include "vary.h"
 
@@ -35,10 +35,10 @@ struct fetch {
 	struct arena arena;
 	const struct http_head
 		*request; /* PASS: the client's. Else a copy: what Vary and storing look at */
-	struct str head;
+	struct http_request out; /* as it is sent */
 	enum mode mode;
 	bool repeatable, conditional, again;
-	uint64_t skip; /* SPILL: bytes the leader had from the object */
+	bool relaying; /* SPILL: the leader has had what the object has, and takes the rest */
 	int64_t started_us;
 	char memory[8192];
 };
@@ -170,49 +170,58 @@ static void fail(struct fetch *f, uint16_t status, const char *why)
 	 HTTP_SKIP(HTTP_F_IF_MODIFIED_SINCE) | HTTP_SKIP(HTTP_F_IF_MATCH) |                        \
 	 HTTP_SKIP(HTTP_F_IF_UNMODIFIED_SINCE) | HTTP_SKIP(HTTP_F_COOKIE) |                        \
 	 HTTP_SKIP(HTTP_F_CACHE_CONTROL) | HTTP_SKIP(HTTP_F_PRAGMA) |                              \
-	 HTTP_SKIP(HTTP_F_ACCEPT_ENCODING))
-#define ALWAYS_SKIP                                                                                \
-	(HTTP_SKIP(HTTP_F_HOST) | HTTP_SKIP(HTTP_F_EXPECT) | HTTP_SKIP(HTTP_F_CONTENT_LENGTH))
-
-static void write_conditions(struct http_writer *w, struct fetch *f)
+	 HTTP_SKIP(HTTP_F_ACCEPT_ENCODING) | HTTP_SKIP(HTTP_F_EXPECT))
+static void add_conditions(struct http_fields *to, struct fetch *f)
 {
 	const struct http_head *h = stored_head_parse(&f->arena,
 						      object_head(store_of(f), f->stale));
 	if (!h)
 		return;
 	if (http_has(h, HTTP_F_ETAG))
-		http_write_field(w, STR("If-None-Match"), http_get(h, HTTP_F_ETAG));
+		http_fields_add(to, STR("If-None-Match"), http_get(h, HTTP_F_ETAG));
 	if (http_has(h, HTTP_F_LAST_MODIFIED))
-		http_write_field(w, STR("If-Modified-Since"), http_get(h, HTTP_F_LAST_MODIFIED));
+		http_fields_add(to, STR("If-Modified-Since"), http_get(h, HTTP_F_LAST_MODIFIED));
 	f->conditional = http_has(h, HTTP_F_ETAG) || http_has(h, HTTP_F_LAST_MODIFIED);
 }
 
-static bool build_head(struct fetch *f, const struct http_head *h, const struct addr *peer,
-		       const struct key *k)
+static struct str fields_of(struct fetch *f, const struct http_head *h, const struct addr *peer)
 {
 	const struct edge_settings *s = conf_of(f->gen)->settings;
-	struct http_writer w;
+	struct http_fields to;
 	char text[ADDR_TEXT_SIZE];
 	bool cache = f->mode == FILL;
-	http_writer_init(&w, &f->arena, http_write_size(h) + h->method_text.n + h->target.n + ROOM);
-	http_write_request_line(&w, cache ? STR("GET") : h->method_text, h->target);
-	http_write_field(&w, STR("Host"),
-			 k->host.n ? k->host : str_c(addr_format(&s->origin, text)));
-	http_write_fields(&w, h, (struct http_skip){ALWAYS_SKIP | (cache ? CACHE_SKIP : 0)});
+	http_fields_init(&to, &f->arena, http_fields_size(h) + ROOM);
+	http_fields_add_head(&to, h,
+			     (struct http_skip){HTTP_SKIP(HTTP_F_HOST) | (cache ? CACHE_SKIP : 0)});
 	if (cache && vary_accepts_gzip(h))
-		http_write_raw(&w, STR("Accept-Encoding: gzip\r\n"));
+		http_fields_add(&to, STR("Accept-Encoding"), STR("gzip"));
 	if (f->stale)
-		write_conditions(&w, f);
-	if (!cache && h->body == HTTP_BODY_CHUNKED)
-		http_write_raw(&w, STR("Transfer-Encoding: chunked\r\n"));
-	else if (!cache && http_has(h, HTTP_F_CONTENT_LENGTH))
-		http_write_field_u64(&w, STR("Content-Length"), h->length);
+		add_conditions(&to, f);
 	if (s->forwarded_for)
-		http_write_field(&w, STR("X-Forwarded-For"), str_c(addr_format_ip(peer, text)));
-	http_write_raw(&w, STR("Via: 1.1 edged\r\n"));
-	http_write_end(&w);
-	f->head = http_writer_str(&w);
-	return !w.overflow;
+		http_fields_add(&to, STR("X-Forwarded-For"), str_c(addr_format_ip(peer, text)));
+	http_fields_add(&to, STR("Via"), STR("1.1 edged"));
+	return http_fields_block(&to);
+}
+
+/* The request as the origin gets it, in memory of the fetch's own: the client may be gone before it is sent. */
+static bool build_request(struct fetch *f, const struct http_head *h, const struct addr *peer,
+			  const struct key *k)
+{
+	const struct edge_settings *s = conf_of(f->gen)->settings;
+	char text[ADDR_TEXT_SIZE];
+	bool cache = f->mode == FILL;
+	struct str host = k->host.n ? k->host : str_c(addr_format(&s->origin, text));
+	f->out = (struct http_request){.method = cache ? HTTP_GET : h->method,
+				       .method_text = cache ? STR("GET")
+							    : arena_str(&f->arena, h->method_text),
+				       .target = arena_str(&f->arena, h->target),
+				       .host = arena_str(&f->arena, host),
+				       .upgrade = cache ? STR_NONE : http_upgrade_of(h),
+				       .body = cache ? HTTP_BODY_NONE : h->body,
+				       .length = cache ? HTTP_NO_LENGTH : http_announced_length(h),
+				       .blocks = 1,
+				       .fields = {fields_of(f, h, peer)}};
+	return f->out.method_text.p && f->out.target.p && f->out.host.p && f->out.fields[0].p;
 }
 
 /* The request as Vary and the policy will want to see it, in memory of the fetch's own. */
@@ -253,20 +262,18 @@ static uint16_t status_of(enum http_fail why)
 	return 502;
 }
 
-static enum http_fail start_call(struct fetch *f, const struct http_head *h, bool fresh)
+static enum http_fail start_call(struct fetch *f, bool new_connection)
 {
-	struct http_request r = {
-		.method = f->mode == FILL ? HTTP_GET : h->method,
-		.head = {{.iov_base = (char *)(uintptr_t)f->head.p, .iov_len = f->head.n}},
-		.pieces = 1,
-		.body = f->mode == FILL ? HTTP_BODY_NONE : h->body,
-		.length = h->length};
+	struct http_route route = {.to = &conf_of(f->gen)->settings->origin,
+				   .new_connection = new_connection || !f->repeatable};
 	enum http_fail why;
-	fresh |= !f->repeatable;
-	f->call = http_client_start(f->front->origin, &conf_of(f->gen)->settings->origin, &r, fresh,
-				    &ops, f, &why);
+	f->call = http_client_start(f->front->origin, &route, &f->out, &ops, f, &why);
 	front_count(f->front, STAT_fetches);
-	return f->call ? HTTP_FAIL_NONE : why;
+	if (!f->call)
+		return why;
+	if (f->mode == PASS)
+		leader_of(f)->begun(f->leader, f->call);
+	return HTTP_FAIL_NONE;
 }
 
 bool fetch_pass(struct front *front, struct leader *l, const struct key *k)
@@ -277,8 +284,7 @@ bool fetch_pass(struct front *front, struct leader *l, const struct key *k)
 		return false;
 	f->repeatable = http_method_idempotent(h->method);
 	f->request = h;
-	if (build_head(f, h, http_server_peer(l->x), k) &&
-	    start_call(f, h, false) == HTTP_FAIL_NONE)
+	if (build_request(f, h, l->x->peer, k) && start_call(f, false) == HTTP_FAIL_NONE)
 		return true;
 	front_count(front, STAT_fetch_errors);
 	free_fetch(f);
@@ -300,8 +306,8 @@ bool fetch_fill(struct front *front, struct leader *l, const struct http_head *r
 	f->stale = stale ? object_ref(stale) : NULL;
 	f->repeatable = true;
 	enum http_fail why = HTTP_FAIL_BUSY;
-	if (copy_request(f, request) && build_head(f, request, peer, k))
-		why = start_call(f, request, false);
+	if (copy_request(f, request) && build_request(f, request, peer, k))
+		why = start_call(f, false);
 	if (why == HTTP_FAIL_NONE)
 		return true;
 	fail(f, status_of(why), http_fail_text(why));
@@ -394,6 +400,7 @@ static void stream(struct fetch *f, const struct http_head *h)
 	}
 	struct leader *l = leader_of(f);
 	f->mode = STREAM;
+	l->begun(l, f->call);
 	l->head(l, h);
 }
 
@@ -449,7 +456,7 @@ static bool renew(struct fetch *f, const struct http_head *merged, const struct 
 static void validated(struct fetch *f, const struct http_head *h)
 {
 	struct http_head *merged = stored_head_merge(&f->arena, object_head(store_of(f), f->stale),
-						     h);
+						     f->stale->status, h);
 	struct freshness fresh;
 	const char *why;
 	front_count(f->front, STAT_revalidated);
@@ -512,9 +519,16 @@ static void on_body(struct http_call *c)
 	struct fetch *f = fetch_of(c);
 	if (f->mode == FILL)
 		take_body(f);
-	else if (f->mode == PASS || f->mode == STREAM || f->skip)
+	else if (f->mode == PASS || f->mode == STREAM || f->relaying)
 		leader_of(f)->more(f->leader);
 	/* SPILL before the leader has come that far: the data waits in the buffer */
+}
+
+static void on_interim(struct http_call *c)
+{
+	struct fetch *f = fetch_of(c);
+	if (f->leader)
+		leader_of(f)->interim(f->leader, c->head);
 }
 
 static void on_writable(struct http_call *c)
@@ -531,7 +545,7 @@ static void on_failed(struct http_call *c, enum http_fail why)
 	if ((why == HTTP_FAIL_STALE || why == HTTP_FAIL_CLOSED) && f->repeatable && !f->again &&
 	    untouched) {
 		f->again = true;
-		why = start_call(f, f->request, true);
+		why = start_call(f, true);
 		if (why == HTTP_FAIL_NONE)
 			return;
 	}
@@ -539,22 +553,14 @@ static void on_failed(struct http_call *c, enum http_fail why)
 }
 
 static const struct http_call_ops ops = {
-	.writable = on_writable, .head = on_head, .body = on_body, .failed = on_failed};
+	.writable = on_writable,
+	.interim = on_interim,
+	.head = on_head,
+	.body = on_body,
+	.failed = on_failed,
+};
 
 /* ---- streaming */
-
-struct str fetch_data(struct fetch *f, enum http_piece *piece)
-{
-	MAGIC_CHECK(f, FETCH_MAGIC);
-	*piece = http_client_piece(f->call);
-	return http_client_data(f->call);
-}
-
-void fetch_consume(struct fetch *f, size_t n)
-{
-	MAGIC_CHECK(f, FETCH_MAGIC);
-	http_client_consume(f->call, n);
-}
 
 void fetch_finish(struct leader *l)
 {
@@ -563,16 +569,11 @@ void fetch_finish(struct leader *l)
 	free_fetch(f);
 }
 
-ssize_t fetch_write(struct fetch *f, const struct iovec *iov, int n, bool last)
-{
-	MAGIC_CHECK(f, FETCH_MAGIC);
-	return f->call ? http_client_write(f->call, iov, n, last) : -1;
-}
-
 void fetch_spilled(struct leader *l)
 {
 	struct fetch *f = led_by(l);
-	f->skip = 1;
+	f->relaying = true;
+	l->begun(l, f->call);
 	l->more(l);
 }
 

@@ -25,8 +25,11 @@ struct leader {
 	uint32_t magic; /* LEADER_MAGIC, by the embedder, until it is gone */
 	struct http_exchange *x;
 	struct fetch *fetch; /* ro: NULL when there is none; written by fetch.c alone */
-	/* The answer goes to this client past the cache from here on: head() when it begins, then more(); the reader uses
-	 * fetch_data() and fetch_consume(). skip: bytes of the body it has had already from the object. */
+	/* A call to the origin is this client's: its body, both ways, is the client's to relay. Perhaps more than once,
+	 * when an idle connection broke before anything was answered. */
+	void (*begun)(struct leader *l, struct http_call *c);
+	void (*interim)(struct leader *l, const struct http_head *h);
+	/* The answer goes to this client past the cache from here on: head() when it begins, then more(). */
 	void (*head)(struct leader *l, const struct http_head *h);
 	void (*more)(struct leader *l);
 	/* Nothing can be had; the fetch is gone. */
@@ -51,11 +54,7 @@ bool fetch_fill(struct front *f, struct leader *l, const struct http_head *reque
 void fetch_leave(struct leader *l);
 
 /* ---- for a leader that is streamed to */
-struct str fetch_data(struct fetch *f, enum http_piece *piece);
-void fetch_consume(struct fetch *f, size_t n);
-void fetch_finish(struct leader *l); /* all was consumed: keep the connection, free the fetch */
-/* Request body; as http_client_write(). */
-ssize_t fetch_write(struct fetch *f, const struct iovec *iov, int n, bool last);
+void fetch_finish(struct leader *l); /* all was relayed: keep the connection, free the fetch */
 /* The object outgrew the cache and the leader has had all of it: the rest is streamed. */
 void fetch_spilled(struct leader *l);
 

@@ -7,28 +7,28 @@
 #include "fetch.h"
 #include "serve.h"
 
-static void on_refused(struct http_server *s, const struct addr *peer, void *tag,
-		       struct http_bad bad, struct str first_line)
+static void on_refused(struct http_server *s, const struct http_refusal *r)
 {
 	struct front *f = front_from(http_server_user(s));
 	char text[ADDR_TEXT_SIZE];
-	(void)tag;
 	front_count(f, STAT_requests);
 	front_count(f, STAT_refused);
-	log_info("conn %s: %u %s: \"%.*s\"", addr_format(peer, text), bad.status, bad.reason,
-		 (int)MIN(first_line.n, 80u), first_line.p);
+	log_info("conn %s: %u %s: \"%.*s\"", addr_format(r->peer, text), r->bad.status,
+		 r->bad.reason, (int)MIN(r->first_line.n, 80u), r->first_line.p);
 }
 
-const struct http_handler front_handler = {.request = serve_begin,
-					   .readable = serve_readable,
-					   .writable = serve_writable,
-					   .aborted = serve_aborted,
-					   .refused = on_refused};
+static const struct http_handler handler = {.request = serve_begin,
+					    .readable = serve_readable,
+					    .writable = serve_writable,
+					    .closed = serve_closed};
 
-struct http_server_conf front_server_conf(const struct daemon_generation *g)
+const struct http_server_ops front_server_ops = {.handler = &handler, .refused = on_refused};
+
+struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
+					      const struct addr *listen UNUSED)
 {
 	const struct edge_settings *s = conf_of(g)->settings;
-	struct http_server_conf c = HTTP_SERVER_CONF_DEFAULT;
+	struct http_listener_conf c = HTTP_LISTENER_CONF_DEFAULT;
 	c.head_us = s->request_ms * CLOCK_MSEC;
 	c.idle_us = s->keepalive_ms * CLOCK_MSEC;
 	c.body_us = c.send_us = s->client_ms * CLOCK_MSEC;
@@ -53,6 +53,8 @@ void front_init(struct shell_worker *w)
 	const struct edged *own = shell_user(w->shell);
 	struct http_client_conf c = client_conf(w);
 	f->index = own->index;
+	deadline_class_init(&f->on_silence, w->worker->loop,
+			    conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC, serve_silent);
 	f->origin = http_client_new(w->worker, &c);
 	slab_init(&f->fetches, fetch_size(), conf_of(w->gen)->settings->origin_maxconn, 16);
 }
@@ -62,6 +64,7 @@ void front_apply(struct shell_worker *w)
 	struct front *f = front_from(w);
 	struct http_client_conf c = client_conf(w);
 	http_client_set_conf(f->origin, &c);
+	deadline_class_set(&f->on_silence, conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC);
 	slab_set_cap(&f->fetches, conf_of(w->gen)->settings->origin_maxconn);
 }
 
@@ -69,5 +72,6 @@ void front_fini(struct shell_worker *w)
 {
 	struct front *f = front_from(w);
 	http_client_free(f->origin);
+	deadline_class_fini(&f->on_silence);
 	slab_fini(&f->fetches);
 }

@@ -6,6 +6,7 @@
 #include "conf.h"
 #include "http/client.h"
 #include "index.h"
+#include "loop/deadline.h"
 #include "shell.h"
 #include "stats.h"
 
@@ -13,6 +14,7 @@ struct front {
 	struct shell_worker base;
 	struct index *index;
 	struct http_client *origin;
+	struct deadline_class on_silence; /* of tunnels */
 	struct slab fetches;
 };
 
@@ -32,8 +34,9 @@ static inline void front_count(struct front *f, unsigned stat)
 }
 
 /* shell_ops */
-extern const struct http_handler front_handler;
-struct http_server_conf front_server_conf(const struct daemon_generation *g);
+extern const struct http_server_ops front_server_ops;
+struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
+					      const struct addr *listen);
 void front_init(struct shell_worker *w);
 void front_fini(struct shell_worker *w);
 void front_apply(struct shell_worker *w);

@@ -65,7 +65,7 @@ bool key_bypass(const struct edge_settings *s, const struct http_head *request, 
 		*why = "fwd=method";
 	else if (request->body != HTTP_BODY_NONE || has_bypass_cookie(s, request) ||
 		 asks_not_to_store(request) || http_has(request, HTTP_F_IF_MATCH) ||
-		 http_has(request, HTTP_F_IF_UNMODIFIED_SINCE))
+		 http_upgrade_of(request).n || http_has(request, HTTP_F_IF_UNMODIFIED_SINCE))
 		*why = "fwd=bypass";
 	else
 		return false;

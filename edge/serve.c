@@ -21,7 +21,7 @@
 #include "cond.h"
 #include "fetch.h"
 #include "fill.h"
-#include "http/write.h"
+#include "http/relay.h"
 #include "policy.h"
 #include "stored_head.h"
 #include "vary.h"
@@ -30,7 +30,7 @@
 
 #define SERVE_MAGIC 0x53525645u
 
-enum step { WAIT, DELIVER, RELAY };
+enum step { WAIT, DELIVER, RELAY, DONE };
 
 struct serve {
 	uint32_t magic;
@@ -38,6 +38,7 @@ struct serve {
 	struct front *front;
 	struct daemon_generation *gen;
 	struct leader leader;
+	struct http_relay relay; /* past the cache, between x and the leader's fetch */
 	struct key key;
 	uint64_t hash;
 	struct object *object; /* a reference */
@@ -87,7 +88,7 @@ static void count_once(struct serve *s, unsigned stat)
 
 /* ---- the end */
 
-static void let_go(struct serve *s)
+static void release_objects(struct serve *s)
 {
 	index_waiter_free(s->waiter);
 	s->waiter = NULL;
@@ -96,29 +97,50 @@ static void let_go(struct serve *s)
 	s->object = s->stale = NULL;
 }
 
-/* s is gone but for its memory, which is the exchange's. */
-static void release(struct serve *s)
+/* Nothing more is heard of: the answer is as it is. What it is sent from is held until serve_closed(). */
+static void leave(struct serve *s)
 {
+	s->step = DONE;
+	http_relay_fini(&s->relay);
 	fetch_leave(&s->leader);
-	let_go(s);
-	daemon_unref(s->gen);
-	MAGIC_WIPE(&s->leader, LEADER_MAGIC);
-	MAGIC_WIPE(s, SERVE_MAGIC);
+	index_waiter_free(s->waiter);
+	s->waiter = NULL;
 }
 
-static void finish(struct serve *s, bool fail)
+/* Here, as wherever the exchange ends, s may be gone afterwards. */
+static void finish(struct serve *s)
 {
-	struct http_exchange *x = s->x;
-	release(s);
-	http_server_end(x, fail);
+	leave(s);
+	http_exchange_end(s->x);
+}
+
+static void cut(struct serve *s)
+{
+	leave(s);
+	http_exchange_abort(s->x);
 }
 
 static void answer_error(struct serve *s, uint16_t status, const char *text)
 {
-	struct http_exchange *x = s->x;
+	struct http_fields f;
 	front_count(s->front, STAT_responses_5xx);
-	release(s);
-	http_server_error(x, status, text, status == 503 ? STR("Retry-After: 5\r\n") : STR_NONE);
+	leave(s);
+	http_fields_init(&f, &s->x->arena, 32);
+	if (status == 503)
+		http_fields_add(&f, STR("Retry-After"), STR("5"));
+	http_exchange_error(s->x, status, text, http_fields_block(&f));
+}
+
+void serve_closed(struct http_exchange *x, enum http_end why UNUSED)
+{
+	if (!x->user) /* the health page has no state */
+		return;
+	struct serve *s = serve_of(x);
+	leave(s);
+	release_objects(s);
+	daemon_unref(s->gen);
+	MAGIC_WIPE(&s->leader, LEADER_MAGIC);
+	MAGIC_WIPE(s, SERVE_MAGIC);
 }
 
 /* ---- waiting */
@@ -156,38 +178,29 @@ static void drop_object(struct serve *s)
 
 /* ---- delivering from the object */
 
-static struct str cache_status(struct serve *s)
+static void add_cache_status(struct http_fields *f, const struct serve *s)
 {
 	int64_t ttl = (int64_t)s->fresh.lifetime_s - policy_age_s(&s->fresh, now_of(s));
-	struct http_writer w;
-	http_writer_init(&w, &s->x->arena, 128);
-	http_write_raw(&w, STR("Cache-Status: edged; "));
-	http_write_raw(&w, str_c(s->how));
-	http_write_raw(&w, ttl < 0 ? STR("; ttl=-") : STR("; ttl="));
-	http_write_u64(&w, (uint64_t)(ttl < 0 ? -ttl : ttl));
+	http_fields_begin(f, STR("Cache-Status"));
+	http_fields_part(f, STR("edged; "));
+	http_fields_part(f, str_c(s->how));
+	http_fields_part(f, ttl < 0 ? STR("; ttl=-") : STR("; ttl="));
+	http_fields_part_u64(f, (uint64_t)(ttl < 0 ? -ttl : ttl));
 	if (s->fetched && !s->validating)
-		http_write_raw(&w, STR("; stored"));
+		http_fields_part(f, STR("; stored"));
 	if (s->collapsed)
-		http_write_raw(&w, STR("; collapsed"));
-	http_write_raw(&w, STR("\r\n"));
-	return http_writer_str(&w);
+		http_fields_part(f, STR("; collapsed"));
+	http_fields_end(f);
 }
 
-static struct str delivery_lines(struct serve *s, uint64_t length)
+/* What this delivery adds to the stored fields. */
+static struct str delivery_fields(struct serve *s)
 {
-	struct http_writer w;
-	struct str status = cache_status(s);
-	http_writer_init(&w, &s->x->arena, status.n + 96);
-	http_write_field_u64(&w, STR("Age"), (uint64_t)policy_age_s(&s->fresh, now_of(s)));
-	if (length != OBJECT_LENGTH_UNKNOWN)
-		http_write_field_u64(&w, STR("Content-Length"), length);
-	http_write_raw(&w, status);
-	return w.overflow ? STR_NONE : http_writer_str(&w);
-}
-
-static struct iovec iov_of(struct str s)
-{
-	return (struct iovec){.iov_base = (char *)(uintptr_t)s.p, .iov_len = s.n};
+	struct http_fields f;
+	http_fields_init(&f, &s->x->arena, 192);
+	http_fields_add_u64(&f, STR("Age"), (uint64_t)policy_age_s(&s->fresh, now_of(s)));
+	add_cache_status(&f, s);
+	return http_fields_block(&f);
 }
 
 static bool is_conditional(const struct http_head *h)
@@ -208,21 +221,21 @@ static bool answer_not_modified(struct serve *s)
 				      : NULL;
 	if (!h || !cond_not_modified(s->x->head, h, clock_wall_s()))
 		return false;
-	struct http_writer w;
-	const struct http_field *f;
-	struct str lines = delivery_lines(s, OBJECT_LENGTH_UNKNOWN);
-	http_writer_init(&w, &s->x->arena, http_write_size(h) + lines.n + 64);
-	http_write_status_line(&w, 304, STR(""));
+	struct http_fields f;
+	const struct http_field *one;
+	http_fields_init(&f, &s->x->arena, http_fields_size(h));
 	for (size_t n = 0; n < ARRAY_LEN(sent); n++)
-		for (unsigned i = 0; (f = http_next(h, sent[n], &i));)
-			http_write_field(&w, f->name, f->value);
-	http_write_raw(&w, lines);
-	if (w.overflow)
+		for (unsigned i = 0; (one = http_next(h, sent[n], &i));)
+			http_fields_add(&f, one->name, one->value);
+	struct http_response r = {.status = 304,
+				  .length = HTTP_NO_LENGTH,
+				  .blocks = 2,
+				  .fields = {http_fields_block(&f), delivery_fields(s)}};
+	if (!r.fields[0].p || !r.fields[1].p)
 		return false;
 	front_count(s->front, STAT_not_modified);
-	struct http_reply r = {.status = 304, .head = {iov_of(http_writer_str(&w))}, .pieces = 1};
-	http_server_respond(s->x, &r);
-	finish(s, false);
+	http_exchange_respond(s->x, &r);
+	finish(s);
 	return true;
 }
 
@@ -236,29 +249,22 @@ static void begin_delivery(struct serve *s)
 	s->step = DELIVER;
 	if (is_conditional(s->x->head) && answer_not_modified(s))
 		return;
-	struct str lines = delivery_lines(s, o->status == 204 ? OBJECT_LENGTH_UNKNOWN : length);
-	struct str head = object_head(store_of(s), o);
-	/*
-	 * The head is sent from the object's pages only when a body of known length follows: its last byte leaves
-	 * behind the head, and until then the object is held. Without a body, or with one that may turn out empty,
-	 * the object can be released while the head still waits for room in the socket.
-	 */
-	if (bodyless || length == OBJECT_LENGTH_UNKNOWN)
-		head = arena_str(&s->x->arena, head);
-	if (!lines.p || !head.p) {
+	struct http_response r = {
+		.status = o->status,
+		.length = length == OBJECT_LENGTH_UNKNOWN || o->status == 204 ? HTTP_NO_LENGTH
+									      : length,
+		.framing = bodyless			     ? HTTP_FRAMING_NONE
+			   : length == OBJECT_LENGTH_UNKNOWN ? HTTP_FRAMING_OPEN
+							     : HTTP_FRAMING_LENGTH,
+		.blocks = 2,
+		.fields = {object_head(store_of(s), o), delivery_fields(s)}};
+	if (!r.fields[1].p) {
 		answer_error(s, 500, "Out of memory.");
 		return;
 	}
-	struct http_reply r = {.status = o->status,
-			       .head = {iov_of(head), iov_of(lines)},
-			       .pieces = 2,
-			       .length = length,
-			       .framing = bodyless			    ? HTTP_FRAMING_NONE
-					  : length == OBJECT_LENGTH_UNKNOWN ? HTTP_FRAMING_OPEN
-									    : HTTP_FRAMING_LENGTH};
-	http_server_respond(s->x, &r);
+	http_exchange_respond(s->x, &r);
 	if (bodyless)
-		finish(s, false);
+		finish(s);
 	else
 		deliver(s);
 }
@@ -270,23 +276,23 @@ static bool is_whole(const struct object *o, uint64_t upto)
 }
 
 /* All that the object has was delivered, and it is not whole. */
-static void at_its_end(struct serve *s)
+static void body_exhausted(struct serve *s)
 {
 	switch (object_state(s->object)) {
 	case OBJECT_SEALED:
 		if (is_whole(s->object, s->offset))
-			finish(s, false); /* the last chunk is all that lacked */
+			finish(s); /* the last chunk is all that lacked */
 		break;
 	case OBJECT_SPILLED:
 		if (s->leader.fetch) {
 			s->step = RELAY;
 			fetch_spilled(&s->leader);
 		} else {
-			finish(s, true);
+			cut(s);
 		}
 		break;
 	case OBJECT_FAILED:
-		finish(s, true);
+		cut(s);
 		break;
 	case OBJECT_BUSY:
 	case OBJECT_HEADED:
@@ -305,17 +311,17 @@ static void deliver(struct serve *s)
 			return;
 		int n = object_body(store_of(s), s->object, s->offset, iov, PIECES, &total);
 		if (n == 0) {
-			at_its_end(s);
+			body_exhausted(s);
 			return;
 		}
 		bool last = is_whole(s->object, s->offset + total);
-		ssize_t took = http_server_write(s->x, iov, n,
-						 last ? HTTP_PIECE_LAST : HTTP_PIECE_SOME);
+		ssize_t took = http_exchange_write(s->x, iov, n,
+						   last ? HTTP_PIECE_LAST : HTTP_PIECE_SOME);
 		if (took < 0)
-			return; /* aborted() follows */
+			return; /* closed() follows */
 		s->offset += (size_t)took;
 		if (last && (size_t)took == total) {
-			finish(s, false);
+			finish(s);
 			return;
 		}
 		if ((size_t)took < total)
@@ -325,70 +331,79 @@ static void deliver(struct serve *s)
 
 /* ---- streaming past the cache */
 
-static enum http_framing framing_of(const struct http_head *h)
+static void relayed(struct serve *s, enum http_relay_state state)
 {
-	return h->body == HTTP_BODY_NONE     ? HTTP_FRAMING_NONE
-	       : h->body == HTTP_BODY_LENGTH ? HTTP_FRAMING_LENGTH
-					     : HTTP_FRAMING_OPEN;
-}
-
-static void pump_down(struct serve *s)
-{
-	enum http_piece piece;
-	struct str data = fetch_data(s->leader.fetch, &piece);
-	struct iovec v = iov_of(data);
-	ssize_t n = http_server_write(s->x, &v, 1, piece);
-	if (n < 0)
+	if (state == HTTP_RELAY_GOES_ON)
 		return;
-	fetch_consume(s->leader.fetch, (size_t)n);
-	if (piece == HTTP_PIECE_LAST && (size_t)n == data.n) {
-		fetch_finish(&s->leader);
-		finish(s, false);
-	}
+	http_relay_fini(&s->relay);
+	fetch_finish(&s->leader);
+	finish(s);
 }
 
-/* A change made at the origin makes what is stored of that address stale (RFC 9111 §4.4). */
+/* A fetch's call, the first or another one after an idle connection broke, is between the origin and this client. */
+static void relay_begun(struct leader *l, struct http_call *c)
+{
+	struct serve *s = serve_of_leader(l);
+	http_relay_fini(&s->relay);
+	http_relay_init(&s->relay, s->x, c);
+}
+
+static void relay_interim(struct leader *l, const struct http_head *h)
+{
+	http_relay_interim(serve_of_leader(l)->x, h);
+}
+
+/* A change made at the origin makes what is stored of that URI stale (RFC 9111 §4.4). */
 static void invalidate(struct serve *s, const struct http_head *answer)
 {
 	if (!http_method_safe(s->x->head->method) && answer->status < 400)
 		index_purge(s->front->index, s->hash, s->key.bytes, true);
 }
 
+static struct str relayed_fields(struct serve *s, const struct http_head *h)
+{
+	struct http_fields f;
+	http_fields_init(&f, &s->x->arena, http_fields_size(h) + 160);
+	http_fields_add_head(&f, h, (struct http_skip){0});
+	http_fields_begin(&f, STR("Cache-Status"));
+	http_fields_part(&f, STR("edged; "));
+	http_fields_part(&f, str_c(s->how));
+	http_fields_end(&f);
+	return http_fields_block(&f);
+}
+
 static void relay_head(struct leader *l, const struct http_head *h)
 {
 	struct serve *s = serve_of_leader(l);
-	struct http_writer w;
-	let_go(s);
+	release_objects(s);
 	s->step = RELAY;
 	invalidate(s, h);
-	bool bodyless = s->x->head->method == HTTP_HEAD; /* a GET may have been sent in its place */
-	http_writer_init(&w, &s->x->arena, http_write_size(h) + h->reason.n + 160);
-	http_write_status_line(&w, h->status, h->reason);
-	http_write_fields(&w, h, (struct http_skip){HTTP_SKIP(HTTP_F_CONTENT_LENGTH)});
-	if (http_has(h, HTTP_F_CONTENT_LENGTH) && h->status != 204)
-		http_write_field_u64(&w, STR("Content-Length"), h->length);
-	http_write_raw(&w, STR("Cache-Status: edged; "));
-	http_write_raw(&w, str_c(s->how));
-	http_write_raw(&w, STR("\r\n"));
-	if (w.overflow) {
+	bool unwanted = s->x->head->method == HTTP_HEAD &&
+			h->body != HTTP_BODY_NONE; /* a GET was sent in its place */
+	struct http_response r = {.status = h->status,
+				  .reason = h->reason,
+				  .framing = unwanted ? HTTP_FRAMING_NONE : http_relay_framing(h),
+				  .length = http_announced_length(h),
+				  .upgrade = http_get(h, HTTP_F_UPGRADE),
+				  .blocks = 1,
+				  .fields = {relayed_fields(s, h)}};
+	if (!r.fields[0].p) {
 		answer_error(s, 502, "The origin's response head is too large.");
 		return;
 	}
-	struct http_reply r = {.status = h->status,
-			       .head = {iov_of(http_writer_str(&w))},
-			       .pieces = 1,
-			       .framing = bodyless ? HTTP_FRAMING_NONE : framing_of(h),
-			       .length = h->length};
-	http_server_respond(s->x, &r);
-	if (bodyless)
-		finish(s, false);
+	http_exchange_respond(s->x, &r);
+	if (unwanted)
+		finish(s);
 	else
-		pump_down(s);
+		relayed(s, r.framing == HTTP_FRAMING_TUNNEL
+				   ? http_relay_tunnel(&s->relay, &s->front->on_silence)
+				   : http_relay_response(&s->relay));
 }
 
 static void relay_more(struct leader *l)
 {
-	pump_down(serve_of_leader(l));
+	struct serve *s = serve_of_leader(l);
+	relayed(s, http_relay_response(&s->relay));
 }
 
 static void relay_failed(struct leader *l, uint16_t status, const char *why)
@@ -396,26 +411,15 @@ static void relay_failed(struct leader *l, uint16_t status, const char *why)
 	answer_error(serve_of_leader(l), status, why);
 }
 
-static void pump_up(struct serve *s)
-{
-	while (s->leader.fetch) {
-		struct str data = http_server_data(s->x);
-		bool last = http_server_body_state(s->x) == HTTP_BODY_END;
-		struct iovec v = iov_of(data);
-		if (data.n == 0 && !last)
-			return;
-		ssize_t n = fetch_write(s->leader.fetch, &v, 1, last);
-		if (n < 0)
-			return;
-		http_server_consume(s->x, (size_t)n);
-		if ((size_t)n < data.n || last)
-			return;
-	}
-}
-
 static void relay_writable(struct leader *l)
 {
-	pump_up(serve_of_leader(l));
+	struct serve *s = serve_of_leader(l);
+	relayed(s, http_relay_request(&s->relay));
+}
+
+void serve_silent(struct deadline *silence)
+{
+	cut(serve_of(http_relay_of(silence)->x));
 }
 
 static void pass(struct serve *s)
@@ -437,8 +441,7 @@ static void fetch_and_wait(struct serve *s)
 	count_once(s, STAT_misses);
 	if (!wait_for_news(s))
 		return;
-	fetch_fill(s->front, &s->leader, s->x->head, http_server_peer(s->x), &s->key, s->object,
-		   s->stale);
+	fetch_fill(s->front, &s->leader, s->x->head, s->x->peer, &s->key, s->object, s->stale);
 	/* What came of it at once, a refused connection above all, is a letter on its way. */
 }
 
@@ -476,7 +479,7 @@ static void refresh_behind(struct serve *s)
 		atomic_store(&s->object->refreshing, false);
 		return;
 	}
-	fetch_fill(s->front, NULL, s->x->head, http_server_peer(s->x), &s->key, target, s->object);
+	fetch_fill(s->front, NULL, s->x->head, s->x->peer, &s->key, target, s->object);
 	object_unref(store_of(s), target);
 }
 
@@ -626,7 +629,7 @@ static void fetch_failed(struct serve *s)
 /* The object we wait on has changed. */
 static void progress(struct serve *s)
 {
-	if (s->step == RELAY || !s->object)
+	if (s->step == RELAY || s->step == DONE || !s->object)
 		return;
 	if (s->step == DELIVER) {
 		deliver(s);
@@ -677,7 +680,7 @@ static bool may_purge(const struct serve *s)
 	const struct edge_config *c = conf_of(s->gen);
 	struct addr client;
 	struct err e;
-	if (!is_trusted(c, http_server_peer(s->x)))
+	if (!is_trusted(c, s->x->peer))
 		return false;
 	if (!http_has(s->x->head, HTTP_F_X_FORWARDED_FOR))
 		return true;
@@ -704,23 +707,24 @@ static void purge(struct serve *s)
 	else
 		n = index_purge(s->front->index, s->hash, s->key.bytes, soft);
 	struct str body = arena_printf(&s->x->arena, "Purged %u\n", n);
-	struct str head = arena_printf(
-		&s->x->arena,
-		"HTTP/1.1 200 Purged\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n",
-		body.n);
-	struct http_exchange *x = s->x;
-	struct http_reply r = {.status = 200, .head = {iov_of(head)}, .pieces = 1};
-	release(s);
-	http_server_reply(x, &r, body);
+	struct http_fields f;
+	http_fields_init(&f, &s->x->arena, 32);
+	http_fields_add(&f, STR("Content-Type"), STR("text/plain"));
+	struct http_response r = {.status = 200,
+				  .reason = STR("Purged"),
+				  .blocks = 1,
+				  .fields = {http_fields_block(&f)}};
+	http_exchange_reply(s->x, &r, body);
 }
 
 static void answer_health(struct http_exchange *x)
 {
-	static const char head[] =
-		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"
-		"Content-Length: 3\r\n";
-	struct http_reply r = {.status = 200, .head = {iov_of(str_c(head))}, .pieces = 1};
-	http_server_reply(x, &r, x->head->method == HTTP_HEAD ? STR_NONE : STR("ok\n"));
+	struct http_fields f;
+	http_fields_init(&f, &x->arena, 64);
+	http_fields_add(&f, STR("Content-Type"), STR("text/plain"));
+	http_fields_add(&f, STR("Cache-Control"), STR("no-store"));
+	struct http_response r = {.status = 200, .blocks = 1, .fields = {http_fields_block(&f)}};
+	http_exchange_reply(x, &r, STR("ok\n"));
 }
 
 /* ---- what front.c calls */
@@ -743,6 +747,8 @@ void serve_begin(struct http_exchange *x)
 	s->gen = daemon_ref(f->base.gen);
 	s->leader = (struct leader){.magic = LEADER_MAGIC,
 				    .x = x,
+				    .begun = relay_begun,
+				    .interim = relay_interim,
 				    .head = relay_head,
 				    .more = relay_more,
 				    .failed = relay_failed,
@@ -764,19 +770,16 @@ void serve_begin(struct http_exchange *x)
 
 void serve_readable(struct http_exchange *x)
 {
-	pump_up(serve_of(x));
+	struct serve *s = serve_of(x);
+	if (s->leader.fetch)
+		relayed(s, http_relay_request(&s->relay));
 }
 
 void serve_writable(struct http_exchange *x)
 {
 	struct serve *s = serve_of(x);
 	if (s->step == RELAY)
-		pump_down(s);
+		relayed(s, http_relay_response(&s->relay));
 	else
 		deliver(s);
-}
-
-void serve_aborted(struct http_exchange *x, enum http_abort why UNUSED)
-{
-	release(serve_of(x));
 }

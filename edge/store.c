@@ -14,7 +14,7 @@
 
 #include "base/rnd.h"
 
-#define MAGIC	       UINT64_C(0x4750656467650001) /* "GPedge", layout 1 */
+#define MAGIC	       UINT64_C(0x4750656467650002) /* "GPedge", layout 2 */
 #define PAGES_A_RECORD 2u /* one record for so many pages: 8 KiB a mean object */
 
 struct superblock {

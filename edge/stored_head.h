@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The head of a stored response: status line and fields as complete lines, without what belongs to one connection
- * or one delivery (hop-by-hop fields, Age, Content-Length) and without the blank line. Pure but for the arena.
+ * The head of a stored response: a field block without what belongs to one connection or one delivery (hop-by-hop
+ * fields, Age, Content-Length). Its status is kept beside it. Pure but for the arena.
  */
 #ifndef EDGE_STORED_HEAD_H
 #define EDGE_STORED_HEAD_H
@@ -13,12 +13,12 @@
  * no room. */
 struct str stored_head_of(struct arena *a, const struct http_head *response, int64_t wall_s);
 
-/* Parsed again: fields that point into the arena. NULL: no room. */
+/* Its fields, as a head for looking things up; they point into stored. NULL: no room. */
 struct http_head *stored_head_parse(struct arena *a, struct str stored);
 
-/* The stored head with the fields of a 304 in the place of its own (RFC 9111 §3.2). NULL: no room, or more than
- * HTTP_FIELDS_MAX fields. */
-struct http_head *stored_head_merge(struct arena *a, struct str stored,
+/* The stored head with the fields of a 304 in the place of its own (RFC 9111 §3.2), as a head of that status. NULL: no
+ * room, or more than HTTP_FIELDS_MAX fields. */
+struct http_head *stored_head_merge(struct arena *a, struct str stored, uint16_t status,
 				    const struct http_head *not_modified);
 
 #endif

@@ -37,6 +37,8 @@ static const struct conf_key lb_keys[] = {
 		  "How long a client's connection may be idle."),
 	CONF_MSEC(struct lb_settings, client_ms, "client-timeout", "50s", 1, 3600000,
 		  "Longest pause of a client in a body, either way."),
+	CONF_MSEC(struct lb_settings, tunnel_ms, "tunnel-timeout", "1h", 1, 2000000000,
+		  "After an upgrade (WebSocket): longest silence of both sides."),
 	CONF_MSEC(struct lb_settings, server_idle_ms, "server-idle", "4s", 1, 3600000,
 		  "How long an idle connection to a server is kept; below the server's own limit."),
 	CONF_BOOL(struct lb_settings, access_log, "access-log", "yes",

@@ -27,7 +27,7 @@ struct lb_stats { /* [stats] */
 struct lb_settings {	  /* [lb] */
 	uint32_t workers; /* 0: one a core */
 	uint32_t maxconn;
-	uint32_t request_ms, keepalive_ms, client_ms, server_idle_ms;
+	uint32_t request_ms, keepalive_ms, client_ms, server_idle_ms, tunnel_ms;
 	bool access_log, forwarded_for;
 };
 

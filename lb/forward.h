@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Heads as they go on, rewritten in canonical form: hop-by-hop fields out, cookies by the pool's mode,
- * X-Forwarded-For as a line of its own behind what was there, Via (RFC 9110 §7.6). Pure but for the arena.
+ * Fields as they go on: hop-by-hop ones out, cookies by the pool's mode, X-Forwarded-For as a field of its own behind
+ * what was there, Via (RFC 9110 §7.6). Pure but for the arena.
  */
 #ifndef LB_FORWARD_H
 #define LB_FORWARD_H
@@ -9,12 +9,11 @@
 #include "conf.h"
 #include "sticky.h"
 
-/* The request's head for the servers of a pool, blank line included; .p NULL when the arena has no room.
- * host: used when an HTTP/1.0 client sent no Host. */
+/* The request's fields for the servers of a pool, Host excepted; .p NULL when the arena has no room. */
 struct str forward_request(struct arena *a, const struct lb_pool *p, const struct http_head *h,
-			   const struct addr *peer, bool forwarded_for, const struct addr *host);
+			   const struct addr *peer, bool forwarded_for);
 
-/* The response's head for the client, without Connection and the blank line. *flag: see sticky_write_response(). */
+/* The response's fields for the client. *flag: see sticky_write_response(). */
 struct str forward_response(struct arena *a, const struct lb_pool *p, const struct http_head *h,
 			    struct str cookie, struct sticky_match match, char *flag);
 

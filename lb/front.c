@@ -13,49 +13,64 @@
 static void on_request(struct http_exchange *x)
 {
 	const struct lb_bind *b = front_bind(front_of(x), x);
+	x->user = NULL;
 	if (!b)
-		http_server_error(x, 503, "This address is no longer served.", STR_NONE);
+		http_exchange_error(x, 503, "This address is no longer served.", STR_NONE);
 	else if (b->pool)
 		proxy_begin(x, b);
 	else
 		stats_page(x);
 }
 
-static void on_readable(struct http_exchange *x)
+static void on_closed(struct http_exchange *x, enum http_end why)
 {
-	proxy_readable(x);
+	if (x->user) /* the statistics page has no state */
+		proxy_closed(x, why);
 }
 
-static void on_writable(struct http_exchange *x)
-{
-	proxy_writable(x);
-}
+static const struct http_handler handler = {.request = on_request,
+					    .readable = proxy_readable,
+					    .writable = proxy_writable,
+					    .closed = on_closed};
 
-static void on_aborted(struct http_exchange *x, enum http_abort why)
+static struct str frontend_of(const struct lb_config *c, const struct listener *l)
 {
-	proxy_aborted(x, why);
-}
-
-static void on_refused(struct http_server *s, const struct addr *peer, void *tag,
-		       struct http_bad bad, struct str first_line)
-{
-	struct front *f = front_from(http_server_user(s));
-	const struct listener *l = tag;
-	char text[ADDR_TEXT_SIZE];
-	const struct lb_config *c = conf_of(f->base.gen);
-	struct str name = STR("-");
 	for (unsigned i = 0; i < c->n_binds; i++)
 		if (addr_eq(&c->binds[i].addr, &l->addr))
-			name = c->binds[i].frontend;
+			return c->binds[i].frontend;
+	return STR("-");
+}
+
+static const char *refusal_state(enum http_refusal_cause cause)
+{
+	switch (cause) {
+	case HTTP_REFUSAL_TIMEOUT:
+		return "cR--";
+	case HTTP_REFUSAL_CLOSED:
+		return "CR--";
+	case HTTP_REFUSAL_MALFORMED:
+	case HTTP_REFUSAL_HANDSHAKE:
+		break;
+	}
+	return "PR--";
+}
+
+static void on_refused(struct http_server *s, const struct http_refusal *r)
+{
+	struct front *f = front_from(http_server_user(s));
+	const struct lb_config *c = conf_of(f->base.gen);
+	struct str name = frontend_of(c, r->tag);
+	int64_t now_us = worker_now_us(f->base.worker);
+	char text[ADDR_TEXT_SIZE];
 	stats_add(&f->base.stats[STAT_requests], 1);
 	stats_add(&f->base.stats[STAT_refused], 1);
-	stats_add(&f->base.stats[STAT_responses_4xx], bad.status < 500);
-	stats_add(&f->base.stats[STAT_responses_5xx], bad.status >= 500);
-	log_info("conn %s: %u %s: \"%.*s\"", addr_format(peer, text), bad.status, bad.reason,
-		 (int)MIN(first_line.n, 80u), first_line.p);
+	stats_add(&f->base.stats[STAT_responses_4xx], r->bad.status < 500);
+	stats_add(&f->base.stats[STAT_responses_5xx], r->bad.status >= 500);
+	log_info("conn %s: %u %s: \"%.*s\"", addr_format(r->peer, text), r->bad.status,
+		 r->bad.reason, (int)MIN(r->first_line.n, 80u), r->first_line.p);
 	if (!c->settings->access_log)
 		return;
-	struct access_entry e = {.peer = peer,
+	struct access_entry e = {.peer = r->peer,
 				 .frontend = name,
 				 .pool = name,
 				 .server = STR("<NOSRV>"),
@@ -63,24 +78,22 @@ static void on_refused(struct http_server *s, const struct addr *peer, void *tag
 				 .queue_ms = -1,
 				 .connect_ms = -1,
 				 .response_ms = -1,
-				 .status = bad.status,
+				 .total_ms = (now_us - r->started_us) / CLOCK_MSEC,
+				 .status = r->bad.status,
 				 .target = STR("<BADREQ>")};
-	memcpy(e.ends, bad.status == 408 ? "cR--" : "PR--", 5);
-	access_log_add(&f->log, &e, clock_wall_us());
+	memcpy(e.ends, refusal_state(r->cause), sizeof(e.ends));
+	access_log_add(&f->log, &e, clock_wall_us() - (now_us - r->started_us));
 }
 
-const struct http_handler front_handler = {.request = on_request,
-					   .readable = on_readable,
-					   .writable = on_writable,
-					   .aborted = on_aborted,
-					   .refused = on_refused};
+const struct http_server_ops front_server_ops = {.handler = &handler, .refused = on_refused};
 
 /* ---- configuration */
 
-struct http_server_conf front_server_conf(const struct daemon_generation *g)
+struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
+					      const struct addr *listen UNUSED)
 {
 	const struct lb_settings *s = conf_of(g)->settings;
-	struct http_server_conf c = HTTP_SERVER_CONF_DEFAULT;
+	struct http_listener_conf c = HTTP_LISTENER_CONF_DEFAULT;
 	c.head_us = s->request_ms * CLOCK_MSEC;
 	c.idle_us = s->keepalive_ms * CLOCK_MSEC;
 	c.body_us = c.send_us = s->client_ms * CLOCK_MSEC;
@@ -111,6 +124,7 @@ void front_apply(struct shell_worker *w)
 {
 	struct front *f = front_from(w);
 	const struct lb_config *c = conf_of(w->gen);
+	deadline_class_set(&f->on_silence, c->settings->tunnel_ms * CLOCK_MSEC);
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		struct http_client *cl = f->clients[c->pools[i].live->id];
 		struct http_client_conf cc = client_conf(c->settings, c->pools[i].conf);
@@ -121,7 +135,7 @@ void front_apply(struct shell_worker *w)
 
 const struct lb_bind *front_bind(const struct front *f, const struct http_exchange *x)
 {
-	const struct listener *l = http_server_tag(x);
+	const struct listener *l = x->tag;
 	const struct lb_config *c = conf_of(f->base.gen);
 	for (unsigned i = 0; i < c->n_binds; i++)
 		if (addr_eq(&c->binds[i].addr, &l->addr))
@@ -138,7 +152,10 @@ void front_publish(struct shell_worker *w)
 
 void front_init(struct shell_worker *w)
 {
-	access_log_init(&front_from(w)->log, w->worker->loop, STDOUT_FILENO);
+	struct front *f = front_from(w);
+	access_log_init(&f->log, w->worker->loop, STDOUT_FILENO);
+	deadline_class_init(&f->on_silence, w->worker->loop,
+			    conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC, proxy_silent);
 }
 
 void front_fini(struct shell_worker *w)
@@ -147,6 +164,7 @@ void front_fini(struct shell_worker *w)
 	for (unsigned i = 0; i < LB_POOLS_MAX; i++)
 		if (f->clients[i])
 			http_client_free(f->clients[i]);
+	deadline_class_fini(&f->on_silence);
 	access_log_fini(&f->log);
 }
 

@@ -6,6 +6,7 @@
 #include "access_log.h"
 #include "conf.h"
 #include "http/client.h"
+#include "loop/deadline.h"
 #include "server.h"
 #include "shell.h"
 #include "stats.h"
@@ -13,6 +14,7 @@
 struct front {
 	struct shell_worker base;
 	struct http_client *clients[LB_POOLS_MAX]; /* by pool id */
+	struct deadline_class on_silence;	   /* of tunnels */
 	struct access_log log;
 	unsigned running; /* requests now */
 };
@@ -28,8 +30,9 @@ static inline struct front *front_of(const struct http_exchange *x)
 }
 
 /* shell_ops */
-extern const struct http_handler front_handler;
-struct http_server_conf front_server_conf(const struct daemon_generation *g);
+extern const struct http_server_ops front_server_ops;
+struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
+					      const struct addr *listen);
 void front_init(struct shell_worker *w);
 void front_fini(struct shell_worker *w);
 void front_apply(struct shell_worker *w);

@@ -2,12 +2,14 @@
 /*
  * The steps of a request. All its state is one struct in the exchange's arena; nothing is allocated elsewhere.
  *
- *     begin ─ attempt ─ head ─ relay ─ end
- *               ▲  └ failed: again (another server, or the same when only a kept connection was stale)
+ *     begin ─ attempt ─ head ─ relay ─ closed
+ *               ▲  └ failed: retry (redispatched to another server, or to the same when only an idle connection was stale)
  *
- * What may be tried again: anything of which nothing was sent; otherwise idempotent requests (RFC 9110 §9.2.2)
+ * What may be retried: anything of which nothing was sent; otherwise idempotent requests (RFC 9110 §9.2.2)
  * whose body, if any, has not been touched. Requests that are not idempotent go over new connections only, so the
- * keep-alive race, in which a server closes a kept connection while a request is on its way, cannot hit them.
+ * keep-alive race, in which a server closes an idle connection while a request is on its way, cannot hit them.
+ *
+ * Whatever way it ends, the exchange's closed() accounts for the request, once.
  */
 #include "proxy.h"
 
@@ -16,26 +18,45 @@
 #include "forward.h"
 #include "front.h"
 
+#define PROXY_MAGIC 0x4c425058u
+
 struct proxy {
+	uint32_t magic;
 	struct http_exchange *x;
 	struct front *front;
 	struct daemon_generation *gen; /* the one this request began with */
 	const struct lb_bind *bind;
 	const struct lb_pool *pool;
 	struct http_call *call; /* NULL between attempts */
-	struct server *server;	/* of this attempt; counted in its current */
+	struct http_relay relay;
+	struct server *server; /* of this attempt; counted in its current */
 	int index;
 	struct sticky_match sticky;
 	uint64_t tried; /* servers that failed this request */
 	unsigned retries;
 	bool redispatched, relaying;
-	char cause, phase, set_cookie;
-	uint16_t status; /* of the answer, ours or the server's; 0: none yet */
+	char cause, phase, set_cookie; /* of HAProxy's termination state */
 	int64_t connect_ms, response_ms;
-	struct str head; /* the request's, for every attempt */
+	struct str fields; /* the request's, for every attempt */
+	struct str host;
+	char host_text[ADDR_TEXT_SIZE];
 };
 
 static const struct http_call_ops ops;
+
+static struct proxy *proxy_of(struct http_exchange *x)
+{
+	struct proxy *p = x->user;
+	MAGIC_CHECK(p, PROXY_MAGIC);
+	return p;
+}
+
+static struct proxy *proxy_from(struct http_call *c)
+{
+	struct proxy *p = c->user;
+	MAGIC_CHECK(p, PROXY_MAGIC);
+	return p;
+}
 
 static int64_t now_of(const struct proxy *p)
 {
@@ -58,8 +79,9 @@ static void log_access(struct proxy *p)
 {
 	struct http_exchange *x = p->x;
 	int64_t now = now_of(p);
+	unsigned clients = http_server_conns(p->front->base.server);
 	struct access_entry e = {
-		.peer = http_server_peer(x),
+		.peer = x->peer,
 		.frontend = p->bind->frontend,
 		.pool = p->pool->conf->name,
 		.server = p->server ? str_c(p->server->name) : STR("<NOSRV>"),
@@ -68,11 +90,11 @@ static void log_access(struct proxy *p)
 		.connect_ms = p->connect_ms,
 		.response_ms = p->response_ms,
 		.total_ms = ms(now - x->started_us),
-		.status = p->status ? p->status : -1,
+		.status = x->status ? x->status : -1,
 		.bytes = x->bytes_out,
 		.ends = {p->cause, p->phase, p->sticky.flag, p->set_cookie},
-		.active = shell_clients(p->front->base.shell),
-		.frontend_active = shell_clients(p->front->base.shell),
+		.active = clients,
+		.frontend_active = clients,
 		.pool_active = p->front->running,
 		.server_active = p->server ? (unsigned)atomic_load_explicit(&p->server->current,
 									    memory_order_relaxed)
@@ -86,7 +108,7 @@ static void log_access(struct proxy *p)
 	access_log_add(&p->front->log, &e, clock_wall_us() - (now - x->started_us));
 }
 
-static void leave_server(struct proxy *p)
+static void release_server(struct proxy *p)
 {
 	if (p->server)
 		SERVER_COUNT(p->server, current, -1);
@@ -97,7 +119,7 @@ static void count_response(struct proxy *p)
 {
 	static const unsigned by_class[] = {STAT_responses_2xx, STAT_responses_3xx,
 					    STAT_responses_4xx, STAT_responses_5xx};
-	unsigned class = p->status / 100u;
+	unsigned class = p->x->status / 100u;
 	if (class >= 2 && class <= 5)
 		count(p, by_class[class - 2]);
 	if (p->server) {
@@ -106,84 +128,78 @@ static void count_response(struct proxy *p)
 	}
 }
 
-/* Books the request; the exchange may go away afterwards, and p with it. */
-static void close_books(struct proxy *p)
+/* How the exchange ended, when nothing on this side has said so. */
+static void end_by_client(struct proxy *p, enum http_end why)
 {
+	switch (why) {
+	case HTTP_END_DONE:
+	case HTTP_END_CUT:
+		return;
+	case HTTP_END_CLIENT:
+		p->cause = 'C';
+		break;
+	case HTTP_END_BODY_TIMEOUT:
+	case HTTP_END_SEND_TIMEOUT:
+		p->cause = 'c';
+		break;
+	case HTTP_END_BODY_BROKEN:
+		p->cause = 'P';
+		break;
+	case HTTP_END_STOP:
+		p->cause = 'K';
+		break;
+	}
+	p->phase = p->relaying ? 'D' : 'H';
+	count(p, STAT_client_aborts);
+}
+
+void proxy_closed(struct http_exchange *x, enum http_end why)
+{
+	struct proxy *p = proxy_of(x);
+	if (p->cause == '-')
+		end_by_client(p, why);
+	http_relay_fini(&p->relay);
+	if (p->call)
+		http_client_abort(p->call);
 	count_response(p);
 	if (conf_of(p->gen)->settings->access_log)
 		log_access(p);
-	leave_server(p);
+	release_server(p);
 	p->front->running--;
 	daemon_unref(p->gen);
+	MAGIC_WIPE(p, PROXY_MAGIC);
 }
 
+/* p is gone afterwards, here as below wherever the exchange ends. */
 static void answer_error(struct proxy *p, uint16_t status, const char *text, char cause, char phase)
 {
-	struct http_exchange *x = p->x;
 	p->cause = cause;
 	p->phase = phase;
-	p->status = status;
-	close_books(p);
-	http_server_error(x, status, text, STR_NONE);
+	http_exchange_error(p->x, status, text, STR_NONE);
 }
 
-static void finish(struct proxy *p, bool fail)
+static void cut(struct proxy *p, char cause, char phase)
 {
-	struct http_exchange *x = p->x;
-	close_books(p);
-	http_server_end(x, fail);
+	p->cause = cause;
+	p->phase = phase;
+	http_exchange_abort(p->x);
 }
 
 /* ---- relaying */
 
-/* Response bytes, from the server's buffer to the client in one writev with the head. */
-static void pump_down(struct proxy *p)
+static void relayed(struct proxy *p, enum http_relay_state state)
 {
-	struct http_call *c = p->call;
-	struct str data = http_client_data(c);
-	enum http_piece piece = http_client_piece(c);
-	struct iovec v = {.iov_base = (char *)(uintptr_t)data.p, .iov_len = data.n};
-	ssize_t n = http_server_write(p->x, &v, 1, piece);
-	if (n < 0)
-		return; /* aborted() follows */
-	http_client_consume(c, (size_t)n);
-	if (piece == HTTP_PIECE_LAST && (size_t)n == data.n) {
-		http_client_end(c);
-		p->call = NULL;
-		finish(p, false);
-	}
+	if (state == HTTP_RELAY_GOES_ON)
+		return;
+	http_relay_fini(&p->relay);
+	http_client_end(p->call);
+	p->call = NULL;
+	http_exchange_end(p->x);
 }
 
-/* Request bytes, the other way. */
-static void pump_up(struct proxy *p)
+void proxy_silent(struct deadline *silence)
 {
-	while (p->call) {
-		struct str data = http_server_data(p->x);
-		bool last = http_server_body_state(p->x) == HTTP_BODY_END;
-		struct iovec v = {.iov_base = (char *)(uintptr_t)data.p, .iov_len = data.n};
-		if (data.n == 0 && !last)
-			return;
-		ssize_t n = http_client_write(p->call, &v, 1, last);
-		if (n < 0)
-			return; /* failed() follows */
-		http_server_consume(p->x, (size_t)n);
-		if ((size_t)n < data.n || last)
-			return;
-	}
-}
-
-static enum http_framing framing_of(const struct http_head *h)
-{
-	switch (h->body) {
-	case HTTP_BODY_NONE:
-		return HTTP_FRAMING_NONE;
-	case HTTP_BODY_LENGTH:
-		return HTTP_FRAMING_LENGTH;
-	case HTTP_BODY_CHUNKED:
-	case HTTP_BODY_CLOSE:
-		break;
-	}
-	return HTTP_FRAMING_OPEN;
+	cut(proxy_of(http_relay_of(silence)->x), 'c', 'D');
 }
 
 static void count_server_response(struct server *s, unsigned status)
@@ -208,46 +224,41 @@ static void count_server_response(struct server *s, unsigned status)
 
 static void on_head(struct http_call *c)
 {
-	struct proxy *p = c->user;
+	struct proxy *p = proxy_from(c);
 	const struct http_head *h = c->head;
 	server_connected(p->server);
 	count_server_response(p->server, h->status);
 	p->connect_ms = ms(c->connected_us - c->started_us);
 	p->response_ms = ms(c->response_us - c->connected_us);
-	struct str head = forward_response(&p->x->arena, p->pool, h,
-					   p->pool->conf_servers[p->index]->cookie, p->sticky,
-					   &p->set_cookie);
-	if (!head.p) {
-		http_client_abort(c);
-		p->call = NULL;
+	struct str fields = forward_response(&p->x->arena, p->pool, h,
+					     p->pool->conf_servers[p->index]->cookie, p->sticky,
+					     &p->set_cookie);
+	if (!fields.p) {
 		SERVER_COUNT(p->server, response_errors, 1);
 		answer_error(p, 502, "The server's response head is too large.", 'P', 'H');
 		return;
 	}
-	struct http_reply r = {.status = h->status,
-			       .head = {{.iov_base = (char *)(uintptr_t)head.p, .iov_len = head.n}},
-			       .pieces = 1,
-			       .framing = framing_of(h),
-			       .length = h->length};
+	struct http_response r = {.status = h->status,
+				  .reason = h->reason,
+				  .framing = http_relay_framing(h),
+				  .length = http_announced_length(h),
+				  .upgrade = http_get(h, HTTP_F_UPGRADE),
+				  .blocks = 1,
+				  .fields = {fields}};
 	p->relaying = true;
-	p->status = h->status;
-	http_server_respond(p->x, &r);
-	pump_down(p);
+	http_exchange_respond(p->x, &r);
+	relayed(p, h->status == 101 ? http_relay_tunnel(&p->relay, &p->front->on_silence)
+				    : http_relay_response(&p->relay));
 }
 
 static void on_interim(struct http_call *c)
 {
-	struct proxy *p = c->user;
-	struct http_writer w;
-	http_writer_init(&w, &p->x->arena, http_write_size(c->head) + 1);
-	http_write_fields(&w, c->head, (struct http_skip){0});
-	if (!w.overflow)
-		http_server_interim(p->x, c->head->status, http_writer_str(&w));
+	http_relay_interim(proxy_from(c)->x, c->head);
 }
 
 /* ---- attempts */
 
-static void enter_server(struct proxy *p, int index)
+static void assign_server(struct proxy *p, int index)
 {
 	struct server *s = p->pool->servers[index];
 	p->index = index;
@@ -272,11 +283,11 @@ static void pick_and_attempt(struct proxy *p)
 		answer_error(p, 503, no_server_text, 'S', 'C');
 		return;
 	}
-	enter_server(p, index);
+	assign_server(p, index);
 	attempt(p, false);
 }
 
-static void note_unreachable(struct proxy *p, const char *why)
+static void count_connect_error(struct proxy *p, const char *why)
 {
 	struct server *s = p->server;
 	SERVER_COUNT(s, connect_errors, 1);
@@ -286,8 +297,8 @@ static void note_unreachable(struct proxy *p, const char *why)
 			 s->name, why);
 }
 
-/* Goes on with another server, if there are tries left. */
-static bool try_elsewhere(struct proxy *p)
+/* Goes on with another server, if there are retries left. */
+static bool redispatch(struct proxy *p)
 {
 	if (p->retries >= p->pool->conf->retries)
 		return false;
@@ -296,7 +307,7 @@ static bool try_elsewhere(struct proxy *p)
 	count(p, STAT_retries);
 	SERVER_COUNT(p->server, retries, 1);
 	struct server *before = p->server;
-	leave_server(p);
+	release_server(p);
 	/* The client's own server is out of reach: it is balanced anew, and its cookie with it. */
 	if (p->sticky.flag == 'V')
 		p->sticky = (struct sticky_match){.server = -1, .flag = 'D'};
@@ -306,7 +317,7 @@ static bool try_elsewhere(struct proxy *p)
 		answer_error(p, 503, no_server_text, 'S', 'C');
 		return true;
 	}
-	enter_server(p, index);
+	assign_server(p, index);
 	if (p->server != before) {
 		p->redispatched = true;
 		count(p, STAT_redispatches);
@@ -321,47 +332,44 @@ static bool repeatable(const struct proxy *p)
 	return http_method_idempotent(p->x->head->method) && p->x->body_in == 0;
 }
 
-struct verdict {
+struct outcome {
 	uint16_t status;
 	char cause, phase;
 };
 
-static struct verdict verdict_of(enum http_fail why)
+static struct outcome error_outcome(enum http_fail why)
 {
 	switch (why) {
 	case HTTP_FAIL_BUSY:
-		return (struct verdict){503, 'R', 'C'};
+		return (struct outcome){503, 'R', 'C'};
 	case HTTP_FAIL_CONNECT:
-		return (struct verdict){503, 'S', 'C'};
+		return (struct outcome){503, 'S', 'C'};
 	case HTTP_FAIL_CONNECT_TIMEOUT:
-		return (struct verdict){503, 's', 'C'};
+		return (struct outcome){503, 's', 'C'};
 	case HTTP_FAIL_RESPONSE_TIMEOUT:
-		return (struct verdict){504, 's', 'H'};
+		return (struct outcome){504, 's', 'H'};
 	case HTTP_FAIL_BAD_RESPONSE:
-		return (struct verdict){502, 'P', 'H'};
+		return (struct outcome){502, 'P', 'H'};
 	case HTTP_FAIL_BODY:
-		return (struct verdict){502, 'S', 'D'};
+		return (struct outcome){502, 'S', 'D'};
 	case HTTP_FAIL_STALE:
 	case HTTP_FAIL_CLOSED:
 	case HTTP_FAIL_NONE:
 		break;
 	}
-	return (struct verdict){502, 'S', 'H'};
+	return (struct outcome){502, 'S', 'H'};
 }
 
 static void give_up(struct proxy *p, enum http_fail why)
 {
-	struct verdict v = verdict_of(why);
+	struct outcome v = error_outcome(why);
 	if (p->server)
 		SERVER_COUNT(p->server, response_errors, v.status != 503);
 	stats_add(&p->front->base.stats[STAT_response_errors], v.status != 503);
-	if (p->relaying) {
-		p->cause = v.cause;
-		p->phase = v.phase;
-		finish(p, true);
-	} else {
+	if (p->relaying)
+		cut(p, v.cause, v.phase);
+	else
 		answer_error(p, v.status, http_fail_text(why), v.cause, v.phase);
-	}
 }
 
 static void handle_failure(struct proxy *p, enum http_fail why)
@@ -369,8 +377,8 @@ static void handle_failure(struct proxy *p, enum http_fail why)
 	switch (why) {
 	case HTTP_FAIL_CONNECT:
 	case HTTP_FAIL_CONNECT_TIMEOUT:
-		note_unreachable(p, http_fail_text(why));
-		if (try_elsewhere(p))
+		count_connect_error(p, http_fail_text(why));
+		if (redispatch(p))
 			return;
 		break;
 	case HTTP_FAIL_STALE:
@@ -381,7 +389,7 @@ static void handle_failure(struct proxy *p, enum http_fail why)
 		}
 		break;
 	case HTTP_FAIL_CLOSED:
-		if (repeatable(p) && try_elsewhere(p))
+		if (repeatable(p) && redispatch(p))
 			return;
 		break;
 	case HTTP_FAIL_BUSY:
@@ -396,30 +404,38 @@ static void handle_failure(struct proxy *p, enum http_fail why)
 
 static void on_failed(struct http_call *c, enum http_fail why)
 {
-	struct proxy *p = c->user;
+	struct proxy *p = proxy_from(c);
+	if (why == HTTP_FAIL_BAD_RESPONSE)
+		log_info("server %s/%s: bad response: %s", p->server->pool_name, p->server->name,
+			 http_client_bad(c).reason);
+	http_relay_fini(&p->relay);
 	p->call = NULL;
 	handle_failure(p, why);
 }
 
-static void attempt(struct proxy *p, bool fresh)
+/* With or without a connection of its own to the server. */
+static void attempt(struct proxy *p, bool new_connection)
 {
-	struct http_exchange *x = p->x;
-	const struct http_head *h = x->head;
-	struct http_request r = {
-		.method = h->method,
-		.head = {{.iov_base = (char *)(uintptr_t)p->head.p, .iov_len = p->head.n}},
-		.pieces = 1,
-		.body = h->body,
-		.length = h->length};
+	const struct http_head *h = p->x->head;
+	struct http_request r = {.method = h->method,
+				 .method_text = h->method_text,
+				 .target = h->target,
+				 .host = p->host,
+				 .upgrade = http_upgrade_of(h),
+				 .body = h->body,
+				 .length = http_announced_length(h),
+				 .blocks = 1,
+				 .fields = {p->fields}};
+	struct http_route route = {.to = &p->pool->conf_servers[p->index]->address,
+				   .new_connection = new_connection ||
+						     !http_method_idempotent(h->method)};
 	enum http_fail why;
-	fresh |= !http_method_idempotent(h->method);
-	p->call = http_client_start(front_client(p->front, p->pool),
-				    &p->pool->conf_servers[p->index]->address, &r, fresh, &ops, p,
-				    &why);
+	p->call = http_client_start(front_client(p->front, p->pool), &route, &r, &ops, p, &why);
 	if (!p->call) {
 		handle_failure(p, why);
 		return;
 	}
+	http_relay_init(&p->relay, p->x, p->call);
 	if (p->call->reused) {
 		SERVER_COUNT(p->server, reuses, 1);
 	} else {
@@ -430,12 +446,14 @@ static void attempt(struct proxy *p, bool fresh)
 
 static void on_writable(struct http_call *c)
 {
-	pump_up(c->user);
+	struct proxy *p = proxy_from(c);
+	relayed(p, http_relay_request(&p->relay));
 }
 
 static void on_body(struct http_call *c)
 {
-	pump_down(c->user);
+	struct proxy *p = proxy_from(c);
+	relayed(p, http_relay_response(&p->relay));
 }
 
 static const struct http_call_ops ops = {
@@ -446,14 +464,21 @@ static const struct http_call_ops ops = {
 	.failed = on_failed,
 };
 
-/* ---- what front.c calls */
+/* ---- what the worker context calls */
+
+static void set_host(struct proxy *p)
+{
+	p->host = p->x->head->authority;
+	if (!p->host.n)
+		p->host = str_c(addr_format(&p->pool->conf_servers[0]->address, p->host_text));
+}
 
 void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 {
 	struct front *f = front_of(x);
 	const struct lb_settings *settings = conf_of(f->base.gen)->settings;
 	struct proxy *p = ARENA_NEW(&x->arena, struct proxy);
-	MUST(p != NULL); /* the arena begins with a block far larger than this */
+	MUST(p); /* the arena begins with a block far larger than this */
 	*p = (struct proxy){.x = x,
 			    .front = f,
 			    .gen = daemon_ref(f->base.gen),
@@ -464,6 +489,7 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 			    .set_cookie = '-',
 			    .connect_ms = -1,
 			    .response_ms = -1};
+	MAGIC_SET(p, PROXY_MAGIC);
 	x->user = p;
 	f->running++;
 	count(p, STAT_requests);
@@ -475,9 +501,9 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 	}
 	p->sticky = server_sticky(p->pool, x->head, now_of(p));
 	p->set_cookie = p->sticky.flag == '-' ? '-' : 'N';
-	p->head = forward_request(&x->arena, p->pool, x->head, http_server_peer(x),
-				  settings->forwarded_for, &p->pool->conf_servers[0]->address);
-	if (!p->head.p)
+	set_host(p);
+	p->fields = forward_request(&x->arena, p->pool, x->head, x->peer, settings->forwarded_for);
+	if (!p->fields.p)
 		answer_error(p, 431, "The request head is too large to be forwarded.", 'P', 'R');
 	else
 		pick_and_attempt(p);
@@ -485,28 +511,13 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 
 void proxy_readable(struct http_exchange *x)
 {
-	pump_up(x->user);
+	struct proxy *p = proxy_of(x);
+	if (p->call)
+		relayed(p, http_relay_request(&p->relay));
 }
 
 void proxy_writable(struct http_exchange *x)
 {
-	pump_down(x->user);
-}
-
-void proxy_aborted(struct http_exchange *x, enum http_abort why)
-{
-	struct proxy *p = x->user;
-	if (!p)
-		return; /* the statistics page has no state */
-	if (p->call)
-		http_client_abort(p->call);
-	p->call = NULL;
-	count(p, STAT_client_aborts);
-	p->cause = why == HTTP_ABORT_BODY_TIMEOUT || why == HTTP_ABORT_SEND_TIMEOUT ? 'c'
-		   : why == HTTP_ABORT_STOP					    ? 'K'
-		   : why == HTTP_ABORT_BODY_BROKEN				    ? 'P'
-										    : 'C';
-	p->phase = p->relaying ? 'D' : 'H';
-	p->status = x->status;
-	close_books(p);
+	struct proxy *p = proxy_of(x);
+	relayed(p, http_relay_response(&p->relay));
 }

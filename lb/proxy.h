@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * One balanced request: pick a server, send, relay, and, while the client has not seen a byte, try again elsewhere.
+ * One balanced request: pick a server, send, relay, and, while the client has not seen a byte, retry. The functions are
+ * an http_handler's, for exchanges that proxy_begin() has taken on.
  */
 #ifndef LB_PROXY_H
 #define LB_PROXY_H
 
 #include "conf.h"
-#include "http/server.h"
+#include "http/relay.h"
 
 void proxy_begin(struct http_exchange *x, const struct lb_bind *bind);
 void proxy_readable(struct http_exchange *x);
 void proxy_writable(struct http_exchange *x);
-void proxy_aborted(struct http_exchange *x, enum http_abort why);
+void proxy_closed(struct http_exchange *x, enum http_end why);
+
+/* Nothing has moved in a tunnel for too long: both ends are cut. */
+void proxy_silent(struct deadline *silence);
 
 #endif

@@ -360,38 +360,41 @@ static void answer(struct http_exchange *x, const struct lb_config *c, bool csv)
 		stats_page_csv(&page, c, all_stats, worker_now_us(x->worker));
 	else
 		print_html(&page, c, worker_now_us(x->worker));
-	struct str refresh = c->stats->refresh_ms ? arena_printf(&x->arena, "Refresh: %u\r\n",
-								 c->stats->refresh_ms / 1000)
-						  : STR("");
+	struct http_fields f;
+	http_fields_init(&f, &x->arena, 128);
+	http_fields_add(&f, STR("Content-Type"), csv ? STR("text/plain") : STR("text/html"));
+	http_fields_add(&f, STR("Cache-Control"), STR("no-cache"));
+	if (c->stats->refresh_ms)
+		http_fields_add_u64(&f, STR("Refresh"), c->stats->refresh_ms / 1000);
+	struct http_response r = {.status = 200, .blocks = 1, .fields = {http_fields_block(&f)}};
 	struct str body = arena_str(&x->arena, str_of(page.p, page.n));
-	struct str head = arena_printf(
-		&x->arena,
-		"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nCache-Control: no-cache\r\n%.*s"
-		"Content-Length: %zu\r\n",
-		csv ? "text/plain" : "text/html", STR_ARG(refresh), page.n);
 	text_fini(&page);
-	if (!body.p || !head.p) {
-		http_server_error(x, 500, "The statistics do not fit.", STR_NONE);
-		return;
-	}
-	struct http_reply r = {.status = 200,
-			       .head = {{.iov_base = (char *)(uintptr_t)head.p, .iov_len = head.n}},
-			       .pieces = 1};
-	http_server_reply(x, &r, x->head->method == HTTP_HEAD ? STR_NONE : body);
+	if (body.p && r.fields[0].p)
+		http_exchange_reply(x, &r, body);
+	else
+		http_exchange_error(x, 500, "The statistics do not fit.", STR_NONE);
 }
 
-static void show_the_way(struct http_exchange *x, struct str uri)
+static void redirect_to_uri(struct http_exchange *x, struct str uri)
 {
-	struct str head = arena_printf(
-		&x->arena, "HTTP/1.1 302 Found\r\nLocation: %.*s\r\nContent-Length: 0\r\n",
-		STR_ARG(uri));
-	struct http_reply r = {.status = 302,
-			       .head = {{.iov_base = (char *)(uintptr_t)head.p, .iov_len = head.n}},
-			       .pieces = 1};
-	if (head.p)
-		http_server_reply(x, &r, STR_NONE);
+	struct http_fields f;
+	http_fields_init(&f, &x->arena, uri.n + 32);
+	http_fields_add(&f, STR("Location"), uri);
+	struct http_response r = {.status = 302, .blocks = 1, .fields = {http_fields_block(&f)}};
+	if (r.fields[0].p)
+		http_exchange_reply(x, &r, STR_NONE);
 	else
-		http_server_error(x, 500, "Out of memory.", STR_NONE);
+		http_exchange_error(x, 500, "Out of memory.", STR_NONE);
+}
+
+/* An error with one more field. */
+static void refuse(struct http_exchange *x, uint16_t status, const char *text, struct str name,
+		   struct str value)
+{
+	struct http_fields f;
+	http_fields_init(&f, &x->arena, name.n + value.n + 8);
+	http_fields_add(&f, name, value);
+	http_exchange_error(x, status, text, http_fields_block(&f));
 }
 
 void stats_page(struct http_exchange *x)
@@ -399,14 +402,14 @@ void stats_page(struct http_exchange *x)
 	const struct lb_config *c = conf_of(front_of(x)->base.gen);
 	struct str uri = c->stats->uri;
 	if (!authorised(x->head, c->stats->auth))
-		http_server_error(x, 401, "Name and password are needed.",
-				  STR("WWW-Authenticate: Basic realm=\"HAProxy Statistics\"\r\n"));
+		refuse(x, 401, "Name and password are needed.", STR("WWW-Authenticate"),
+		       STR("Basic realm=\"HAProxy Statistics\""));
 	else if (str_eq(x->head->target, STR("/")) && !str_eq(uri, STR("/")))
-		show_the_way(x, uri);
+		redirect_to_uri(x, uri);
 	else if (!str_starts(x->head->target, uri))
-		http_server_error(x, 404, "The statistics are elsewhere.", STR_NONE);
+		http_exchange_error(x, 404, "Not found.", STR_NONE);
 	else if (x->head->method != HTTP_GET && x->head->method != HTTP_HEAD)
-		http_server_error(x, 405, "Only GET and HEAD.", STR("Allow: GET, HEAD\r\n"));
+		refuse(x, 405, "Only GET and HEAD.", STR("Allow"), STR("GET, HEAD"));
 	else
 		answer(x, c, str_find_str(str_skip(x->head->target, uri.n), STR(";csv")) >= 0);
 }

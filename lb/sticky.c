@@ -60,7 +60,7 @@ static bool is_ours(struct str pair, struct str name)
 	return eq >= 0 && str_eq(str_trim(str_of(pair.p, (size_t)eq)), name);
 }
 
-static void write_without(struct http_writer *w, struct str cookies, struct str name)
+static void write_without(struct http_fields *to, struct str cookies, struct str name)
 {
 	struct str rest = cookies, pair;
 	bool begun = false;
@@ -68,15 +68,18 @@ static void write_without(struct http_writer *w, struct str cookies, struct str 
 		pair = str_trim(pair);
 		if (pair.n == 0 || is_ours(pair, name))
 			continue;
-		http_write_raw(w, begun ? STR("; ") : STR("Cookie: "));
-		http_write_raw(w, pair);
+		if (begun)
+			http_fields_part(to, STR("; "));
+		else
+			http_fields_begin(to, STR("Cookie"));
+		http_fields_part(to, pair);
 		begun = true;
 	}
 	if (begun)
-		http_write_raw(w, STR("\r\n"));
+		http_fields_end(to);
 }
 
-void sticky_write_request(struct http_writer *w, const struct conf_cookie *c,
+void sticky_write_request(struct http_fields *to, const struct conf_cookie *c,
 			  const struct http_head *request)
 {
 	const struct http_field *f;
@@ -84,9 +87,9 @@ void sticky_write_request(struct http_writer *w, const struct conf_cookie *c,
 		if (f->hop)
 			continue;
 		if (c->mode == CONF_COOKIE_INSERT && c->indirect)
-			write_without(w, f->value, c->name);
+			write_without(to, f->value, c->name);
 		else
-			http_write_field(w, f->name, f->value);
+			http_fields_add(to, f->name, f->value);
 	}
 }
 
@@ -130,28 +133,28 @@ static bool cacheable(const struct http_head *r)
 	return true;
 }
 
-static void write_rewritten(struct http_writer *w, struct str name, struct str value,
+static void write_rewritten(struct http_fields *to, struct str name, struct str value,
 			    struct str attributes)
 {
-	http_write_raw(w, STR("Set-Cookie: "));
-	http_write_raw(w, name);
-	http_write_raw(w, STR("="));
-	http_write_raw(w, value);
-	http_write_raw(w, attributes);
-	http_write_raw(w, STR("\r\n"));
+	http_fields_begin(to, STR("Set-Cookie"));
+	http_fields_part(to, name);
+	http_fields_part(to, STR("="));
+	http_fields_part(to, value);
+	http_fields_part(to, attributes);
+	http_fields_end(to);
 }
 
-static void insert(struct http_writer *w, const struct conf_cookie *c,
+static void insert(struct http_fields *to, const struct conf_cookie *c,
 		   const struct http_head *response, struct str value)
 {
-	write_rewritten(w, c->name, value,
+	write_rewritten(to, c->name, value,
 			value.n ? STR("; path=/")
 				: STR("; Expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/"));
 	if (c->nocache && cacheable(response))
-		http_write_raw(w, STR("Cache-Control: private\r\n"));
+		http_fields_add(to, STR("Cache-Control"), STR("private"));
 }
 
-char sticky_write_response(struct http_writer *w, const struct conf_cookie *c,
+char sticky_write_response(struct http_fields *to, const struct conf_cookie *c,
 			   const struct http_head *response, struct str value,
 			   struct sticky_match match)
 {
@@ -164,18 +167,18 @@ char sticky_write_response(struct http_writer *w, const struct conf_cookie *c,
 		if (f->hop)
 			continue;
 		if (ours && c->mode == CONF_COOKIE_REWRITE && value.n) {
-			write_rewritten(w, name, value, attributes);
+			write_rewritten(to, name, value, attributes);
 			flag = 'R';
 		} else if (ours && c->mode == CONF_COOKIE_INSERT) {
 			flag = 'D';
 		} else {
-			http_write_field(w, f->name, f->value);
+			http_fields_add(to, f->name, f->value);
 		}
 	}
 	/* A server without a cookie of its own takes away the one the client came with. */
 	bool to_insert = match.flag != 'V' && (value.n || match.flag != 'N');
 	if (c->mode == CONF_COOKIE_INSERT && to_insert) {
-		insert(w, c, response, value);
+		insert(to, c, response, value);
 		flag = 'I';
 	}
 	return flag;

@@ -9,7 +9,7 @@
 #define LB_STICKY_H
 
 #include "conf/cluster.h"
-#include "http/write.h"
+#include "http/fields.h"
 
 struct sticky_server {
 	struct str value; /* n 0: the server has no cookie */
@@ -25,14 +25,14 @@ struct sticky_match sticky_find(const struct conf_cookie *c, const struct http_h
 				const struct sticky_server *servers, unsigned n);
 
 /* Writes the request's Cookie fields; with `indirect` without ours, and without a field that was ours alone. */
-void sticky_write_request(struct http_writer *w, const struct conf_cookie *c,
+void sticky_write_request(struct http_fields *to, const struct conf_cookie *c,
 			  const struct http_head *request);
 
 /*
  * Writes the response's Set-Cookie fields, and what the mode adds. value: of the server that answered. Returns the
  * log's flag: '-' not configured, N nothing done, I inserted, R rewritten, D the server's own line removed.
  */
-char sticky_write_response(struct http_writer *w, const struct conf_cookie *c,
+char sticky_write_response(struct http_fields *to, const struct conf_cookie *c,
 			   const struct http_head *response, struct str value,
 			   struct sticky_match match);
 

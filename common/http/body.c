@@ -179,6 +179,23 @@ enum http_body_state http_body_take(struct http_body *b, char *data, size_t n, s
 	return b->state;
 }
 
+uint64_t http_body_may_bypass(const struct http_body *b)
+{
+	if (b->state != HTTP_BODY_MORE)
+		return 0;
+	return b->kind == HTTP_BODY_LENGTH ? b->left : b->kind == HTTP_BODY_CLOSE ? UINT64_MAX : 0;
+}
+
+void http_body_bypass(struct http_body *b, uint64_t n)
+{
+	MUST(n <= http_body_may_bypass(b));
+	if (b->kind != HTTP_BODY_LENGTH)
+		return;
+	b->left -= n;
+	if (b->left == 0)
+		b->state = HTTP_BODY_END;
+}
+
 enum http_body_state http_body_eof(struct http_body *b)
 {
 	if (b->state == HTTP_BODY_MORE && b->kind == HTTP_BODY_CLOSE)

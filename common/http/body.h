@@ -33,6 +33,12 @@ void http_body_init(struct http_body *b, enum http_body_kind kind, uint64_t leng
 enum http_body_state http_body_take(struct http_body *b, char *data, size_t n, size_t *payload,
 				    size_t *used);
 
+/* Bytes of payload that may go past http_body_take() now: all that is left of a body with a length, any number of one
+ * until close, 0 of a chunked one. */
+uint64_t http_body_may_bypass(const struct http_body *b);
+/* n bytes of payload were moved without being looked at. */
+void http_body_bypass(struct http_body *b, uint64_t n);
+
 /* The peer closed: END for HTTP_BODY_CLOSE, BROKEN unless already at END. */
 enum http_body_state http_body_eof(struct http_body *b);
 

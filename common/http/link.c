@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Connections to servers, and keeping them. A kept connection holds no buffer, keeps its read watcher and so
- * learns at once when the server closes it; taking it for a call and giving it back changes no registration.
- * The pool of an address is a stack: under falling load the oldest connections reach their idle deadline.
+ * Connections to servers, and keeping them. An idle connection holds no buffer, keeps its read watcher and so learns
+ * at once when the server closes it; taking it for a call and giving it back changes no registration. The idle ones of
+ * an address are a stack: under falling load the oldest connections reach their idle deadline.
  */
 #include "http/link.h"
 
@@ -15,116 +15,215 @@ static struct ev_loop *loop_of(const struct http_link *l)
 	return l->client->worker->loop;
 }
 
-struct http_site *http_link_site(struct http_client *cl, const struct addr *a)
+struct http_endpoint *http_link_endpoint(struct http_client *cl, const struct addr *a)
 {
-	for (struct http_site *s = cl->sites; s; s = s->next)
-		if (addr_eq(&s->addr, a))
-			return s;
-	struct http_site *s = calloc(1, sizeof(*s));
-	if (!s)
+	struct http_endpoint *e = cl->endpoints;
+	while (e && !addr_eq(&e->addr, a))
+		e = e->next;
+	if (e)
+		return e;
+	e = calloc(1, sizeof(*e));
+	if (!e)
 		return NULL;
-	s->addr = *a;
-	s->idle.prev = s->idle.next = &s->idle;
-	s->next = cl->sites;
-	cl->sites = s;
-	return s;
+	e->addr = *a;
+	e->idle.prev = e->idle.next = &e->idle;
+	e->next = cl->endpoints;
+	cl->endpoints = e;
+	return e;
 }
 
 static void off_list(struct http_link *l)
 {
 	l->prev->next = l->next;
 	l->next->prev = l->prev;
-	l->site->count--;
+	l->endpoint->count--;
 	deadline_cancel(&l->deadline);
 }
 
-/* Whatever a server sends unasked, a close above all, ends a kept connection. */
-static void on_readable(struct ev_loop *loop, struct ev_io *w, int events)
+static void free_link(struct http_link *l)
+{
+	free((char *)(uintptr_t)l->preface.p);
+	MAGIC_WIPE(l, HTTP_LINK_MAGIC);
+	slab_put(&l->client->link_slab, l);
+}
+
+/* Whatever a server sends unasked, a close above all, ends an idle connection. */
+static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int events UNUSED)
 {
 	struct http_link *l = container_of(w, struct http_link, readable);
-	(void)loop;
-	(void)events;
-	if (l->state == HTTP_LINK_IDLE)
+	MAGIC_CHECK(l, HTTP_LINK_MAGIC);
+	if (l->state == HTTP_LINK_IDLE) {
 		http_link_close(l);
-	else
-		http_client_readable(l);
+		return;
+	}
+	/* The call may end in there, and with it the link. */
+	l->reading = true;
+	http_call_readable(l->call);
+	l->reading = false;
+	if (l->state == HTTP_LINK_CLOSED)
+		free_link(l);
 }
 
-static void on_writable(struct ev_loop *loop, struct ev_io *w, int events)
+static void on_writable(struct ev_loop *loop UNUSED, struct ev_io *w, int events UNUSED)
 {
-	(void)loop;
-	(void)events;
-	http_client_writable(container_of(w, struct http_link, writable));
+	struct http_link *l = container_of(w, struct http_link, writable);
+	MAGIC_CHECK(l, HTTP_LINK_MAGIC);
+	http_call_writable(l->call);
 }
 
-struct http_link *http_link_open(struct http_client *cl, struct http_site *site, int *error)
+static bool copy_preface(struct http_link *l, struct str preface)
+{
+	char *copy = preface.n ? malloc(preface.n) : NULL;
+	if (copy)
+		l->preface = str_of(memcpy(copy, preface.p, preface.n), preface.n);
+	return copy || !preface.n;
+}
+
+struct http_link *http_link_open(struct http_client *cl, struct http_endpoint *e,
+				 struct str preface, struct http_active_call *a, int *error)
 {
 	*error = 0;
 	struct http_link *l = slab_get(&cl->link_slab);
 	if (!l)
 		return NULL;
-	int fd = sock_connect(&site->addr, NULL);
+	*l = (struct http_link){
+		.client = cl, .endpoint = e, .call = a, .state = HTTP_LINK_CONNECTING};
+	MAGIC_SET(l, HTTP_LINK_MAGIC);
+	int fd = copy_preface(l, preface) ? sock_connect(&e->addr, NULL) : -1;
 	if (fd < 0) {
 		*error = errno;
-		slab_put(&cl->link_slab, l);
+		free_link(l);
 		return NULL;
 	}
-	*l = (struct http_link){.client = cl, .site = site, .state = HTTP_LINK_CONNECTING};
-	l->io = (struct io){.ops = &io_tcp, .fd = fd};
+	io_init_tcp(&l->io, fd);
+	http_in_init(&l->in, &cl->worker->buffers);
 	ev_io_init(&l->readable, on_readable, fd, EV_READ);
 	ev_io_init(&l->writable, on_writable, fd, EV_WRITE);
 	cl->stats.connects++;
 	return l;
 }
 
-struct http_link *http_link_kept(struct http_site *site)
+void http_link_connected(struct http_link *l, bool small)
 {
-	struct http_link *l = site->idle.next;
-	if (l == &site->idle)
-		return NULL;
-	off_list(l);
-	return l;
+	l->state = HTTP_LINK_BUSY;
+	sock_limit_silence(l->io.fd, small, &l->limited);
+	http_link_watch_read(l, true);
+}
+
+struct http_link *http_link_reuse(struct http_endpoint *e, struct str preface, bool small,
+				  struct http_active_call *a)
+{
+	for (struct http_link *l = e->idle.next, *next; l != &e->idle; l = next) {
+		next = l->next;
+		if (!str_eq(l->preface, preface))
+			continue;
+		/* Its end, or bytes nobody asked for, have been noticed and not yet been dealt with. */
+		if (ev_is_pending(&l->readable)) {
+			http_link_close(l);
+			continue;
+		}
+		off_list(l);
+		l->state = HTTP_LINK_BUSY;
+		l->call = a;
+		sock_limit_silence(l->io.fd, small, &l->limited);
+		return l;
+	}
+	return NULL;
 }
 
 bool http_link_keep(struct http_link *l)
 {
 	struct http_client *cl = l->client;
-	struct http_site *site = l->site;
-	if (site->count >= cl->conf.max_idle)
+	struct http_endpoint *e = l->endpoint;
+	if (l->not_reusable || l->eof || e->count >= cl->conf.max_idle)
 		return false;
-	slab_put(&cl->worker->buffers, l->mem);
-	l->mem = NULL;
-	l->head = l->p0 = l->p1 = l->tail = 0;
-	l->scanned = 0;
-	l->active = NULL;
+	http_in_close(&l->in);
+	l->call = NULL;
 	l->state = HTTP_LINK_IDLE;
+	ev_io_stop(loop_of(l), &l->writable);
 	ev_io_start(loop_of(l), &l->readable);
-	l->prev = &site->idle;
-	l->next = site->idle.next;
+	l->prev = &e->idle;
+	l->next = e->idle.next;
 	l->prev->next = l->next->prev = l;
-	site->count++;
-	deadline_arm(&l->deadline, &cl->on_idle, worker_now_us(cl->worker));
+	e->count++;
+	http_link_arm(l, &cl->on_idle);
 	return true;
 }
 
 void http_link_close(struct http_link *l)
 {
-	struct http_client *cl = l->client;
+	MAGIC_CHECK(l, HTTP_LINK_MAGIC);
 	if (l->state == HTTP_LINK_IDLE)
 		off_list(l);
 	deadline_cancel(&l->deadline);
 	ev_io_stop(loop_of(l), &l->readable);
 	ev_io_stop(loop_of(l), &l->writable);
 	l->io.ops->close(&l->io);
-	slab_put(&cl->worker->buffers, l->mem);
+	http_in_close(&l->in);
+	l->call = NULL;
 	l->state = HTTP_LINK_CLOSED;
 	if (!l->reading)
-		slab_put(&cl->link_slab, l);
+		free_link(l);
 }
 
-bool http_link_buffer(struct http_link *l)
+void http_link_spoil(struct http_link *l)
 {
-	if (!l->mem)
-		l->mem = slab_get(&l->client->worker->buffers);
-	return l->mem != NULL;
+	l->not_reusable = true;
+}
+
+void http_link_tunnel(struct http_link *l)
+{
+	l->not_reusable = true;
+	sock_limit_silence(l->io.fd, false, &l->limited);
+}
+
+enum http_in_result http_link_read(struct http_link *l, size_t *got)
+{
+	enum http_in_result r = http_in_fill(&l->in, &l->io, got);
+	l->client->stats.bytes_in += *got;
+	if (r == HTTP_IN_EOF || r == HTTP_IN_ERROR) {
+		l->eof = true;
+		ev_io_stop(loop_of(l), &l->readable);
+	}
+	return r;
+}
+
+void http_link_watch_read(struct http_link *l, bool on)
+{
+	if (!on) {
+		ev_io_stop(loop_of(l), &l->readable);
+	} else if (!l->eof && http_in_room(&l->in)) {
+		ev_io_start(loop_of(l), &l->readable);
+		if (io_pending(&l->io))
+			http_link_feed(l);
+	}
+}
+
+void http_link_watch_write(struct http_link *l, bool on)
+{
+	(on ? ev_io_start : ev_io_stop)(loop_of(l), &l->writable);
+}
+
+void http_link_feed(struct http_link *l)
+{
+	ev_feed_event(loop_of(l), &l->readable, EV_READ);
+}
+
+void http_link_arm(struct http_link *l, struct deadline_class *class)
+{
+	deadline_arm(&l->deadline, class, worker_now_us(l->client->worker));
+}
+
+void http_link_close_idle(struct http_endpoint *e)
+{
+	while (e->idle.next != &e->idle)
+		http_link_close(e->idle.next);
+}
+
+void http_link_check(const struct http_link *l)
+{
+	MAGIC_CHECK(l, HTTP_LINK_MAGIC);
+	MUST((l->call != NULL) == (l->state == HTTP_LINK_CONNECTING || l->state == HTTP_LINK_BUSY));
+	MUST(l->state != HTTP_LINK_IDLE || (!l->in.mem && !l->not_reusable && !l->eof));
+	http_in_check(&l->in);
 }

@@ -119,3 +119,15 @@ const struct http_field *http_find(const struct http_head *h, struct str name)
 			return &h->fields[i];
 	return NULL;
 }
+
+struct str http_upgrade_of(const struct http_head *h)
+{
+	struct str protocol = http_get(h, HTTP_F_UPGRADE);
+	bool simple = h->upgrade && h->minor == 1 && h->method == HTTP_GET &&
+		      h->body == HTTP_BODY_NONE;
+	if (!simple || protocol.n == 0 || protocol.n > HTTP_UPGRADE_MAX ||
+	    str_find(protocol, ',') >= 0 || str_starts_nocase(protocol, STR("h2")) ||
+	    str_starts_nocase(protocol, STR("http/")) || str_starts_nocase(protocol, STR("tls")))
+		return STR_NONE;
+	return protocol;
+}

@@ -9,7 +9,8 @@
 #include "base/str.h"
 #include "http/tbl.h"
 
-#define HTTP_FIELDS_MAX 100 /* Apache's limit too: the origin never refuses what we let through */
+#define HTTP_UPGRADE_MAX 64  /* bytes of a protocol's name */
+#define HTTP_FIELDS_MAX	 100 /* Apache's limit too: the origin never refuses what we let through */
 
 enum http_method {
 	HTTP_OTHER,
@@ -84,6 +85,19 @@ static inline struct str http_get(const struct http_head *h, enum http_field_id 
 {
 	return h->first[id] ? h->fields[h->first[id] - 1].value : STR_NONE;
 }
+
+/* The length that Content-Length announced, whether or not a body follows; HTTP_NO_LENGTH when it is absent. */
+#define HTTP_NO_LENGTH UINT64_MAX
+static inline uint64_t http_announced_length(const struct http_head *h)
+{
+	return http_has(h, HTTP_F_CONTENT_LENGTH) ? h->length : HTTP_NO_LENGTH;
+}
+
+/*
+ * The protocol that a request asks to switch to, when that can be left to the next server: one name, asked for by
+ * HTTP/1.1 in a GET without body, and no version of HTTP or TLS, which would change what speaks to us. Else STR_NONE.
+ */
+struct str http_upgrade_of(const struct http_head *h);
 
 /* The next field of that id at or after index *i (start with 0), NULL when there is no more; *i moves on. */
 const struct http_field *http_next(const struct http_head *h, enum http_field_id id, unsigned *i);

@@ -16,14 +16,25 @@ struct batch {
 	int n;
 };
 
-void http_out_init(struct http_out *o, enum http_out_framing framing, uint64_t length)
+void http_out_restart(struct http_out *o, enum http_out_framing framing, uint64_t length)
 {
-	o->early = (struct iovec){0};
 	o->head_next = o->head_count = 0;
 	o->framing = (uint8_t)framing;
 	o->terminated = false;
 	o->line_at = o->line_n = 0;
 	o->left = framing == HTTP_OUT_LENGTH ? length : 0;
+}
+
+void http_out_init(struct http_out *o, enum http_out_framing framing, uint64_t length)
+{
+	o->early = (struct iovec){0};
+	http_out_restart(o, framing, length);
+}
+
+void http_out_first(struct http_out *o, struct str bytes)
+{
+	MUST(o->early.iov_len == 0);
+	o->early = http_iov(bytes);
 }
 
 void http_out_piece(struct http_out *o, struct str bytes)
@@ -60,7 +71,7 @@ static size_t add_body(struct batch *b, const struct iovec *iov, int n, uint64_t
 	return sum;
 }
 
-static void add_owed(struct batch *b, const struct http_out *o)
+static void add_pending(struct batch *b, const struct http_out *o)
 {
 	add(b, o->early);
 	for (unsigned i = o->head_next; i < o->head_count; i++)
@@ -69,7 +80,7 @@ static void add_owed(struct batch *b, const struct http_out *o)
 }
 
 /* Takes up to *put bytes off the front of v. */
-static void settle(struct iovec *v, size_t *put)
+static void advance(struct iovec *v, size_t *put)
 {
 	size_t n = MIN(v->iov_len, *put);
 	v->iov_base = (char *)v->iov_base + n;
@@ -77,13 +88,13 @@ static void settle(struct iovec *v, size_t *put)
 	*put -= n;
 }
 
-static void settle_owed(struct http_out *o, size_t *put)
+static void advance_pending(struct http_out *o, size_t *put)
 {
-	settle(&o->early, put);
+	advance(&o->early, put);
 	while (o->head_next < o->head_count && *put >= o->head[o->head_next].iov_len)
 		*put -= o->head[o->head_next++].iov_len;
 	if (o->head_next < o->head_count && *put)
-		settle(&o->head[o->head_next], put);
+		advance(&o->head[o->head_next], put);
 	size_t line = MIN((size_t)(o->line_n - o->line_at), *put);
 	o->line_at = (uint8_t)(o->line_at + line);
 	*put -= line;
@@ -142,7 +153,7 @@ ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov
 	bool ends;
 	*put = 0;
 	begin_chunk(o, offered);
-	add_owed(&b, o);
+	add_pending(&b, o);
 	size_t body = add_body(&b, iov, n, body_limit(o));
 	struct iovec behind = http_iov(
 		framing_behind(o, offered, body, piece == HTTP_PIECE_LAST, &ends));
@@ -155,14 +166,14 @@ ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov
 		return -1;
 	size_t left = sent > 0 ? (size_t)sent : 0;
 	*put = left;
-	settle_owed(o, &left);
+	advance_pending(o, &left);
 	size_t taken = MIN(body, left);
 	left -= taken;
 	if (o->framing != HTTP_OUT_RAW)
 		o->left -= taken;
 	/* The framing behind counts as begun only when all that stands before it has gone; else it is made anew. */
-	if (behind.iov_len && taken == body && !http_out_owes(o)) {
-		settle(&behind, &left);
+	if (behind.iov_len && taken == body && !http_out_pending(o)) {
+		advance(&behind, &left);
 		o->early = behind;
 		o->terminated = ends;
 	} else if (behind.iov_len && taken == body && !ends) {
@@ -178,6 +189,31 @@ bool http_out_may_end(const struct http_out *o)
 
 bool http_out_complete(const struct http_out *o)
 {
-	return !http_out_owes(o) && o->left == 0 &&
+	return !http_out_pending(o) && o->left == 0 &&
 	       (o->framing != HTTP_OUT_CHUNKED || o->terminated);
+}
+
+bool http_out_may_bypass(const struct http_out *o)
+{
+	return !http_out_pending(o) &&
+	       (o->framing == HTTP_OUT_LENGTH || o->framing == HTTP_OUT_RAW);
+}
+
+void http_out_bypass(struct http_out *o, uint64_t n)
+{
+	MUST(http_out_may_bypass(o) && n <= http_out_left(o));
+	if (o->framing == HTTP_OUT_LENGTH)
+		o->left -= n;
+}
+
+uint64_t http_out_left(const struct http_out *o)
+{
+	return o->framing == HTTP_OUT_LENGTH ? o->left : UINT64_MAX;
+}
+
+void http_out_check(const struct http_out *o)
+{
+	MUST(o->head_next <= o->head_count && o->head_count <= HTTP_OUT_PIECES);
+	MUST(o->line_at <= o->line_n && o->line_n <= sizeof(o->line));
+	MUST(!o->terminated || (o->framing == HTTP_OUT_CHUNKED && o->left == 0));
 }

@@ -9,7 +9,7 @@
 #include "http/body.h"
 #include "net/io.h"
 
-#define HTTP_OUT_PIECES 6
+#define HTTP_OUT_PIECES 12
 
 enum http_out_framing {
 	HTTP_OUT_NONE,	  /* no body */
@@ -18,7 +18,7 @@ enum http_out_framing {
 	HTTP_OUT_RAW,	  /* as many bytes as come, until the connection closes */
 };
 
-/* All private to out.c but for what http_out_* tell, and head pieces may be appended until the first send. */
+/* All private to out.c. */
 struct http_out {
 	struct iovec early; /* rest of framing or of an interim response: goes before everything */
 	struct iovec head[HTTP_OUT_PIECES];
@@ -31,8 +31,12 @@ struct http_out {
 };
 
 void http_out_init(struct http_out *o, enum http_out_framing framing, uint64_t length);
-void http_out_piece(struct http_out *o,
-		    struct str bytes); /* appends to the head; bytes stay in place */
+/* The same for the next message; what was to go first of the one before (an interim response) still goes first. */
+void http_out_restart(struct http_out *o, enum http_out_framing framing, uint64_t length);
+/* Goes before everything else. Nothing may be waiting there. */
+void http_out_first(struct http_out *o, struct str bytes);
+/* Appends to the head, until the first send; bytes stay in place. */
+void http_out_piece(struct http_out *o, struct str bytes);
 
 /*
  * One writev of {what is owed, body bytes, framing}. Returns how many of the body bytes were taken, or -1 when
@@ -41,8 +45,15 @@ void http_out_piece(struct http_out *o,
 ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n,
 		      enum http_piece piece, size_t *put);
 
+/* May body bytes go past http_out_send() now? Nothing is owed, and no chunks are to be made. */
+bool http_out_may_bypass(const struct http_out *o);
+/* n body bytes went another way (splice). */
+void http_out_bypass(struct http_out *o, uint64_t n);
+/* Bytes of the body still to come; UINT64_MAX when its end is not known. */
+uint64_t http_out_left(const struct http_out *o);
+
 /* Bytes of our own (head, chunk line, framing) wait to be sent. */
-static inline bool http_out_owes(const struct http_out *o)
+static inline bool http_out_pending(const struct http_out *o)
 {
 	return o->early.iov_len || o->head_next < o->head_count || o->line_at < o->line_n;
 }
@@ -53,6 +64,8 @@ bool http_out_complete(const struct http_out *o);
 /* The caller offers no more: true if what was offered makes a whole message (once flushed). A chunked body may
  * still need its last chunk: http_out_send(o, io, NULL, 0, HTTP_PIECE_LAST, …). */
 bool http_out_may_end(const struct http_out *o);
+
+void http_out_check(const struct http_out *o); /* aborts unless the invariants hold */
 
 static inline struct iovec http_iov(struct str s)
 {

@@ -6,13 +6,14 @@
  * interleaved with the work already taken on, and no call is spent on learning that the queue is empty. At
  * max_conns, or with the budget spent, accepting stops and the kernel's queue holds the rest. The budget queues up only
  * a server that has a client to accept; a unit handed over is used for that client at once or given back.
+ *
+ * A listener outlives its retirement until the last of its connections is gone: they go by its deadlines.
  */
-#include "http/conn.h"
-
 #include <errno.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/h1.h"
 #include "net/sock.h"
 
 #define LINGER_US (2 * CLOCK_SECOND)
@@ -22,19 +23,23 @@ static void watch_listeners(struct http_server *s, bool on)
 {
 	s->accepting = on;
 	for (struct http_listener *l = s->listeners; l; l = l->next) {
-		if (on)
+		if (on && !l->retired)
 			ev_io_start(s->worker->loop, &l->readable);
 		else
 			ev_io_stop(s->worker->loop, &l->readable);
 	}
 }
 
-static void on_resume(struct ev_loop *loop, struct ev_timer *w, int events)
+static bool is_full(const struct http_server *s)
+{
+	return s->conn_slab.used >= s->conf.max_conns;
+}
+
+static void on_resume(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct http_server *s = container_of(w, struct http_server, resume);
-	(void)loop;
-	(void)events;
-	if (!s->draining && s->conn_slab.used < s->conf.max_conns)
+	MAGIC_CHECK(s, HTTP_SERVER_MAGIC);
+	if (!s->draining && !is_full(s))
 		watch_listeners(s, true);
 }
 
@@ -52,9 +57,10 @@ static bool accept_one(struct http_listener *l)
 {
 	struct http_server *s = l->server;
 	struct addr peer;
+	MAGIC_CHECK(l, HTTP_LISTENER_MAGIC);
 	int fd = sock_accept(l->readable.fd, &peer);
 	if (fd >= 0)
-		http_conn_open(s, fd, &peer, l->tag);
+		http_h1_open(l, fd, &peer);
 	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 		out_of_descriptors(s);
 	return fd >= 0;
@@ -72,67 +78,82 @@ static void on_accept(struct ev_loop *loop UNUSED, struct ev_io *w, int events U
 	}
 	if (!accept_one(l) && b)
 		budget_give(b);
-	if (s->accepting && s->conn_slab.used >= s->conf.max_conns)
+	if (s->accepting && is_full(s))
 		watch_listeners(s, false);
+}
+
+static void resume_accepting(struct http_server *s)
+{
+	if (!s->accepting && !s->draining && !s->queued && !ev_is_active(&s->resume) && !is_full(s))
+		watch_listeners(s, true);
 }
 
 static void on_granted(void *arg)
 {
 	struct http_server *s = arg;
 	struct http_listener *l = s->draining ? NULL : s->listeners;
+	MAGIC_CHECK(s, HTTP_SERVER_MAGIC);
 	s->queued = false;
-	while (l && !accept_one(l))
+	while (l && (l->retired || !accept_one(l)))
 		l = l->next;
 	if (!l)
 		budget_give(s->conf.budget);
-	http_server_closed(s);
+	resume_accepting(s);
 }
 
-void http_server_closed(struct http_server *s)
+static void free_listener(struct http_listener *l)
 {
-	if (!s->accepting && !s->draining && !s->queued && !ev_is_active(&s->resume) &&
-	    s->conn_slab.used < s->conf.max_conns)
-		watch_listeners(s, true);
+	struct deadline_class *classes[] = {&l->on_handshake, &l->on_head, &l->on_idle, &l->on_body,
+					    &l->on_send};
+	struct http_listener **at = &l->server->listeners;
+	MUST(l->conns == 0);
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	ev_io_stop(l->server->worker->loop, &l->readable);
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+		deadline_class_fini(classes[i]);
+	MAGIC_WIPE(l, HTTP_LISTENER_MAGIC);
+	free(l);
 }
 
-static void set_waits(struct http_server *s)
+void http_server_closed(struct http_listener *l)
 {
-	deadline_class_set(&s->on_head, s->conf.head_us);
-	deadline_class_set(&s->on_idle, s->conf.idle_us);
-	deadline_class_set(&s->on_body, s->conf.body_us);
-	deadline_class_set(&s->on_send, s->conf.send_us);
+	struct http_server *s = l->server;
+	MUST(l->conns > 0);
+	if (--l->conns == 0 && l->retired)
+		free_listener(l);
+	if (s->conf.budget)
+		budget_give(s->conf.budget);
+	resume_accepting(s);
 }
 
-struct http_server *http_server_new(struct worker *w, const struct http_server_conf *conf,
-				    const struct http_handler *handler, void *user)
+/* ---- the server object */
+
+struct http_server *http_server_new(struct worker *w, const struct http_server_ops *ops,
+				    const struct http_server_conf *conf, void *user)
 {
 	struct http_server *s = def_xcalloc(1, sizeof(*s));
+	MAGIC_SET(s, HTTP_SERVER_MAGIC);
 	s->worker = w;
-	s->conf = *conf;
-	s->handler = handler;
+	s->ops = ops;
 	s->user = user;
+	s->conf = *conf;
 	s->accepting = true;
 	s->conns.prev = s->conns.next = &s->conns;
 	slab_init(&s->conn_slab, sizeof(struct http_conn), conf->max_conns, 256);
-	slab_init(&s->active_slab, sizeof(struct http_active), conf->max_conns, 64);
-	struct deadline_class *classes[] = {&s->on_head, &s->on_idle, &s->on_body, &s->on_send,
-					    &s->on_linger};
-	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
-		deadline_class_init(classes[i], w->loop, LINGER_US, http_conn_expired);
-	set_waits(s);
+	slab_init(&s->h1_slab, sizeof(struct http_h1), conf->max_conns, 64);
+	deadline_class_init(&s->on_linger, w->loop, LINGER_US, http_h1_expired);
 	ev_timer_init(&s->resume, on_resume, 0., 0.);
 	if (conf->budget)
 		s->waiter = budget_waiter_new(conf->budget, &w->mailbox, on_granted, s);
 	return s;
 }
 
-void http_server_set_conf(struct http_server *s, const struct http_server_conf *conf)
+void http_server_set_max(struct http_server *s, uint32_t max_conns)
 {
-	MUST(conf->budget == s->conf.budget);
-	s->conf = *conf;
-	s->conn_slab.cap = s->active_slab.cap = conf->max_conns;
-	set_waits(s);
-	http_server_closed(s);
+	s->conf.max_conns = s->conn_slab.cap = s->h1_slab.cap = max_conns;
+	resume_accepting(s);
 }
 
 void *http_server_user(const struct http_server *s)
@@ -140,54 +161,65 @@ void *http_server_user(const struct http_server *s)
 	return s->user;
 }
 
-void http_server_listen(struct http_server *s, int fd, void *tag)
+/* ---- listeners */
+
+void http_server_listen(struct http_server *s, int fd, const struct http_listener_conf *conf,
+			void *tag)
 {
 	struct http_listener *l = def_xcalloc(1, sizeof(*l));
+	struct ev_loop *loop = s->worker->loop;
+	MAGIC_SET(l, HTTP_LISTENER_MAGIC);
 	l->server = s;
+	l->conf = *conf;
 	l->tag = tag;
+	deadline_class_init(&l->on_handshake, loop, conf->handshake_us, http_h1_expired);
+	deadline_class_init(&l->on_head, loop, conf->head_us, http_h1_expired);
+	deadline_class_init(&l->on_idle, loop, conf->idle_us, http_h1_expired);
+	deadline_class_init(&l->on_body, loop, conf->body_us, http_h1_body_expired);
+	deadline_class_init(&l->on_send, loop, conf->send_us, http_h1_send_expired);
 	l->next = s->listeners;
 	s->listeners = l;
 	ev_io_init(&l->readable, on_accept, fd, EV_READ);
 	if (s->accepting)
-		ev_io_start(s->worker->loop, &l->readable);
+		ev_io_start(loop, &l->readable);
 }
 
-static void free_listener(struct http_server *s, struct http_listener **at)
+static struct http_listener *find_listener(struct http_server *s, int fd)
 {
-	struct http_listener *l = *at;
-	*at = l->next;
-	ev_io_stop(s->worker->loop, &l->readable);
-	free(l);
+	struct http_listener *l = s->listeners;
+	while (l && (l->retired || l->readable.fd != fd))
+		l = l->next;
+	MUST(l);
+	return l;
 }
 
-static void drain_of(struct http_server *s, const void *tag)
+void http_server_configure(struct http_server *s, int fd, const struct http_listener_conf *conf)
 {
-	for (struct http_conn *c = s->conns.next, *next; c != &s->conns; c = next) {
-		next = c->next;
-		if (c->tag != tag)
-			continue;
-		c->leaving = true;
-		if (c->state == HTTP_CONN_IDLE)
-			http_conn_drain(c);
-	}
+	struct http_listener *l = find_listener(s, fd);
+	l->conf = *conf;
+	deadline_class_set(&l->on_handshake, conf->handshake_us);
+	deadline_class_set(&l->on_head, conf->head_us);
+	deadline_class_set(&l->on_idle, conf->idle_us);
+	deadline_class_set(&l->on_body, conf->body_us);
+	deadline_class_set(&l->on_send, conf->send_us);
 }
 
 void http_server_unlisten(struct http_server *s, int fd)
 {
-	for (struct http_listener **at = &s->listeners; *at; at = &(*at)->next) {
-		if ((*at)->readable.fd == fd) {
-			const void *tag = (*at)->tag;
-			free_listener(s, at);
-			drain_of(s, tag);
-			return;
-		}
+	struct http_listener *l = find_listener(s, fd);
+	ev_io_stop(s->worker->loop, &l->readable);
+	l->conns++; /* it stays while its connections are told */
+	l->retired = true;
+	for (struct http_conn *c = s->conns.next, *next; c != &s->conns; c = next) {
+		next = c->next;
+		if (c->listener != l)
+			continue;
+		c->leaving = true;
+		if (c->state == HTTP_CONN_IDLE)
+			http_h1_drain(c);
 	}
-}
-
-void http_server_adopt(struct http_server *s, int fd, const struct addr *peer, void *tag)
-{
-	MUST(!s->conf.budget);
-	http_conn_open(s, fd, peer, tag);
+	if (--l->conns == 0)
+		free_listener(l);
 }
 
 void http_server_drain(struct http_server *s)
@@ -197,7 +229,7 @@ void http_server_drain(struct http_server *s)
 	for (struct http_conn *c = s->conns.next, *next; c != &s->conns; c = next) {
 		next = c->next;
 		if (c->state == HTTP_CONN_IDLE)
-			http_conn_drain(c);
+			http_h1_drain(c);
 	}
 }
 
@@ -209,33 +241,21 @@ unsigned http_server_conns(const struct http_server *s)
 void http_server_free(struct http_server *s)
 {
 	s->draining = true;
-	budget_waiter_free(s->waiter);
-	while (s->listeners)
-		free_listener(s, &s->listeners);
 	while (s->conns.next != &s->conns) {
 		if (s->conns.next->state == HTTP_CONN_EXCHANGE)
-			http_conn_abort(s->conns.next, HTTP_ABORT_STOP);
+			http_h1_abort(s->conns.next, HTTP_END_STOP);
 		else
-			http_conn_close(s->conns.next);
+			http_h1_close(s->conns.next);
 	}
+	while (s->listeners)
+		free_listener(s->listeners);
+	budget_waiter_free(s->waiter);
 	ev_timer_stop(s->worker->loop, &s->resume);
-	struct deadline_class *classes[] = {&s->on_head, &s->on_idle, &s->on_body, &s->on_send,
-					    &s->on_linger};
-	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
-		deadline_class_fini(classes[i]);
-	slab_fini(&s->active_slab);
+	deadline_class_fini(&s->on_linger);
+	slab_fini(&s->h1_slab);
 	slab_fini(&s->conn_slab);
+	MAGIC_WIPE(s, HTTP_SERVER_MAGIC);
 	free(s);
-}
-
-const struct addr *http_server_peer(const struct http_exchange *x)
-{
-	return &x->conn->peer;
-}
-
-void *http_server_tag(const struct http_exchange *x)
-{
-	return x->conn->tag;
 }
 
 const struct http_server_stats *http_server_stats(const struct http_server *s)
@@ -243,12 +263,17 @@ const struct http_server_stats *http_server_stats(const struct http_server *s)
 	return &s->stats;
 }
 
-struct str http_server_date(struct http_server *s)
+void http_server_check(const struct http_server *s)
 {
-	int64_t now_s = clock_wall_s();
-	if (now_s != s->date_s) {
-		http_date_format(s->date, now_s);
-		s->date_s = now_s;
+	unsigned n = 0, of_listeners = 0;
+	MAGIC_CHECK(s, HTTP_SERVER_MAGIC);
+	for (const struct http_conn *c = s->conns.next; c != &s->conns; c = c->next, n++)
+		http_h1_check(c);
+	MUST(n == s->conn_slab.used);
+	for (const struct http_listener *l = s->listeners; l; l = l->next) {
+		MAGIC_CHECK(l, HTTP_LISTENER_MAGIC);
+		MUST(l->server == s && (!l->retired || l->conns));
+		of_listeners += l->conns;
 	}
-	return str_of(s->date, HTTP_DATE_LEN);
+	MUST(n == of_listeners);
 }

@@ -115,6 +115,7 @@
 	X(X_FORWARDED_PROTO, "x-forwarded-proto", 0)                                               \
 	X(X_FORWARDED_HOST, "x-forwarded-host", 0)                                                 \
 	X(CACHE_STATUS, "cache-status", 0)                                                         \
+	X(LINK, "link", 0)                                                                         \
 	X(WWW_AUTHENTICATE, "www-authenticate", 0)                                                 \
 	X(RETRY_AFTER, "retry-after", 0)                                                           \
 	X(SURROGATE_KEY, "surrogate-key", 0)

@@ -6,7 +6,9 @@
  * from a parsed head parses to the same fields.
  */
 #include "http/parse.h"
-#include "http/write.h"
+#include <stdio.h>
+
+#include "http/fields.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -78,29 +80,37 @@ static void check_request(const struct http_head *h, struct str in)
 static void check_again(const struct http_head *h)
 {
 	static char mem[1 << 17];
-	struct http_writer w;
+	struct http_fields f;
+	char first[64];
 	struct outcome again;
 	size_t scanned = 0;
 	unsigned sent = 0;
 
-	http_writer_init_mem(&w, mem, sizeof(mem));
-	if (as_request)
-		http_write_request_line(&w, h->method_text, h->target);
-	else
-		http_write_status_line(&w, h->status, h->reason);
+	http_fields_init_mem(&f, mem, sizeof(mem));
+	if (as_request) {
+		http_fields_part(&f, h->method_text);
+		http_fields_part(&f, STR(" "));
+		http_fields_part(&f, h->target);
+		http_fields_part(&f, STR(" HTTP/1.1\r\n"));
+	} else {
+		snprintf(first, sizeof(first), "HTTP/1.1 %u ", h->status);
+		http_fields_part(&f, str_c(first));
+		http_fields_part(&f, h->reason);
+		http_fields_part(&f, STR("\r\n"));
+	}
 	if (as_request && !http_has(h, HTTP_F_HOST))
-		http_write_field(&w, STR("Host"), STR("x"));
-	http_write_fields(&w, h, (struct http_skip){0});
-	http_write_end(&w);
-	MUST(!w.overflow);
-	parse(&again, http_writer_str(&w), &scanned);
+		http_fields_add(&f, STR("Host"), STR("x"));
+	http_fields_add_head(&f, h, (struct http_skip){0});
+	http_fields_part(&f, STR("\r\n"));
+	MUST(!f.overflow);
+	parse(&again, http_fields_block(&f), &scanned);
 	/* Grown a little by its canonical form it may pass a limit; nothing else may be wrong. */
 	if (again.result == HTTP_PARSE_BAD &&
 	    (again.bad.status == 431 || again.bad.status == 414 || !as_request))
 		return;
 	MUST(again.result == HTTP_PARSE_DONE);
 	for (unsigned i = 0; i < h->count; i++)
-		sent += !h->fields[i].hop;
+		sent += !h->fields[i].hop && h->fields[i].id != HTTP_F_CONTENT_LENGTH;
 	MUST(again.head.count == sent + (as_request && !http_has(h, HTTP_F_HOST)));
 	MUST(again.head.status == h->status);
 }

@@ -418,14 +418,19 @@ def test_a_bad_configuration_is_refused_with_every_error(lab):
     assert lb.get().status == 200
 
 
+STATS = "[stats]\nbind = 127.0.0.1:81\nauth = me:secret\nrefresh = 30s\n"
+
+
 def test_sigterm_lets_requests_end(lab):
     go = threading.Event()
-    lb = lab.lbd([lab.origin(when(go, reply(200, b"slow")))])
-    with lb.conn() as c:
+    lb = lab.lbd([lab.origin(when(go, reply(200, b"slow")))],
+                 extra="[lb]\nworkers = 1\n" + STATS)
+    with lb.conn() as c, lab.client(("127.0.0.1", 81)).conn() as idle:
+        assert idle.ask("/").status == 401
         c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         wait_until(lambda: lb.counter("requests") == 1, deadline=5)
         os.kill(lb.pid, signal.SIGTERM)
-        wait_until(lambda: "stopping" in lb.output(), deadline=5)
+        assert idle.closed()  # the worker drains: its idle connections go first
         go.set()
         answer = c.read()
     assert answer.body == b"slow" and answer.header("Connection") == "close"
@@ -433,8 +438,6 @@ def test_sigterm_lets_requests_end(lab):
 
 
 # -- statistics
-
-STATS = "[stats]\nbind = 127.0.0.1:81\nauth = me:secret\nrefresh = 30s\n"
 
 
 def asking(lab, target, secret="me:secret"):

@@ -37,7 +37,7 @@ static const char *request(const char *text)
 	size_t scanned = 0;
 	assert_int_equal(http_parse_request(&head, str_c(text), &scanned, &limits, &bad),
 			 HTTP_PARSE_DONE);
-	struct str s = forward_request(&arena, &pool, &head, &peer, true, &server);
+	struct str s = forward_request(&arena, &pool, &head, &peer, true);
 	return arena_str(&arena, s).p;
 }
 
@@ -47,24 +47,19 @@ static void requests(void **state)
 		const char *in, *out;
 	} cases[] = {
 		{"GET /a?b HTTP/1.1\r\nHost: pi\r\nX-A:  v \r\n\r\n",
-		 "GET /a?b HTTP/1.1\r\nHost: pi\r\nX-A: v\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n\r\n"},
+		 "X-A: v\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
 		{"GET / HTTP/1.1\r\nHost: pi\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nTE: "
 		 "trailers\r\nUpgrade: h2c\r\nProxy-Connection: x\r\n\r\n",
-		 "GET / HTTP/1.1\r\nHost: pi\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n\r\n"},
+		 "X-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
 		{"GET http://pi/x HTTP/1.1\r\nHost: pi\r\n\r\n",
-		 "GET /x HTTP/1.1\r\nHost: pi\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n\r\n"},
-		{"GET / HTTP/1.0\r\n\r\n",
-		 "GET / HTTP/1.1\r\nHost: 192.168.1.171:6081\r\nX-Forwarded-For: "
-		 "10.0.0.7\r\nVia: 1.0 lbd\r\n\r\n"},
+		 "X-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
+		{"GET / HTTP/1.0\r\n\r\n", "X-Forwarded-For: 10.0.0.7\r\nVia: 1.0 lbd\r\n"},
 		{"POST / HTTP/1.1\r\nHost: pi\r\nContent-Length: 05, 5\r\nExpect: 100-continue\r\n\r\n",
-		 "POST / HTTP/1.1\r\nHost: pi\r\nContent-Length: 5\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 "
-		 "lbd\r\n\r\n"},
+		 "Expect: 100-continue\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
 		{"POST / HTTP/1.1\r\nHost: pi\r\nTransfer-Encoding: chunked\r\n\r\n",
-		 "POST / HTTP/1.1\r\nHost: pi\r\nTransfer-Encoding: chunked\r\nX-Forwarded-For: "
-		 "10.0.0.7\r\nVia: 1.1 lbd\r\n\r\n"},
+		 "X-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
 		{"GET / HTTP/1.1\r\nHost: pi\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n",
-		 "GET / HTTP/1.1\r\nHost: pi\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 10.0.0.7\r\nVia: "
-		 "1.1 lbd\r\n\r\n"},
+		 "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -85,9 +80,7 @@ static void responses(void **state)
 			 HTTP_PARSE_DONE);
 	struct str s = forward_response(&arena, &pool, &head, STR("a1"),
 					(struct sticky_match){.server = -1, .flag = '-'}, &flag);
-	assert_string_equal(
-		arena_str(&arena, s).p,
-		"HTTP/1.1 404 Gone Fishing\r\nServer: x\r\nContent-Length: 7\r\nSet-Cookie: a=b\r\n");
+	assert_string_equal(arena_str(&arena, s).p, "Server: x\r\nSet-Cookie: a=b\r\n");
 	assert_int_equal(flag, '-');
 }
 
@@ -97,7 +90,7 @@ static void too_small_an_arena_says_so(void **state)
 	(void)state;
 	request("GET / HTTP/1.1\r\nHost: pi\r\n\r\n");
 	arena_init(&small, NULL, 0, 64);
-	assert_null(forward_request(&small, &pool, &head, &peer, true, &server).p);
+	assert_null(forward_request(&small, &pool, &head, &peer, true).p);
 	arena_fini(&small);
 }
 

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "http/client.h"
 #include "http/server.h"
-#include "http/write.h"
+#include "http/relay.h"
 #include "net/sock.h"
 
 #define BIG_SIZE (3u << 20)
@@ -25,10 +25,11 @@ struct rig {
 	struct http_client *client;
 	struct addr origin_addr, proxy_addr;
 	int origin_fd, proxy_fd;
-	_Atomic int origin_requests, aborted, stale, failed;
+	struct deadline_class silence;
+	_Atomic int origin_requests, aborted, stale, failed, closed, half_closed, silent;
 	_Atomic bool
 		origin_drops; /* close instead of answering the next request on a used connection */
-	struct http_server_conf conf;
+	struct http_listener_conf conf;
 	char *big;
 };
 
@@ -43,11 +44,8 @@ struct echo {
 
 static void reply(struct http_exchange *x, struct str extra, struct str body)
 {
-	struct str head = arena_printf(&x->arena, "HTTP/1.1 200 OK\r\n%.*sContent-Length: %zu\r\n",
-				       STR_ARG(extra), body.n);
-	struct http_reply r = {
-		.status = 200, .pieces = 1, .head = {{(char *)(uintptr_t)head.p, head.n}}};
-	http_server_reply(x, &r, x->head->method == HTTP_HEAD ? STR_NONE : body);
+	struct http_response r = {.status = 200, .blocks = 1, .fields = {extra}};
+	http_exchange_reply(x, &r, body);
 }
 
 struct streaming {
@@ -61,7 +59,7 @@ static void stream(struct http_exchange *x)
 	while (s->sent < BIG_SIZE) {
 		size_t n = MIN(BIG_SIZE - s->sent, 10000u);
 		struct iovec v = {rig.big + s->sent, n};
-		ssize_t took = http_server_write(
+		ssize_t took = http_exchange_write(
 			x, &v, 1, s->sent + n == BIG_SIZE ? HTTP_PIECE_LAST : HTTP_PIECE_SOME);
 		if (took < 0)
 			return;
@@ -69,7 +67,7 @@ static void stream(struct http_exchange *x)
 		if ((size_t)took < n)
 			return;
 	}
-	http_server_end(x, false);
+	http_exchange_end(x);
 }
 
 static void start_stream(struct http_exchange *x, bool chunked)
@@ -77,15 +75,10 @@ static void start_stream(struct http_exchange *x, bool chunked)
 	struct streaming *s = ARENA_NEW(&x->arena, struct streaming);
 	s->chunked = chunked;
 	x->user = s;
-	struct str head = chunked ? STR("HTTP/1.1 200 OK\r\n")
-				  : arena_printf(&x->arena,
-						 "HTTP/1.1 200 OK\r\nContent-Length: %u\r\n",
-						 BIG_SIZE);
-	struct http_reply r = {
-		.status = 200, .pieces = 1, .head = {{(char *)(uintptr_t)head.p, head.n}}};
-	r.framing = chunked ? HTTP_FRAMING_OPEN : HTTP_FRAMING_LENGTH;
-	r.length = BIG_SIZE;
-	http_server_respond(x, &r);
+	struct http_response r = {.status = 200,
+				  .framing = chunked ? HTTP_FRAMING_OPEN : HTTP_FRAMING_LENGTH,
+				  .length = BIG_SIZE};
+	http_exchange_respond(x, &r);
 	stream(x);
 }
 
@@ -93,12 +86,12 @@ static void echo_more(struct http_exchange *x)
 {
 	struct echo *e = x->user;
 	for (;;) {
-		struct str d = http_server_data(x);
+		struct str d = http_exchange_data(x);
 		MUST(e->n + d.n <= sizeof(e->body));
 		memcpy(e->body + e->n, d.p, d.n);
 		e->n += d.n;
-		enum http_body_state st = http_server_body_state(x);
-		http_server_consume(x, d.n);
+		enum http_body_state st = http_exchange_body_state(x);
+		http_exchange_consume(x, d.n);
 		if (st == HTTP_BODY_END) {
 			unsigned sum = 0;
 			for (size_t i = 0; i < e->n; i++)
@@ -106,7 +99,7 @@ static void echo_more(struct http_exchange *x)
 			struct str copy = arena_printf(&x->arena, "%zu:%u", e->n, sum);
 			free(e);
 			x->user = NULL;
-			reply(x, STR(""), copy);
+			reply(x, STR_NONE, copy);
 			return;
 		}
 		if (d.n == 0)
@@ -120,6 +113,8 @@ static void origin_request(struct http_exchange *x)
 	(void)n;
 	x->user = NULL;
 	struct str t = x->head->target;
+	if (x->head->expect_continue)
+		http_exchange_interim(x, 100, STR_NONE);
 	if (str_eq(t, STR("/big")))
 		start_stream(x, false);
 	else if (str_eq(t, STR("/chunked")))
@@ -127,12 +122,15 @@ static void origin_request(struct http_exchange *x)
 	else if (str_eq(t, STR("/echo"))) {
 		x->user = def_xcalloc(1, sizeof(struct echo));
 		echo_more(x);
-	} else if (str_eq(t, STR("/host")))
-		reply(x, STR("X-Origin: yes\r\n"), x->head->authority);
-	else if (str_eq(t, STR("/early")))
-		http_server_error(x, 413, "too much", STR_NONE);
+	} else if (str_eq(t, STR("/host"))) {
+		struct http_fields f;
+		http_fields_init(&f, &x->arena, 64);
+		http_fields_add(&f, STR("X-Origin"), STR("yes"));
+		reply(x, http_fields_block(&f), x->head->authority);
+	} else if (str_eq(t, STR("/early")))
+		http_exchange_error(x, 413, "too much", STR_NONE);
 	else
-		reply(x, STR(""), t);
+		reply(x, STR_NONE, t);
 }
 
 static void origin_readable(struct http_exchange *x)
@@ -145,9 +143,8 @@ static void origin_writable(struct http_exchange *x)
 	stream(x);
 }
 
-static void origin_aborted(struct http_exchange *x, enum http_abort why)
+static void origin_closed(struct http_exchange *x, enum http_end why UNUSED)
 {
-	(void)why;
 	if (str_eq(x->head->target, STR("/echo")))
 		free(x->user);
 }
@@ -155,131 +152,166 @@ static void origin_aborted(struct http_exchange *x, enum http_abort why)
 static const struct http_handler origin_handler = {.request = origin_request,
 						   .readable = origin_readable,
 						   .writable = origin_writable,
-						   .aborted = origin_aborted};
+						   .closed = origin_closed};
+static const struct http_server_ops origin_ops = {.handler = &origin_handler};
 
 /* ---- the proxy */
 
 static const struct http_call_ops call_ops;
 
-static void pump_up(struct http_exchange *x)
-{
-	struct http_call *c = x->user;
-	for (;;) {
-		struct str d = http_server_data(x);
-		bool last = http_server_body_state(x) == HTTP_BODY_END;
-		if (d.n == 0 && !last)
-			return;
-		struct iovec v = {(char *)(uintptr_t)d.p, d.n};
-		ssize_t n = http_client_write(c, &v, 1, last);
-		if (n < 0)
-			return;
-		http_server_consume(x, (size_t)n);
-		if ((size_t)n < d.n || last)
-			return;
-	}
-}
+struct proxied {
+	struct http_exchange *x;
+	struct http_call *call;
+	struct http_relay relay;
+	struct str block;
+};
 
-static void pump_down(struct http_call *c)
+static void proxy_goes_on(struct proxied *p, enum http_relay_state state)
 {
-	struct http_exchange *x = c->user;
-	struct str d = http_client_data(c);
-	bool last = http_client_body_state(c) == HTTP_BODY_END;
-	struct iovec v = {(char *)(uintptr_t)d.p, d.n};
-	ssize_t n = http_server_write(x, &v, 1, http_client_piece(c));
-	if (n < 0)
+	if (state != HTTP_RELAY_DONE)
 		return;
-	http_client_consume(c, (size_t)n);
-	if (last && (size_t)n == d.n) {
-		http_client_end(c);
-		http_server_end(x, false);
-	}
+	struct http_exchange *x = p->x;
+	http_relay_fini(&p->relay);
+	http_client_end(p->call);
+	p->call = NULL;
+	http_exchange_end(x);
 }
 
-static void proxy_start(struct http_exchange *x, bool fresh)
+static void proxy_start(struct proxied *p, bool new_connection)
 {
-	struct http_writer w;
-	http_writer_init(&w, &x->arena, http_write_size(x->head) + 200);
-	http_write_request_line(&w, x->head->method_text, x->head->target);
-	http_write_fields(&w, x->head, (struct http_skip){HTTP_SKIP(HTTP_F_EXPECT)});
-	if (x->head->body == HTTP_BODY_CHUNKED)
-		http_write_raw(&w, STR("Transfer-Encoding: chunked\r\n"));
-	http_write_end(&w);
-	struct http_request r = {.method = x->head->method,
-				 .head = {{w.mem, w.n}},
-				 .pieces = 1,
-				 .body = x->head->body,
-				 .length = x->head->length};
+	const struct http_head *h = p->x->head;
+	struct http_request r = {.method = h->method,
+				 .method_text = h->method_text,
+				 .target = h->target,
+				 .host = h->authority,
+				 .upgrade = http_get(h, HTTP_F_UPGRADE),
+				 .body = h->body,
+				 .length = http_announced_length(h),
+				 .blocks = 1,
+				 .fields = {p->block}};
+	struct http_route route = {.to = &rig.origin_addr, .new_connection = new_connection};
 	enum http_fail why;
-	x->user = http_client_start(rig.client, &rig.origin_addr, &r, fresh, &call_ops, x, &why);
-	if (!x->user)
-		http_server_error(x, 502, http_fail_text(why), STR_NONE);
+	p->call = http_client_start(rig.client, &route, &r, &call_ops, p, &why);
+	if (!p->call)
+		http_exchange_error(p->x, 502, http_fail_text(why), STR_NONE);
+	else
+		http_relay_init(&p->relay, p->x, p->call);
 }
 
 static void proxy_request(struct http_exchange *x)
 {
-	proxy_start(x, false);
+	struct http_fields f;
+	struct proxied *p = ARENA_NEW(&x->arena, struct proxied);
+	x->user = p;
+	p->x = x;
+	http_fields_init(&f, &x->arena, http_fields_size(x->head));
+	http_fields_add_head(&f, x->head, (struct http_skip){HTTP_SKIP(HTTP_F_HOST)});
+	p->block = http_fields_block(&f);
+	proxy_start(p, false);
 }
 
 static void proxy_readable(struct http_exchange *x)
 {
-	pump_up(x);
+	struct proxied *p = x->user;
+	proxy_goes_on(p, http_relay_request(&p->relay));
 }
 
 static void proxy_writable(struct http_exchange *x)
 {
-	pump_down(x->user);
+	struct proxied *p = x->user;
+	proxy_goes_on(p, http_relay_response(&p->relay));
 }
 
-static void proxy_aborted(struct http_exchange *x, enum http_abort why)
+static void proxy_half_closed(struct http_exchange *x UNUSED)
 {
-	(void)why;
-	rig.aborted++;
-	if (x->user)
-		http_client_abort(x->user);
+	rig.half_closed++;
+}
+
+static void proxy_closed(struct http_exchange *x, enum http_end why)
+{
+	struct proxied *p = x->user;
+	rig.aborted += why != HTTP_END_DONE;
+	http_relay_fini(&p->relay);
+	if (p->call)
+		http_client_abort(p->call);
+	atomic_fetch_add(&rig.closed, 1);
 }
 
 static void call_writable(struct http_call *c)
 {
-	pump_up(c->user);
+	struct proxied *p = c->user;
+	proxy_goes_on(p, http_relay_request(&p->relay));
+}
+
+static void call_interim(struct http_call *c)
+{
+	struct proxied *p = c->user;
+	http_relay_interim(p->x, c->head);
+}
+
+static void call_body(struct http_call *c)
+{
+	struct proxied *p = c->user;
+	proxy_goes_on(p, http_relay_response(&p->relay));
 }
 
 static void call_head(struct http_call *c)
 {
-	struct http_exchange *x = c->user;
-	struct http_writer w;
-	http_writer_init(&w, &x->arena, http_write_size(c->head) + 200);
-	http_write_status_line(&w, c->head->status, c->head->reason);
-	http_write_fields(&w, c->head, (struct http_skip){0});
-	struct http_reply r = {.status = c->head->status, .head = {{w.mem, w.n}}, .pieces = 1};
-	r.framing = c->head->body == HTTP_BODY_NONE	? HTTP_FRAMING_NONE
-		    : c->head->body == HTTP_BODY_LENGTH ? HTTP_FRAMING_LENGTH
-							: HTTP_FRAMING_OPEN;
-	r.length = c->head->length;
-	http_server_respond(x, &r);
-	pump_down(c);
+	struct proxied *p = c->user;
+	struct http_fields f;
+	http_fields_init(&f, &p->x->arena, http_fields_size(c->head));
+	http_fields_add_head(&f, c->head, (struct http_skip){0});
+	struct http_response r = {.status = c->head->status,
+				  .reason = c->head->reason,
+				  .framing = http_relay_framing(c->head),
+				  .length = c->head->body == HTTP_BODY_LENGTH
+						    ? c->head->length
+						    : http_announced_length(c->head),
+				  .blocks = 1,
+				  .fields = {http_fields_block(&f)}};
+	if (r.status == 101) {
+		r.framing = HTTP_FRAMING_TUNNEL;
+		r.upgrade = http_get(c->head, HTTP_F_UPGRADE);
+	}
+	http_exchange_respond(p->x, &r);
+	proxy_goes_on(p, r.status == 101 ? http_relay_tunnel(&p->relay, &rig.silence)
+					 : http_relay_response(&p->relay));
 }
 
 static void call_failed(struct http_call *c, enum http_fail why)
 {
-	struct http_exchange *x = c->user;
+	struct proxied *p = c->user;
 	rig.failed++;
-	x->user = NULL;
+	http_relay_fini(&p->relay);
+	p->call = NULL;
 	if (why == HTTP_FAIL_STALE) {
 		rig.stale++;
-		proxy_start(x, true);
+		proxy_start(p, true);
 	} else {
-		http_server_error(x, why == HTTP_FAIL_RESPONSE_TIMEOUT ? 504 : 502,
-				  http_fail_text(why), STR_NONE);
+		http_exchange_error(p->x, why == HTTP_FAIL_RESPONSE_TIMEOUT ? 504 : 502,
+				    http_fail_text(why), STR_NONE);
 	}
 }
 
-static const struct http_call_ops call_ops = {
-	.writable = call_writable, .head = call_head, .body = pump_down, .failed = call_failed};
+static const struct http_call_ops call_ops = {.writable = call_writable,
+					      .interim = call_interim,
+					      .head = call_head,
+					      .body = call_body,
+					      .failed = call_failed};
 
 static const struct http_handler proxy_handler = {.request = proxy_request,
 						  .readable = proxy_readable,
 						  .writable = proxy_writable,
-						  .aborted = proxy_aborted};
+						  .half_closed = proxy_half_closed,
+						  .closed = proxy_closed};
+static const struct http_server_ops proxy_ops = {.handler = &proxy_handler};
+
+static void on_silence(struct deadline *d)
+{
+	struct http_relay *r = http_relay_of(d);
+	rig.silent++;
+	http_exchange_abort(r->x);
+}
 
 /* ---- the rig */
 
@@ -287,20 +319,25 @@ static int worker_start(struct worker *w, void *arg)
 {
 	(void)arg;
 	struct http_client_conf cc = HTTP_CLIENT_CONF_DEFAULT;
-	rig.origin = http_server_new(w, &rig.conf, &origin_handler, NULL);
-	rig.proxy = http_server_new(w, &rig.conf, &proxy_handler, NULL);
+	struct http_server_conf sc = {.max_conns = 4096};
+	rig.origin = http_server_new(w, &origin_ops, &sc, NULL);
+	rig.proxy = http_server_new(w, &proxy_ops, &sc, NULL);
 	rig.client = http_client_new(w, &cc);
-	http_server_listen(rig.origin, rig.origin_fd, NULL);
-	http_server_listen(rig.proxy, rig.proxy_fd, NULL);
+	deadline_class_init(&rig.silence, w->loop, 300 * CLOCK_MSEC, on_silence);
+	http_server_listen(rig.origin, rig.origin_fd, &rig.conf, NULL);
+	http_server_listen(rig.proxy, rig.proxy_fd, &rig.conf, NULL);
 	return 0;
 }
 
 static void worker_end(struct worker *w)
 {
 	(void)w;
+	http_server_check(rig.proxy);
+	http_client_check(rig.client);
 	http_server_free(rig.proxy);
 	http_client_free(rig.client);
 	http_server_free(rig.origin);
+	deadline_class_fini(&rig.silence);
 }
 
 static const struct worker_ops worker_ops = {.start = worker_start, .stop = worker_end};
@@ -322,7 +359,7 @@ static int setup(void **state)
 	rig.big = def_xmalloc(BIG_SIZE);
 	for (size_t i = 0; i < BIG_SIZE; i++)
 		rig.big[i] = (char)(i * 2654435761u >> 13);
-	rig.conf = HTTP_SERVER_CONF_DEFAULT;
+	rig.conf = HTTP_LISTENER_CONF_DEFAULT;
 	rig.conf.head_us = 300 * CLOCK_MSEC;
 	rig.conf.idle_us = 500 * CLOCK_MSEC;
 	rig.conf.body_us = 300 * CLOCK_MSEC;

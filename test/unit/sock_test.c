@@ -331,7 +331,10 @@ static struct pair connected(void)
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	return (struct pair){{&io_tcp, fds[0]}, {&io_tcp, fds[1]}};
+	struct pair p;
+	io_init_tcp(&p.a, fds[0]);
+	io_init_tcp(&p.b, fds[1]);
+	return p;
 }
 
 static void test_io(void **state UNUSED)
@@ -382,28 +385,6 @@ static void test_more_pieces_than_the_kernel_takes(void **state UNUSED)
 	p.b.ops->close(&p.b);
 }
 
-static void test_iov_skip(void **state UNUSED)
-{
-	static const struct {
-		size_t skip;
-		int count;
-		const char *first;
-	} cases[] = {
-		{0, 4, "abc"}, {1, 4, "bc"}, {2, 4, "c"},  {3, 2, "d"},
-		{4, 1, "ef"},  {5, 1, "f"},  {6, 0, NULL},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		char text[] = "abcdef";
-		struct iovec iov[4] = {{text, 3}, {text + 3, 0}, {text + 3, 1}, {text + 4, 2}};
-		struct iovec *at = iov;
-
-		assert_int_equal(io_iov_skip(&at, 4, cases[i].skip), cases[i].count);
-		if (cases[i].first != NULL)
-			assert_str_equal(str_of(at->iov_base, at->iov_len), cases[i].first);
-	}
-}
-
 #define IN_DIRECTORY(f) cmocka_unit_test_setup_teardown(f, make_directory, remove_directory)
 
 int main(void)
@@ -425,7 +406,6 @@ int main(void)
 		cmocka_unit_test(test_io),
 		cmocka_unit_test(test_write_to_a_gone_peer),
 		cmocka_unit_test(test_more_pieces_than_the_kernel_takes),
-		cmocka_unit_test(test_iov_skip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

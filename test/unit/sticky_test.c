@@ -81,15 +81,15 @@ static void hides_the_cookie_from_the_server(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[256], out[256];
-		struct http_writer w;
+		struct http_fields w;
 		snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: h\r\n%s\r\n",
 			 cases[i].cookies);
 		parse(text, false);
-		http_writer_init_mem(&w, out, sizeof(out));
+		http_fields_init_mem(&w, out, sizeof(out));
 		sticky_write_request(&w, &hidden, &head);
 		assert_int_equal(w.n, strlen(cases[i].hidden));
 		assert_memory_equal(out, cases[i].hidden, w.n);
-		http_writer_init_mem(&w, out, sizeof(out));
+		http_fields_init_mem(&w, out, sizeof(out));
 		sticky_write_request(&w, &insert, &head);
 		assert_int_equal(w.n, strlen(cases[i].cookies));
 	}
@@ -130,12 +130,12 @@ static void answers_by_its_mode(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[512], out[512];
-		struct http_writer w;
+		struct http_fields w;
 		struct sticky_match m = {.server = 0, .flag = cases[i].sent};
 		snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n%s\r\n",
 			 cases[i].fields);
 		parse(text, true);
-		http_writer_init_mem(&w, out, sizeof(out) - 1);
+		http_fields_init_mem(&w, out, sizeof(out) - 1);
 		char flag = sticky_write_response(&w, cases[i].cookie, &head, str_c(cases[i].value),
 						  m);
 		out[w.n] = '\0';

@@ -47,7 +47,7 @@ static void what_belongs_to_one_delivery_stays_behind(void **state)
 		stored("HTTP/1.1 200 Fine\r\nDate: Mon, 07 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n"
 		       "Age: 7\r\nConnection: x-mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nETag: \"e\"\r\n"
 		       "X-Other: o\r\n\r\n"),
-		"HTTP/1.1 200 Fine\r\nDate: Mon, 07 Nov 1994 08:49:37 GMT\r\nETag: \"e\"\r\n"
+		"Date: Mon, 07 Nov 1994 08:49:37 GMT\r\nETag: \"e\"\r\n"
 		"X-Other: o\r\n");
 }
 
@@ -55,7 +55,7 @@ static void a_date_is_added_where_there_is_none(void **state)
 {
 	(void)state;
 	assert_str_equal(stored("HTTP/1.0 404 \r\nContent-Length: 0\r\n\r\n"),
-			 "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+			 "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
 }
 
 static void it_is_parsed_again(void **state)
@@ -64,7 +64,6 @@ static void it_is_parsed_again(void **state)
 	struct http_head *h = stored_head_parse(
 		&arena, stored("HTTP/1.1 301 Moved\r\nLocation: /x\r\nVary: a\r\nVary: b\r\n\r\n"));
 	assert_non_null(h);
-	assert_int_equal(h->status, 301);
 	assert_str_equal(http_get(h, HTTP_F_LOCATION), "/x");
 	unsigned i = 0;
 	assert_str_equal(http_next(h, HTTP_F_VARY, &i)->value, "a");
@@ -80,7 +79,7 @@ static void a_304_replaces_the_fields_it_has(void **state)
 		"Cache-Control: max-age=1\r\nCache-Control: public\r\nContent-Type: text/plain\r\n"
 		"Content-Encoding: gzip\r\nX-Old: o\r\n\r\n");
 	struct http_head *merged = stored_head_merge(
-		&arena, old,
+		&arena, old, 200,
 		response(
 			"HTTP/1.1 304 Not Modified\r\nDate: Tue, 08 Nov 1994 08:49:37 GMT\r\n"
 			"Cache-Control: max-age=9\r\nContent-Type: text/html\r\nContent-Encoding: br\r\n"
@@ -110,7 +109,7 @@ static void without_room_there_is_no_head(void **state)
 		"HTTP/1.1 200 OK\r\nX-Long: 0123456789012345678901234567890123456789\r\n\r\n");
 	arena_init(&small, memory, sizeof(memory), sizeof(memory));
 	assert_null(stored_head_of(&small, h, 0).p);
-	assert_null(stored_head_parse(&small, STR("HTTP/1.1 200 OK\r\nDate: x\r\n")));
+	assert_null(stored_head_parse(&small, STR("Date: x\r\n")));
 	arena_fini(&small);
 }
 
@@ -120,7 +119,7 @@ static void what_is_sent_more_than_once_is_stored_so_and_in_its_order(void **sta
 	assert_str_equal(stored("HTTP/1.1 200 OK\r\nLink: a\r\nDate: x\r\nage: 1\r\nLINK: b\r\n"
 				"Transfer-Encoding: chunked\r\nConnection: close, Link2\r\n"
 				"Link2: c\r\nX-Empty:\r\n\r\n"),
-			 "HTTP/1.1 200 OK\r\nLink: a\r\nDate: x\r\nLINK: b\r\nX-Empty: \r\n");
+			 "Link: a\r\nDate: x\r\nLINK: b\r\nX-Empty: \r\n");
 }
 
 static void what_is_stored_again_stays_the_same(void **state)
@@ -135,17 +134,16 @@ static void what_is_stored_again_stays_the_same(void **state)
 	assert_memory_equal(twice.p, once.p, once.n);
 }
 
-static void a_304_has_no_say_in_status_reason_and_what_the_body_is(void **state)
+static void a_304_has_no_say_in_status_and_what_the_body_is(void **state)
 {
 	(void)state;
 	struct str old = stored("HTTP/1.1 203 Well Known\r\nDate: x\r\nContent-Length: 4\r\n\r\n");
 	struct http_head *merged = stored_head_merge(
-		&arena, old,
+		&arena, old, 203,
 		response("HTTP/1.1 304 Same\r\nContent-Range: bytes 0-1/4\r\n"
 			 "Content-Type: a/b\r\nContent-Encoding: br\r\nETag: \"n\"\r\n\r\n"));
 	assert_non_null(merged);
 	assert_int_equal(merged->status, 203);
-	assert_str_equal(merged->reason, "Well Known");
 	assert_false(http_has(merged, HTTP_F_CONTENT_RANGE));
 	assert_false(http_has(merged, HTTP_F_CONTENT_TYPE));
 	assert_false(http_has(merged, HTTP_F_CONTENT_ENCODING));
@@ -158,11 +156,11 @@ static void names_are_the_same_in_any_case(void **state)
 	(void)state;
 	struct http_head *merged = stored_head_merge(
 		&arena, stored("HTTP/1.1 200 OK\r\nX-Two: 1\r\nX-Two: 2\r\nETag: \"o\"\r\n\r\n"),
-		response("HTTP/1.1 304 N\r\nx-two: 3\r\nX-TWO: 4\r\netag: \"n\"\r\n\r\n"));
+		200, response("HTTP/1.1 304 N\r\nx-two: 3\r\nX-TWO: 4\r\netag: \"n\"\r\n\r\n"));
 	assert_non_null(merged);
 	assert_str_equal(
 		stored_head_of(&arena, merged, 0),
-		"HTTP/1.1 200 OK\r\nx-two: 3\r\nX-TWO: 4\r\netag: \"n\"\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+		"x-two: 3\r\nX-TWO: 4\r\netag: \"n\"\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
 }
 
 /* Longer lines and heads than the daemon takes from clients. */
@@ -184,20 +182,20 @@ static void long_heads_come_back_whole(void **state)
 	assert_int_equal(
 		http_parse_response(not_modified, str_c(long_304), &scanned, &wide, HTTP_GET, &bad),
 		HTTP_PARSE_DONE);
-	struct http_head *merged = stored_head_merge(&arena, stored_head_of(&arena, old, 0),
+	struct http_head *merged = stored_head_merge(&arena, stored_head_of(&arena, old, 0), 200,
 						     not_modified);
 	assert_non_null(merged);
 	assert_str_equal(http_find(merged, STR("X-Old"))->value, value);
 	assert_str_equal(http_find(merged, STR("X-New"))->value, value);
 }
 
-#define SOME	 "HTTP/1.1 200 OK\r\nDate: x\r\nETag: \"e\"\r\n"
-#define SOME_NEW "HTTP/1.1 200 OK\r\nX-New: n\r\nDate: x\r\nETag: \"e\"\r\n"
+#define SOME	 "Date: x\r\nETag: \"e\"\r\n"
+#define SOME_NEW "X-New: n\r\nDate: x\r\nETag: \"e\"\r\n"
 
 /* However little there is, the answer is the right one or none. */
 static void any_lack_of_room_is_told(void **state)
 {
-	struct http_head *h = response(SOME "\r\n");
+	struct http_head *h = response("HTTP/1.1 200 OK\r\n" SOME "\r\n");
 	struct http_head *new = response("HTTP/1.1 304 N\r\nX-New: n\r\n\r\n");
 	unsigned none[3] = {0}, right[3] = {0};
 	(void)state;
@@ -214,13 +212,13 @@ static void any_lack_of_room_is_told(void **state)
 		if (parsed)
 			assert_str_equal(stored_head_of(&arena, parsed, 0), SOME);
 		arena_reset(&small);
-		const struct http_head *merged = stored_head_merge(&small, STR(SOME), new);
+		const struct http_head *merged = stored_head_merge(&small, STR(SOME), 200, new);
 		merged ? right[2]++ : none[2]++;
 		if (merged)
 			assert_str_equal(stored_head_of(&arena, merged, 0), SOME_NEW);
 		arena_fini(&small);
 		arena_reset(&arena);
-		h = response(SOME "\r\n");
+		h = response("HTTP/1.1 200 OK\r\n" SOME "\r\n");
 		new = response("HTTP/1.1 304 N\r\nX-New: n\r\n\r\n");
 	}
 	for (size_t i = 0; i < ARRAY_LEN(none); i++)
@@ -231,7 +229,7 @@ static void what_belongs_to_the_connection_of_a_304_takes_nothing_away(void **st
 {
 	(void)state;
 	struct http_head *merged = stored_head_merge(
-		&arena, stored("HTTP/1.1 200 OK\r\nX-Old: o\r\nContent-Length: 0\r\n\r\n"),
+		&arena, stored("HTTP/1.1 200 OK\r\nX-Old: o\r\nContent-Length: 0\r\n\r\n"), 200,
 		response("HTTP/1.1 304 N\r\nConnection: x-old\r\nX-Old: hop\r\n\r\n"));
 	assert_non_null(merged);
 	assert_non_null(http_find(merged, STR("X-Old")));
@@ -249,7 +247,7 @@ int main(void)
 		TEST(without_room_there_is_no_head),
 		TEST(what_is_sent_more_than_once_is_stored_so_and_in_its_order),
 		TEST(what_is_stored_again_stays_the_same),
-		TEST(a_304_has_no_say_in_status_reason_and_what_the_body_is),
+		TEST(a_304_has_no_say_in_status_and_what_the_body_is),
 		TEST(names_are_the_same_in_any_case),
 		TEST(long_heads_come_back_whole),
 		TEST(any_lack_of_room_is_told),

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: MIT
+/*
+ * HTTP/1.1 as the transport of an exchange: status lines, connection and framing fields, chunks; and the sending side
+ * over http_out. While the socket takes no more, the write watcher runs and the send deadline with it; every byte of
+ * progress moves that deadline.
+ *
+ * The body deadline runs while the handler waits for the request body and has not answered yet: once it has, a client
+ * that goes on sending slowly harms nobody but itself.
+ *
+ * After a 101 the connection is a tunnel: both directions are bytes until closed, each may end on its own, and the
+ * handler keeps the only deadline.
+ */
+#include "http/h1.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+
+static struct http_h1 *h1_of(struct http_exchange *x)
+{
+	MAGIC_CHECK(x, HTTP_EXCHANGE_MAGIC);
+	MUST(x->transport == &http_h1_transport);
+	return container_of(x, struct http_h1, x);
+}
+
+static const struct http_h1 *h1_of_const(const struct http_exchange *x)
+{
+	return h1_of((struct http_exchange *)(uintptr_t)x);
+}
+
+static struct ev_loop *loop_of(const struct http_conn *c)
+{
+	return http_h1_server(c)->worker->loop;
+}
+
+static int64_t now_of(const struct http_conn *c)
+{
+	return worker_now_us(http_h1_server(c)->worker);
+}
+
+/* ---- beginning and end */
+
+void http_h1_begin(struct http_h1 *h, struct http_conn *c)
+{
+	h->x = (struct http_exchange){.transport = &http_h1_transport,
+				      .worker = http_h1_server(c)->worker,
+				      .head = &h->head,
+				      .peer = &c->peer,
+				      .tag = c->listener->tag,
+				      .started_us = c->started_us,
+				      .request_us = now_of(c),
+				      .client_closed = c->eof};
+	MAGIC_SET(&h->x, HTTP_EXCHANGE_MAGIC);
+	h->conn = c;
+	http_out_init(&h->out, HTTP_OUT_NONE, 0);
+	h->body_deadline = h->send_deadline = (struct deadline){0};
+	h->short_write = h->ended = h->cut = h->broken = h->want_body = false;
+	h->close = h->tunnel = h->shut = false;
+	arena_init(&h->x.arena, h->memory, sizeof(h->memory), c->listener->conf.max_arena);
+}
+
+void http_h1_fini(struct http_h1 *h)
+{
+	deadline_cancel(&h->body_deadline);
+	deadline_cancel(&h->send_deadline);
+	arena_fini(&h->x.arena);
+	MAGIC_WIPE(&h->x, HTTP_EXCHANGE_MAGIC);
+}
+
+/* ---- the request body */
+
+static struct str h1_data(struct http_exchange *x)
+{
+	struct http_h1 *h = h1_of(x);
+	struct http_conn *c = h->conn;
+	if (http_in_payload(&c->in) == 0 && c->in.body.state == HTTP_BODY_MORE) {
+		h->want_body = true;
+		if (!deadline_armed(&h->body_deadline) && x->status == 0)
+			deadline_arm(&h->body_deadline, &c->listener->on_body, now_of(c));
+	}
+	return http_in_data(&c->in);
+}
+
+static enum http_body_state h1_body_state(const struct http_exchange *x)
+{
+	return h1_of_const(x)->conn->in.body.state;
+}
+
+static void h1_consume(struct http_exchange *x, size_t n)
+{
+	struct http_conn *c = h1_of(x)->conn;
+	http_in_consume(&c->in, n);
+	x->body_in += n;
+	http_h1_watch_read(c);
+}
+
+/* ---- the response head */
+
+static char *put(char *to, struct str s)
+{
+	memcpy(to, s.p, s.n);
+	return to + s.n;
+}
+
+/* The reason is cut where it would not fit: it is a comment (RFC 9112 §4). */
+static struct str status_line(char *to, size_t size, unsigned status, struct str reason)
+{
+	char digits[STR_U64_SIZE];
+	if (!reason.n)
+		reason = str_c(http_reason(status));
+	char *p = put(put(put(to, STR("HTTP/1.1 ")), str_u64(digits, status)), STR(" "));
+	reason.n = MIN(reason.n, size - (size_t)(p - to) - 2);
+	p = put(put(p, reason), STR("\r\n"));
+	return str_of(to, (size_t)(p - to));
+}
+
+/* Framing and connection fields, and the blank line. */
+static struct str last_lines(struct http_h1 *h, enum http_out_framing framing, uint64_t length)
+{
+	char digits[STR_U64_SIZE], *p = h->last;
+	if (framing == HTTP_OUT_CHUNKED)
+		p = put(p, STR("Transfer-Encoding: chunked\r\n"));
+	else if (length != HTTP_NO_LENGTH && framing != HTTP_OUT_RAW)
+		p = put(put(put(p, STR("Content-Length: ")), str_u64(digits, length)), STR("\r\n"));
+	if (h->close)
+		p = put(p, STR("Connection: close\r\n\r\n"));
+	else if (h->head.minor == 0)
+		p = put(p, STR("Connection: keep-alive\r\n\r\n"));
+	else
+		p = put(p, STR("\r\n"));
+	return str_of(h->last, (size_t)(p - h->last));
+}
+
+static enum http_out_framing framing_of(const struct http_h1 *h, enum http_framing f)
+{
+	switch (f) {
+	case HTTP_FRAMING_NONE:
+		return HTTP_OUT_NONE;
+	case HTTP_FRAMING_LENGTH:
+		return HTTP_OUT_LENGTH;
+	case HTTP_FRAMING_TUNNEL:
+		return HTTP_OUT_RAW;
+	case HTTP_FRAMING_OPEN:
+		break;
+	}
+	return h->head.minor == 1 ? HTTP_OUT_CHUNKED : HTTP_OUT_RAW;
+}
+
+/* The connection cannot go on when the client said so, or when what it sends next could be mistaken. */
+static bool must_close(const struct http_h1 *h, const struct http_response *r,
+		       enum http_out_framing framing)
+{
+	const struct http_conn *c = h->conn;
+	bool no_more = h->x.client_closed && http_in_behind(&c->in) == 0;
+	return h->head.close || r->close || framing == HTTP_OUT_RAW || http_h1_last(c) || no_more ||
+	       c->in.body.state != HTTP_BODY_END;
+}
+
+static void begin_tunnel(struct http_h1 *h, const struct http_response *r)
+{
+	h->tunnel = true;
+	http_in_tunnel(&h->conn->in);
+	if (h->conn->eof)
+		http_body_eof(&h->conn->in.body);
+	http_out_piece(&h->out, STR("Connection: Upgrade\r\nUpgrade: "));
+	http_out_piece(&h->out, r->upgrade);
+	http_out_piece(&h->out, STR("\r\n\r\n"));
+}
+
+static void h1_respond(struct http_exchange *x, const struct http_response *r)
+{
+	struct http_h1 *h = h1_of(x);
+	enum http_out_framing framing = framing_of(h, r->framing);
+	deadline_cancel(&h->body_deadline);
+	http_out_restart(&h->out, framing, r->length);
+	h->close = must_close(h, r, framing);
+	http_out_piece(&h->out, status_line(h->first, sizeof(h->first), r->status, r->reason));
+	for (unsigned i = 0; i < r->blocks; i++)
+		http_out_piece(&h->out, r->fields[i]);
+	if (r->framing == HTTP_FRAMING_TUNNEL)
+		begin_tunnel(h, r);
+	else
+		http_out_piece(&h->out, last_lines(h, framing, r->length));
+}
+
+/* ---- sending */
+
+static void wait_writable(struct http_h1 *h)
+{
+	struct http_conn *c = h->conn;
+	if (ev_is_active(&c->writable))
+		return;
+	ev_io_start(loop_of(c), &c->writable);
+	if (!h->tunnel)
+		deadline_arm(&h->send_deadline, &c->listener->on_send, now_of(c));
+}
+
+static void done_waiting(struct http_h1 *h)
+{
+	ev_io_stop(loop_of(h->conn), &h->conn->writable);
+	deadline_cancel(&h->send_deadline);
+}
+
+/* A broken connection is reported from the loop: waiting for it to become writable fires at once. */
+static ssize_t broken(struct http_h1 *h)
+{
+	h->broken = h->cut = true;
+	wait_writable(h);
+	return -1;
+}
+
+static void sent(struct http_h1 *h, size_t n)
+{
+	struct http_conn *c = h->conn;
+	h->x.bytes_out += n;
+	http_h1_server(c)->stats.bytes_out += n;
+	if (n && deadline_armed(&h->send_deadline))
+		deadline_arm(&h->send_deadline, &c->listener->on_send, now_of(c));
+}
+
+static ssize_t send_out(struct http_h1 *h, const struct iovec *iov, int n, enum http_piece piece)
+{
+	size_t put;
+	ssize_t taken = http_out_send(&h->out, &h->conn->io, iov, n, piece, &put);
+	sent(h, put);
+	return taken < 0 ? broken(h) : taken;
+}
+
+/* One direction of a tunnel is over. */
+static void shut_when_sent(struct http_h1 *h)
+{
+	if (h->shut && !http_out_pending(&h->out))
+		h->conn->io.ops->shutdown(&h->conn->io);
+}
+
+static ssize_t h1_write(struct http_exchange *x, const struct iovec *iov, int n,
+			enum http_piece piece)
+{
+	struct http_h1 *h = h1_of(x);
+	MUST(x->status && !h->ended);
+	if (h->broken)
+		return -1;
+	ssize_t taken = send_out(h, iov, n, piece);
+	if (taken < 0)
+		return -1;
+	h->short_write = (size_t)taken < http_iov_total(iov, n);
+	if (h->short_write || http_out_pending(&h->out))
+		wait_writable(h);
+	if (h->tunnel && piece == HTTP_PIECE_LAST && !h->short_write) {
+		h->shut = true;
+		shut_when_sent(h);
+	}
+	return taken;
+}
+
+static bool h1_may_splice(const struct http_exchange *x)
+{
+	const struct http_h1 *h = h1_of_const(x);
+	return x->status && !h->broken && io_may_splice(&h->conn->io) &&
+	       http_out_may_bypass(&h->out);
+}
+
+static ssize_t h1_splice(struct http_exchange *x, int pipe, size_t n, bool more)
+{
+	struct http_h1 *h = h1_of(x);
+	struct io *io = &h->conn->io;
+	if (h->broken)
+		return -1;
+	ssize_t put = io->ops->splice_out(io, pipe, n, more);
+	if (put < 0 && errno != EAGAIN)
+		return broken(h);
+	put = MAX(put, 0);
+	http_out_bypass(&h->out, (uint64_t)put);
+	sent(h, (size_t)put);
+	h->short_write = (size_t)put < n;
+	if (h->short_write)
+		wait_writable(h);
+	return put;
+}
+
+/* Sends what is ours. True: nothing is left, or nothing more can be done. */
+static bool flush(struct http_h1 *h)
+{
+	if (!h->cut && (http_out_pending(&h->out) || (h->ended && !http_out_complete(&h->out))))
+		(void)send_out(h, NULL, 0, h->ended ? HTTP_PIECE_LAST : HTTP_PIECE_SOME);
+	return h->cut || !http_out_pending(&h->out);
+}
+
+void http_h1_writable(struct http_conn *c)
+{
+	struct http_h1 *h = c->h1;
+	MUST(h && c->state == HTTP_CONN_EXCHANGE);
+	if (h->broken && !h->ended) {
+		http_h1_abort(c, HTTP_END_CLIENT);
+	} else if (h->short_write && !h->ended) {
+		done_waiting(h);
+		h->short_write = false;
+		http_h1_server(c)->ops->handler->writable(&h->x);
+	} else if (flush(h)) {
+		done_waiting(h);
+		shut_when_sent(h);
+		if (h->ended)
+			http_h1_finish(c);
+	}
+}
+
+/* The handler is done. */
+static void finish(struct http_h1 *h)
+{
+	h->ended = true;
+	if (!flush(h)) {
+		wait_writable(h);
+		return;
+	}
+	done_waiting(h);
+	http_h1_finish(h->conn);
+}
+
+static void h1_end(struct http_exchange *x)
+{
+	struct http_h1 *h = h1_of(x);
+	MUST(!h->ended);
+	h->cut |= x->status == 0 || !http_out_may_end(&h->out);
+	finish(h);
+}
+
+static void h1_abort(struct http_exchange *x)
+{
+	struct http_h1 *h = h1_of(x);
+	MUST(!h->ended);
+	h->cut = true;
+	finish(h);
+}
+
+static void h1_reply(struct http_exchange *x, const struct http_response *r, struct str body)
+{
+	h1_respond(x, r);
+	http_out_piece(&h1_of(x)->out, body);
+	h1_end(x);
+}
+
+/* ---- outside the order of things */
+
+static void h1_interim(struct http_exchange *x, uint16_t status, struct str fields)
+{
+	struct http_h1 *h = h1_of(x);
+	char line[64];
+	if (h->head.minor == 0 || x->status || h->out.early.iov_len || h->broken)
+		return;
+	struct str first = status_line(line, sizeof(line), status, STR_NONE);
+	struct iovec iov[] = {http_iov(first), http_iov(fields), http_iov(STR("\r\n"))};
+	size_t total = http_iov_total(iov, 3);
+	ssize_t put = io_writev(&h->conn->io, iov, 3);
+	if (put < 0 && errno != EAGAIN)
+		broken(h);
+	if (put <= 0)
+		return;
+	sent(h, (size_t)put);
+	if ((size_t)put == total)
+		return;
+	/* What was begun must be finished. */
+	char *rest = arena_alloc(&x->arena, total);
+	if (!rest) {
+		broken(h);
+		return;
+	}
+	for (size_t i = 0, at = 0; i < ARRAY_LEN(iov); at += iov[i++].iov_len)
+		if (iov[i].iov_len)
+			memcpy(rest + at, iov[i].iov_base, iov[i].iov_len);
+	http_out_first(&h->out, str_of(rest + put, total - (size_t)put));
+	wait_writable(h);
+}
+
+void http_h1_send_error(struct http_conn *c, uint16_t status, const char *text)
+{
+	struct http_error e;
+	char line[96], digits[STR_U64_SIZE];
+	http_exchange_make_error(&e, status, text, clock_wall_s());
+	struct iovec iov[] = {http_iov(status_line(line, sizeof(line), status, STR_NONE)),
+			      http_iov(e.response.fields[0]),
+			      http_iov(STR("Content-Length: ")),
+			      http_iov(str_u64(digits, e.body.n)),
+			      http_iov(STR("\r\nConnection: close\r\n\r\n")),
+			      http_iov(e.body)};
+	ssize_t put = io_writev(&c->io, iov, ARRAY_LEN(iov));
+	if (put > 0)
+		http_h1_server(c)->stats.bytes_out += (uint64_t)put;
+}
+
+const struct http_transport http_h1_transport = {
+	.name = "HTTP/1.1",
+	.data = h1_data,
+	.body_state = h1_body_state,
+	.consume = h1_consume,
+	.interim = h1_interim,
+	.respond = h1_respond,
+	.reply = h1_reply,
+	.write = h1_write,
+	.may_splice = h1_may_splice,
+	.splice = h1_splice,
+	.end = h1_end,
+	.abort = h1_abort,
+};

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Response bytes go by copy, from the call's window, until that is empty and much is still to come; from then on by
+ * splice, a pipe's fill at a time. While bytes wait in the pipe the server side is held: they are the only ones that
+ * the relay itself keeps.
+ */
+#include "http/relay.h"
+
+#include "http/out.h"
+
+#define RELAY_MAGIC 0x48524c59u
+
+#define SPLICE_MIN   (64u << 10) /* bytes still to come that make a pipe worth its calls */
+#define SPLICE_MOST  (1u << 20)	 /* asked for at once; the pipe takes what it can */
+#define MOVES_A_TURN 8		 /* before other connections get theirs */
+
+void http_relay_init(struct http_relay *r, struct http_exchange *x, struct http_call *call)
+{
+	*r = (struct http_relay){.x = x, .call = call, .pipe = {.in = -1, .out = -1}};
+	MAGIC_SET(r, RELAY_MAGIC);
+}
+
+void http_relay_fini(struct http_relay *r)
+{
+	if (!r->magic)
+		return;
+	MAGIC_WIPE(r, RELAY_MAGIC);
+	deadline_cancel(&r->silence);
+	if (r->pipe.in >= 0)
+		pipes_put(&r->x->worker->pipes, &r->pipe, r->in_pipe == 0);
+}
+
+struct http_relay *http_relay_of(struct deadline *silence)
+{
+	struct http_relay *r = container_of(silence, struct http_relay, silence);
+	MAGIC_CHECK(r, RELAY_MAGIC);
+	return r;
+}
+
+enum http_framing http_relay_framing(const struct http_head *h)
+{
+	switch (h->body) {
+	case HTTP_BODY_NONE:
+		return HTTP_FRAMING_NONE;
+	case HTTP_BODY_LENGTH:
+		return HTTP_FRAMING_LENGTH;
+	case HTTP_BODY_CHUNKED:
+	case HTTP_BODY_CLOSE:
+		break;
+	}
+	return HTTP_FRAMING_OPEN;
+}
+
+/* Bytes have moved in a tunnel. */
+static void heard(struct http_relay *r)
+{
+	if (r->tunnel)
+		deadline_arm(&r->silence, r->silence_class, worker_now_us(r->x->worker));
+}
+
+static enum http_relay_state state_of(const struct http_relay *r)
+{
+	bool done = r->response_done && (!r->tunnel || r->request_done);
+	return done ? HTTP_RELAY_DONE : HTTP_RELAY_GOES_ON;
+}
+
+/* ---- request */
+
+enum http_relay_state http_relay_request(struct http_relay *r)
+{
+	MAGIC_CHECK(r, RELAY_MAGIC);
+	while (!r->request_done) {
+		struct str data = http_exchange_data(r->x);
+		bool last = http_exchange_body_state(r->x) == HTTP_BODY_END;
+		struct iovec v = http_iov(data);
+		if (data.n == 0 && !last)
+			break;
+		ssize_t n = http_client_write(r->call, &v, 1, last);
+		if (n < 0)
+			break; /* failed() follows */
+		http_exchange_consume(r->x, (size_t)n);
+		heard(r);
+		if ((size_t)n < data.n)
+			break;
+		r->request_done = last;
+	}
+	return state_of(r);
+}
+
+/* ---- response */
+
+enum move { MOVED, BLOCKED, ENDED };
+
+static void hold(struct http_relay *r, bool on)
+{
+	if (r->holding != on)
+		http_client_hold(r->call, on);
+	r->holding = on;
+}
+
+/* From the pipe to the client. */
+static enum move empty_pipe(struct http_relay *r)
+{
+	bool more = http_client_body_state(r->call) == HTTP_BODY_MORE;
+	ssize_t n = http_exchange_splice(r->x, r->pipe.out, r->in_pipe, more);
+	if (n < 0)
+		return BLOCKED; /* closed() follows */
+	r->in_pipe -= (size_t)n;
+	heard(r);
+	hold(r, r->in_pipe > 0);
+	return r->in_pipe ? BLOCKED : MOVED;
+}
+
+/* From the server into the pipe. */
+static enum move fill_pipe(struct http_relay *r)
+{
+	ssize_t n = http_client_splice(r->call, r->pipe.in, SPLICE_MOST);
+	if (n > 0)
+		r->in_pipe = (size_t)n;
+	return n > 0 || http_client_body_state(r->call) == HTTP_BODY_END ? MOVED : BLOCKED;
+}
+
+static bool may_splice(struct http_relay *r)
+{
+	uint64_t left = http_client_may_splice(r->call);
+	if (r->pipe.in >= 0)
+		return left > 0;
+	bool much = left == UINT64_MAX ? http_client_piece(r->call) == HTTP_PIECE_MORE
+				       : left >= SPLICE_MIN;
+	return much && !r->tunnel && http_exchange_may_splice(r->x) &&
+	       pipes_get(&r->x->worker->pipes, &r->pipe);
+}
+
+/* From the server's window to the client, in one call with the head. */
+static enum move copy(struct http_relay *r)
+{
+	struct str data = http_client_data(r->call);
+	enum http_piece piece = http_client_piece(r->call);
+	struct iovec v = http_iov(data);
+	ssize_t n = http_exchange_write(r->x, &v, 1, piece);
+	if (n < 0)
+		return BLOCKED; /* closed() follows */
+	http_client_consume(r->call, (size_t)n);
+	heard(r);
+	if (piece == HTTP_PIECE_LAST && (size_t)n == data.n)
+		return ENDED;
+	return data.n && (size_t)n == data.n ? MOVED : BLOCKED;
+}
+
+static enum move move(struct http_relay *r)
+{
+	if (r->in_pipe)
+		return empty_pipe(r);
+	if (may_splice(r))
+		return fill_pipe(r);
+	return copy(r);
+}
+
+enum http_relay_state http_relay_response(struct http_relay *r)
+{
+	MAGIC_CHECK(r, RELAY_MAGIC);
+	enum move m = MOVED;
+	for (unsigned i = 0; i < 2 * MOVES_A_TURN && m == MOVED && !r->response_done; i++)
+		m = move(r);
+	r->response_done |= m == ENDED;
+	return state_of(r);
+}
+
+/* ---- tunnel */
+
+enum http_relay_state http_relay_tunnel(struct http_relay *r, struct deadline_class *silence)
+{
+	r->tunnel = true;
+	r->silence_class = silence;
+	r->request_done = false;
+	heard(r);
+	http_relay_request(r);
+	return http_relay_response(r);
+}
+
+/* ---- interim responses */
+
+void http_relay_interim(struct http_exchange *x, const struct http_head *h)
+{
+	struct http_fields f;
+	char mem[4096];
+	http_fields_init_mem(&f, mem, sizeof(mem));
+	const struct http_field *link;
+	for (unsigned i = 0; h->status == 103 && (link = http_next(h, HTTP_F_LINK, &i));)
+		if (!link->hop)
+			http_fields_add(&f, link->name, link->value);
+	if (!f.overflow)
+		http_exchange_interim(x, h->status, http_fields_block(&f));
+}
+
+void http_relay_check(const struct http_relay *r)
+{
+	MAGIC_CHECK(r, RELAY_MAGIC);
+	MUST(r->in_pipe == 0 || r->pipe.in >= 0);
+	MUST(!r->holding || r->in_pipe);
+	MUST(!r->tunnel || deadline_armed(&r->silence));
+}
