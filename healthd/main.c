@@ -8,7 +8,6 @@
 #include "checks.h"
 #include "ctl.h"
 #include "daemon.h"
-#include "footprint.h"
 
 static void build(struct daemon_generation *g, struct conf_errors *errors)
 {
@@ -18,19 +17,6 @@ static void build(struct daemon_generation *g, struct conf_errors *errors)
 static void on_event(void *arg, const char *text)
 {
 	ctl_event(daemon_ctl(arg), "%s", text);
-}
-
-/* Once the first probes are over, and with them all that is needed at the start only. */
-#define SHRINK_AFTER_S 1.
-
-static struct ev_timer shrink;
-
-static void on_shrink(struct ev_loop *loop, struct ev_timer *w, int events)
-{
-	(void)loop;
-	(void)w;
-	(void)events;
-	footprint_shrink();
 }
 
 static int start(struct daemon *d, struct err *e)
@@ -45,8 +31,6 @@ static int start(struct daemon *d, struct err *e)
 	struct checks *s = checks_new(&env, daemon_current(d)->config, e);
 
 	daemon_set_user(d, s);
-	ev_timer_init(&shrink, on_shrink, SHRINK_AFTER_S, 0.);
-	ev_timer_start(env.loop, &shrink);
 	return s ? 0 : -1;
 }
 
@@ -63,7 +47,6 @@ static void stop(struct daemon *d)
 
 static void finish(struct daemon *d)
 {
-	ev_timer_stop(daemon_loop(d), &shrink);
 	checks_free(daemon_user(d));
 	daemon_set_user(d, NULL);
 }

@@ -188,6 +188,11 @@ class Daemon:
         with open(f"/proc/{self.pid}/status", encoding="ascii") as f:
             return int(next(line for line in f if line.startswith("VmRSS")).split()[1])
 
+    def pss_kb(self):
+        """Its share of memory: pages of its own, and of each shared page its part among those that map it."""
+        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as f:
+            return int(next(line for line in f if line.startswith("Pss:")).split()[1])
+
 
 class Calls:
     """System calls of a daemon while a `with` block runs, counted by strace: {"recvfrom": 200, ...}."""
