@@ -81,31 +81,31 @@ static void describe(const struct check *c, char *to, size_t size)
 		snprintf(to, size, "check %s", c->conf->name + strlen("check/"));
 }
 
+/* The one place where a change of state is told: to the log, to watchers, to the service manager. */
 static void announce(const struct check *c)
 {
-	char who[80], text[256];
-	const char *state = c->target.state == HEALTH_UP ? "UP" : "DOWN";
+	bool up = c->target.state == HEALTH_UP;
+	const char *state = up ? "UP" : "DOWN";
 	const char *result = health_result_text(c->record.result);
+	char name[80], text[256];
 
-	describe(c, who, sizeof(who));
-	snprintf(text, sizeof(text), "%s %s %s %s", who, state, result, c->record.reason);
-	if (c->target.state == HEALTH_UP)
-		log_notice("%s is UP: %s %s", who, result, c->record.reason);
-	else
-		log_warn("%s is DOWN: %s %s", who, result, c->record.reason);
+	describe(c, name, sizeof(name));
+	LOG_AT(up ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARN, "%s is %s: %s %s", name, state, result,
+	       c->record.reason);
+	snprintf(text, sizeof(text), "%s %s %s %s", name, state, result, c->record.reason);
 	c->set->env.event(c->set->env.arg, text);
 	say_status(c->set);
 }
 
 static void log_result(const struct check *c, const struct probe_result *r)
 {
-	char who[80];
+	char name[80];
 
 	if (!c->set->conf->log_checks ||
 	    (r->result == c->record.result && r->code == c->record.code))
 		return;
-	describe(c, who, sizeof(who));
-	log_info("%s: probe: %s %s", who, health_result_text(r->result), r->reason);
+	describe(c, name, sizeof(name));
+	log_info("%s: probe: %s %s", name, health_result_text(r->result), r->reason);
 }
 
 static void fill_record(struct check *c)

@@ -85,6 +85,7 @@ static void send_advert(struct instance *i, uint8_t priority)
 	log_warn("instance %s: an advert was not sent: %m", i->conf.name);
 }
 
+/* The one place where a change of state is told: to the log and to watchers. */
 static void note_state(struct instance *i, enum vrrp_fsm_state was, const char *why)
 {
 	static const unsigned stat[] = {[VRRP_FSM_BACKUP] = STAT_became_backup,
@@ -357,16 +358,17 @@ static void make_rules(struct instance *i)
 	};
 }
 
-static void log_link(struct instance *i)
+/* The one place where a change of the interface is told. */
+static void note_link(const struct instance *i)
 {
-	char who[16];
+	char text[128], ip[16];
 
 	if (i->fault)
-		log_notice("instance %s: %s: %s; waiting", i->conf.name, i->link.name, i->fault);
+		snprintf(text, sizeof(text), ": %s; waiting", i->fault);
 	else
-		log_notice("instance %s: %s is ready: router %u as %s, priority %u", i->conf.name,
-			   i->link.name, i->packet.vrid, ip_text(i->link.source, who),
-			   i->rules.priority);
+		snprintf(text, sizeof(text), " is ready: router %u as %s, priority %u",
+			 i->packet.vrid, ip_text(i->link.source, ip), i->rules.priority);
+	log_notice("instance %s: %s%s", i->conf.name, i->link.name, text);
 }
 
 /* Reads the interface anew and draws the consequences. */
@@ -390,7 +392,7 @@ static void refresh_link(struct instance *i)
 		feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_RULES});
 	}
 	if (fault != i->fault)
-		log_link(i);
+		note_link(i);
 	if (!i->fault && (fault || i->fd < 0 || !link_same(&was, &i->link)))
 		open_sockets(i);
 	if (i->fsm.faults != faults(i))
