@@ -48,7 +48,7 @@ int events_command(const char *run_dir)
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
 	char path[SITE_PATH_SIZE];
 
-	MUST(loop != NULL);
+	MUST(loop);
 	for (size_t i = 0; i < SITE_DAEMONS; i++) {
 		followers[i] = (struct follower){
 			.watch = {.up = on_up, .line = on_line, .down = on_down},

@@ -52,12 +52,10 @@ static void schedule(struct check *c, int64_t wait_us)
 	ev_timer_start(loop, &c->due);
 }
 
-static void on_due(struct ev_loop *loop, struct ev_timer *w, int events)
+static void on_due(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct check *c = container_of(w, struct check, due);
 
-	(void)loop;
-	(void)events;
 	probe_start(c->probe);
 }
 
@@ -327,9 +325,11 @@ bool checks_now(struct checks *s, struct str name)
 {
 	struct check *c = find(s->list, s->n, name);
 
-	if (c && ev_is_active(&c->due))
+	if (!c)
+		return false;
+	if (ev_is_active(&c->due))
 		schedule(c, 0);
-	return c != NULL;
+	return true;
 }
 
 static void report_json(const struct check *c, struct text *to)

@@ -5,20 +5,18 @@
 #include "checks.h"
 #include "daemon.h"
 
-static void state(struct text *reply, struct str args, bool json, void *arg)
+static void state(struct text *reply, struct str args UNUSED, bool json, void *arg)
 {
 	const struct checks *s = daemon_user(arg);
 
-	(void)args;
 	if (s)
 		checks_report(s, reply, json);
 }
 
-static void probe(struct text *reply, struct str args, bool json, void *arg)
+static void probe(struct text *reply, struct str args, bool json UNUSED, void *arg)
 {
 	struct checks *s = daemon_user(arg);
 
-	(void)json;
 	if (s && checks_now(s, args))
 		text_add(reply, STR("done\n"));
 	else

@@ -51,22 +51,20 @@ static void tell(struct curl_loop *l, curl_socket_t fd, int what)
 
 /* ---- what libcurl waits for */
 
-static void on_io(struct ev_loop *loop, struct ev_io *w, int events)
+static void on_io(struct ev_loop *loop UNUSED, struct ev_io *w, int events)
 {
 	struct watched *d = container_of(w, struct watched, io);
 	int what = (events & EV_READ ? CURL_CSELECT_IN : 0) |
 		   (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
 
-	(void)loop;
 	tell(d->in, w->fd, what);
 }
 
-static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+static int set_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct curl_loop *l = arg;
 	struct watched *d = known;
 
-	(void)easy;
 	if (!d && what == CURL_POLL_REMOVE)
 		return 0;
 	if (!d) {
@@ -87,20 +85,17 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *k
 	return 0;
 }
 
-static void on_time(struct ev_loop *loop, struct ev_timer *w, int events)
+static void on_time(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct curl_loop *l = container_of(w, struct curl_loop, timer);
 
-	(void)loop;
-	(void)events;
 	tell(l, CURL_SOCKET_TIMEOUT, 0);
 }
 
-static int set_time(CURLM *multi, long ms, void *arg)
+static int set_time(CURLM *multi UNUSED, long ms, void *arg)
 {
 	struct curl_loop *l = arg;
 
-	(void)multi;
 	ev_timer_stop(l->loop, &l->timer);
 	if (ms < 0)
 		return 0;

@@ -82,12 +82,11 @@ static const struct conf_key check_keys[] = {
 		 "Failed probes in a row that take it down."),
 };
 
-static int finish_check(void *section, struct arena *arena, struct err *e)
+static int finish_check(void *section, struct arena *arena UNUSED, struct err *e)
 {
 	struct check *c = section;
 	bool login = c->user.n > 0 || c->password.n > 0 || c->database.n > 0;
 
-	(void)arena;
 	if (c->fastinter_ms == 0)
 		c->fastinter_ms = MIN(250u, c->inter_ms);
 	if (c->downinter_ms == 0)

@@ -34,9 +34,8 @@ static int start(struct daemon *d, struct err *e)
 	return s ? 0 : -1;
 }
 
-static int reload(struct daemon *d, struct daemon_generation *old, struct err *e)
+static int reload(struct daemon *d, struct daemon_generation *old UNUSED, struct err *e)
 {
-	(void)old;
 	return checks_reload(daemon_user(d), daemon_current(d)->config, e);
 }
 

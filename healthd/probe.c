@@ -82,12 +82,10 @@ void probe_end(struct probe *p, enum health_result result, uint32_t code, const 
 	ring(p, 0.);
 }
 
-static void on_limit(struct ev_loop *loop, struct ev_timer *w, int events)
+static void on_limit(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct probe *p = container_of(w, struct probe, limit);
 
-	(void)loop;
-	(void)events;
 	if (p->running) {
 		snprintf(p->result.reason, sizeof(p->result.reason), "no answer within %u ms",
 			 p->spec->timeout_ms);

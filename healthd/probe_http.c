@@ -84,11 +84,10 @@ static void on_done(struct curl_call *call, CURLcode code)
 
 /* ---- the request */
 
-static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
+static size_t take_body(char *bytes UNUSED, size_t size, size_t n, void *arg)
 {
 	struct http *h = arg;
 
-	(void)bytes;
 	h->body += size * n;
 	return h->body > BODY_MAX ? 0 : size * n;
 }
@@ -111,7 +110,7 @@ static void http_init(struct probe *p)
 	struct http *h = http_of(p);
 	CURL *easy = curl_easy_init();
 
-	MUST(easy != NULL);
+	MUST(easy);
 	h->call = (struct curl_call){.easy = easy, .done = on_done};
 	h->fields = curl_slist_append(NULL, "Connection: close");
 	set_target(easy, p->spec);

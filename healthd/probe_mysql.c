@@ -273,9 +273,8 @@ void probe_mysql_jobs_free(struct probe_mysql_jobs *jobs)
 
 /* ---- the probe */
 
-static void mysql_probe_init(struct probe *p)
+static void mysql_probe_init(struct probe *p UNUSED)
 {
-	(void)p;
 }
 
 static void mysql_probe_start(struct probe *p)
@@ -302,9 +301,8 @@ static void mysql_probe_fini(struct probe *p)
 }
 
 /* Where the library hangs it does not tell; a hung server still gets connections, from its kernel. */
-static enum health_result mysql_probe_late(struct probe *p)
+static enum health_result mysql_probe_late(struct probe *p UNUSED)
 {
-	(void)p;
 	return HEALTH_L7TOUT;
 }
 

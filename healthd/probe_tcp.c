@@ -26,13 +26,11 @@ static void end_by(struct probe *p, int error)
 		probe_end(p, HEALTH_L4CON, 0, "%s", reason);
 }
 
-static void on_writable(struct ev_loop *loop, struct ev_io *w, int events)
+static void on_writable(struct ev_loop *loop UNUSED, struct ev_io *w, int events UNUSED)
 {
 	struct tcp *t = container_of(w, struct tcp, writable);
 	int error = sock_error(w->fd);
 
-	(void)loop;
-	(void)events;
 	if (error)
 		end_by(&t->probe, error);
 	else
@@ -76,14 +74,12 @@ static void tcp_stop(struct probe *p)
 	close(t->writable.fd);
 }
 
-static void tcp_fini(struct probe *p)
+static void tcp_fini(struct probe *p UNUSED)
 {
-	(void)p;
 }
 
-static enum health_result tcp_late(struct probe *p)
+static enum health_result tcp_late(struct probe *p UNUSED)
 {
-	(void)p;
 	return HEALTH_L4TOUT;
 }
 

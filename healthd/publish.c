@@ -17,12 +17,10 @@
 #define BEAT_S	   0.5
 #define STORE_NAME "verdicts"
 
-static void on_beat(struct ev_loop *loop, struct ev_timer *w, int events)
+static void on_beat(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct publish *p = container_of(w, struct publish, beat);
 
-	(void)loop;
-	(void)events;
 	shmem_beat(&p->table.shmem, clock_now_us());
 }
 

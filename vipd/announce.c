@@ -14,8 +14,8 @@
 
 #include "base/log.h"
 
-static const double wait_before_s[] = {0, 0.010, 0.090, 0.900,
-				       4.000}; /* at 0, 10, 100 ms, 1 s, 5 s */
+/* At 0, 10, 100 ms, 1 s, 5 s. */
+static const double wait_before_s[] = {0, 0.010, 0.090, 0.900, 4.000};
 
 static void put32(uint8_t *p, uint32_t v)
 {
@@ -54,9 +54,7 @@ static void send_one(struct announce *a, uint32_t ip, enum announce_form form)
 
 static void send_all(struct announce *a)
 {
-	unsigned i;
-
-	for (i = 0; i < a->count; i++) {
+	for (unsigned i = 0; i < a->count; i++) {
 		send_one(a, a->addrs[i], ANNOUNCE_REQUEST);
 		send_one(a, a->addrs[i], ANNOUNCE_REPLY);
 	}
@@ -80,10 +78,8 @@ static void advance(struct announce *a)
 	arm(a);
 }
 
-static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_timer(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	(void)loop;
-	(void)revents;
 	advance(container_of(w, struct announce, timer));
 }
 
@@ -102,8 +98,8 @@ void announce_fini(struct announce *a)
 int announce_open(struct announce *a, int ifindex, const uint8_t mac[6], struct err *e)
 {
 	announce_close(a);
-	a->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
-		       0); /* 0: hears nothing */
+	/* Protocol 0: it hears nothing. */
+	a->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (a->fd < 0)
 		return err_set(e, "packet socket: %m");
 	a->ifindex = ifindex;

@@ -8,11 +8,10 @@
 #include "daemon.h"
 #include "instances.h"
 
-static void state(struct text *reply, struct str args, bool json, void *arg)
+static void state(struct text *reply, struct str args UNUSED, bool json, void *arg)
 {
 	const struct instances *s = daemon_user(arg);
 
-	(void)args;
 	if (s)
 		instances_report(s, reply, json);
 }

@@ -253,9 +253,8 @@ static void read_adverts(struct instance *i)
 {
 	char raw[PACKET_MAX];
 	ssize_t n = 1;
-	unsigned k;
 
-	for (k = 0; k < READ_MAX && !i->done && i->fd >= 0 && n > 0; k++) {
+	for (unsigned k = 0; k < READ_MAX && !i->done && i->fd >= 0 && n > 0; k++) {
 		n = vrrp_sock_receive(i->fd, raw, sizeof(raw));
 		if (n > 0)
 			take_advert(i, str_of(raw, (size_t)n));
@@ -264,19 +263,15 @@ static void read_adverts(struct instance *i)
 		log_warn("instance %s: %m", i->conf.name);
 }
 
-static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
+static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int revents UNUSED)
 {
-	(void)loop;
-	(void)revents;
 	read_adverts(container_of(w, struct instance, readable));
 }
 
-static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_timer(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct instance *i = container_of(w, struct instance, timer);
 
-	(void)loop;
-	(void)revents;
 	read_adverts(i);
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_TIMER});
 }
@@ -401,28 +396,23 @@ static void refresh_link(struct instance *i)
 		close_sockets(i);
 }
 
-static void on_reopen(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_reopen(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	(void)loop;
-	(void)revents;
 	refresh_link(container_of(w, struct instance, reopen));
 }
 
-static void on_fault_hold(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_fault_hold(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct instance *i = container_of(w, struct instance, fault_hold);
 
-	(void)loop;
-	(void)revents;
 	i->address_fault = false;
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = faults(i)});
 }
 
-static void on_link(struct netlink_watch *w, const struct netlink_link *l, bool gone)
+static void on_link(struct netlink_watch *w, const struct netlink_link *l, bool gone UNUSED)
 {
 	struct instance *i = container_of(w, struct instance, watch);
 
-	(void)gone;
 	if (l->ifindex == i->link.ifindex || strcmp(l->name, i->link.name) == 0)
 		refresh_link(i);
 }
@@ -469,10 +459,9 @@ static void on_addr(struct netlink_watch *w, const struct netlink_addr *a, bool 
 static void on_lost(struct netlink_watch *w)
 {
 	struct instance *i = container_of(w, struct instance, watch);
-	unsigned k;
 
 	refresh_link(i);
-	for (k = 0; k < i->addrs.want.count && !i->done; k++)
+	for (unsigned k = 0; k < i->addrs.want.count && !i->done; k++)
 		on_our_addr(i,
 			    &(struct netlink_addr){.ifindex = i->link.ifindex,
 						   .ip = i->addrs.want.ip[k],
@@ -604,7 +593,6 @@ static void report_json(const struct instance *i, struct text *to)
 			    : i->address_fault ? "the address does not stay"
 					       : NULL;
 	char ip[16];
-	unsigned k;
 
 	text_json_open(to, NULL, '{');
 	text_json_str(to, "name", str_c(i->conf.name));
@@ -622,7 +610,7 @@ static void report_json(const struct instance *i, struct text *to)
 	text_json_str(to, "master", str_c(i->fsm.master ? ip_text(i->fsm.master, ip) : ""));
 	text_json_str(to, "fault", str_c(fault ? fault : ""));
 	text_json_open(to, "addresses", '[');
-	for (k = 0; k < i->conf.addrs.count; k++)
+	for (unsigned k = 0; k < i->conf.addrs.count; k++)
 		text_json_str(to, NULL, str_c(ip_text(i->conf.addrs.ip[k], ip)));
 	text_json_close(to, ']');
 	text_json_close(to, '}');
@@ -631,7 +619,6 @@ static void report_json(const struct instance *i, struct text *to)
 static void report_text(const struct instance *i, struct text *to)
 {
 	char ip[16];
-	unsigned k;
 
 	text_printf(to, "%s %s%s for %lld s, %s, router %u, priority %u", i->conf.name,
 		    vrrp_fsm_state_name(i->fsm.state), i->fsm.leaving ? " (leaving)" : "",
@@ -643,7 +630,7 @@ static void report_text(const struct instance *i, struct text *to)
 		text_printf(to, ", master %s", ip_text(i->fsm.master, ip));
 	if (i->fault)
 		text_printf(to, ", %s", i->fault);
-	for (k = 0; k < i->conf.addrs.count; k++)
+	for (unsigned k = 0; k < i->conf.addrs.count; k++)
 		text_printf(to, "%s %s", k ? "" : ", addresses", ip_text(i->conf.addrs.ip[k], ip));
 	text_add(to, STR("\n"));
 }

@@ -22,11 +22,10 @@ struct instance_env {
 	struct netlink *netlink;
 	const char *run_dir;	    /* of the tracked daemon's socket and table */
 	uint64_t _Atomic *counters; /* STAT_COUNT cells */
-	void (*event)(void *arg,
-		      const char *text); /* a line for watchers: "instance VI_1 state MASTER ..." */
-	void (*done)(
-		void *arg,
-		struct instance *i); /* a stop is complete; free it soon, but not in this call */
+	/* A line for watchers: "instance VI_1 state MASTER ...". */
+	void (*event)(void *arg, const char *text);
+	/* A stop is complete; free it soon, but not in this call. */
+	void (*done)(void *arg, struct instance *i);
 	void *arg;
 };
 

@@ -33,12 +33,10 @@ static void remove_from(struct instance **list, unsigned *n, const struct instan
 			list[k--] = list[--*n];
 }
 
-static void on_reap(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_reap(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct instances *s = container_of(w, struct instances, reap);
 
-	(void)loop;
-	(void)revents;
 	while (s->n_done > 0)
 		instance_free(s->done[--s->n_done]);
 	if (s->stopping && s->n == 0 && s->n_leaving == 0)
@@ -62,12 +60,10 @@ static void on_event(void *arg, const char *text)
 	s->env.event(s->env.arg, text);
 }
 
-static void on_beat(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_beat(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct instances *s = container_of(w, struct instances, beat);
 
-	(void)loop;
-	(void)revents;
 	if (s->stats.shmem.mem)
 		shmem_beat(&s->stats.shmem, clock_now_us());
 }

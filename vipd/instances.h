@@ -13,8 +13,10 @@ struct instances; /* private to instances.c */
 struct instances_env {
 	struct ev_loop *loop;
 	const char *run_dir;
-	void (*event)(void *arg, const char *text); /* a line for watchers */
-	void (*stopped)(void *arg); /* after instances_stop(): the last one is done */
+	/* A line for watchers. */
+	void (*event)(void *arg, const char *text);
+	/* After instances_stop(): the last one is done. */
+	void (*stopped)(void *arg);
 	void *arg;
 };
 
@@ -29,8 +31,8 @@ void instances_free(struct instances *s); /* ends at once what still runs; NULL 
  */
 void instances_reload(struct instances *s, const struct vip_conf *conf);
 
-void instances_stop(
-	struct instances *s); /* planned; env->stopped follows, maybe before the return */
+/* Planned; env->stopped follows, maybe before the return. */
+void instances_stop(struct instances *s);
 
 void instances_report(const struct instances *s, struct text *to, bool json);
 

@@ -54,10 +54,8 @@ static int start(struct daemon *d, struct err *e)
 	return s ? 0 : -1;
 }
 
-static int reload(struct daemon *d, struct daemon_generation *old, struct err *e)
+static int reload(struct daemon *d, struct daemon_generation *old UNUSED, struct err *e UNUSED)
 {
-	(void)old;
-	(void)e;
 	instances_reload(daemon_user(d), daemon_current(d)->config);
 	return 0;
 }

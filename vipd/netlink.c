@@ -140,13 +140,11 @@ static int on_event(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
+static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int revents UNUSED)
 {
 	struct netlink *n = container_of(w, struct netlink, readable);
 	int rc;
 
-	(void)loop;
-	(void)revents;
 	do {
 		rc = nl_recvmsgs_default(n->hear);
 	} while (rc >= 0);
@@ -211,7 +209,7 @@ void netlink_free(struct netlink *n)
 {
 	if (!n)
 		return;
-	MUST(n->watches == NULL);
+	MUST(!n->watches);
 	if (ev_is_active(&n->readable))
 		ev_io_stop(n->loop, &n->readable);
 	if (n->hear)

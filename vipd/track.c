@@ -38,20 +38,16 @@ static bool heart_stopped(struct track *t)
 	return shmem_age_us(&t->table.shmem, clock_now_us()) > TRACK_HANG_US;
 }
 
-static void on_poll(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_poll(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct track *t = container_of(w, struct track, poll);
 
-	(void)loop;
-	(void)revents;
 	t->hangs = t->watch.connected && heart_stopped(t);
 	judge(t);
 }
 
-static void on_grace(struct ev_loop *loop, struct ev_timer *w, int revents)
+static void on_grace(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	(void)loop;
-	(void)revents;
 	judge(container_of(w, struct track, grace));
 }
 

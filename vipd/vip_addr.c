@@ -32,10 +32,9 @@ static void remove_one(struct vip_addr *v, const struct netlink_addr *a)
 
 static int set_all(struct vip_addr *v, struct err *e)
 {
-	unsigned i;
 	int rc = 0;
 
-	for (i = 0; i < v->want.count; i++) {
+	for (unsigned i = 0; i < v->want.count; i++) {
 		struct netlink_addr a = nth(v, &v->want, i);
 
 		if (netlink_addr_set(v->netlink, &a, v->want.lifetime_s, e) < 0)
@@ -46,10 +45,8 @@ static int set_all(struct vip_addr *v, struct err *e)
 
 void vip_addr_init(struct vip_addr *v, struct netlink *netlink, const struct vip_addr_set *want)
 {
-	unsigned i;
-
 	*v = (struct vip_addr){.netlink = netlink, .want = *want};
-	for (i = 0; i < VIP_ADDR_LOSSES_MAX; i++)
+	for (unsigned i = 0; i < VIP_ADDR_LOSSES_MAX; i++)
 		v->lost_us[i] = INT64_MIN / 2;
 }
 
@@ -144,7 +141,6 @@ int vip_addr_renew(struct vip_addr *v, struct err *e)
 int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct err *e)
 {
 	struct vip_addr_set old = v->want;
-	unsigned i;
 	int rc;
 
 	v->want = *want;
@@ -153,7 +149,7 @@ int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct 
 		return 0;
 	}
 	rc = set_all(v, e);
-	for (i = 0; i < old.count; i++) {
+	for (unsigned i = 0; i < old.count; i++) {
 		struct netlink_addr a = nth(v, &old, i);
 
 		if (!has(want, a.ip))

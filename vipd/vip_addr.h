@@ -17,10 +17,11 @@
 
 #include "netlink.h"
 
-#define VIP_ADDR_MAX	    20
-#define VIP_ADDR_LOSSES_MAX 3 /* so many losses ... */
-#define VIP_ADDR_WINDOW_US                                                                         \
-	(10 * 1000 * 1000) /* ... in this time, and somebody else wants it gone */
+#define VIP_ADDR_MAX 20
+
+/* So many losses in this time, and another program wants the address gone. */
+#define VIP_ADDR_LOSSES_MAX 3
+#define VIP_ADDR_WINDOW_US  (10 * 1000 * 1000)
 
 struct vip_addr_set { /* what is wanted */
 	unsigned count;

@@ -61,12 +61,11 @@ static int parse_prefixed(struct str text, uint32_t *ip, struct err *e)
 	return 0;
 }
 
-static int parse_address(void *field, struct str text, struct arena *arena, struct err *e)
+static int parse_address(void *field, struct str text, struct arena *arena UNUSED, struct err *e)
 {
 	struct vip_addr_set *set = field;
 	struct str word;
 
-	(void)arena;
 	while (conf_word(&text, &word)) {
 		uint32_t ip = 0;
 
@@ -95,12 +94,11 @@ static int parse_weight(struct str text, int *weight, struct err *e)
 	return 0;
 }
 
-static int parse_track(void *field, struct str text, struct arena *arena, struct err *e)
+static int parse_track(void *field, struct str text, struct arena *arena UNUSED, struct err *e)
 {
 	struct vip_conf_track t = {0};
 	struct str daemon, how = STR_NONE, n = STR_NONE, more;
 
-	(void)arena;
 	conf_word(&text, &daemon);
 	conf_word(&text, &how);
 	conf_word(&text, &n);

@@ -37,9 +37,7 @@ static void put32(uint8_t *p, uint32_t v)
 
 static uint32_t sum_words(const uint8_t *p, size_t n, uint32_t sum)
 {
-	size_t i;
-
-	for (i = 0; i + 1 < n; i += 2)
+	for (size_t i = 0; i + 1 < n; i += 2)
 		sum += get16(p + i);
 	if (n & 1)
 		sum += (uint32_t)p[n - 1] << 8;
@@ -171,12 +169,10 @@ enum vrrp_pkt_drop vrrp_pkt_parse(struct str packet, struct vrrp_pkt *out)
 
 static bool shares_address(const struct vrrp_pkt *p, const struct vrrp_pkt_rules *r)
 {
-	unsigned i, k;
-
-	for (i = 0; i < p->count; i++) {
+	for (unsigned i = 0; i < p->count; i++) {
 		uint32_t a = get32(p->addrs + 4 * (size_t)i);
 
-		for (k = 0; k < r->count; k++)
+		for (unsigned k = 0; k < r->count; k++)
 			if (r->addrs[k] == a)
 				return true;
 	}
@@ -226,7 +222,6 @@ size_t vrrp_pkt_build(const struct vrrp_pkt_rules *r, uint8_t priority,
 	uint8_t *m = to + IP_HEAD;
 	size_t n = message_size(r->version, r->count);
 	uint32_t sum;
-	unsigned i;
 
 	MUST(r->count >= 1 && r->count <= VRRP_PKT_ADDRS_MAX);
 	memset(m, 0, n);
@@ -241,7 +236,7 @@ size_t vrrp_pkt_build(const struct vrrp_pkt_rules *r, uint8_t priority,
 	} else {
 		put16(m + 4, r->interval_us / 10000);
 	}
-	for (i = 0; i < r->count; i++)
+	for (unsigned i = 0; i < r->count; i++)
 		put32(m + VRRP_HEAD + 4 * (size_t)i, r->addrs[i]);
 	sum = sum_words(m, n, 0);
 	if (r->version == 3 && !r->plain_sum)

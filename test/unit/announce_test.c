@@ -12,7 +12,7 @@
 
 static const uint8_t mac[6] = {0xb8, 0x27, 0xeb, 1, 2, 3};
 
-static void is_a_broadcast_about_the_address(void **state)
+static void is_a_broadcast_about_the_address(void **state UNUSED)
 {
 	static const uint8_t want[ANNOUNCE_FRAME_SIZE] = {
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff,		/* to all */
@@ -22,16 +22,14 @@ static void is_a_broadcast_about_the_address(void **state)
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 192,  168,	1, 170}; /* who has it? */
 	uint8_t got[ANNOUNCE_FRAME_SIZE];
 
-	(void)state;
 	announce_frame(got, mac, 0xc0a801aa, ANNOUNCE_REQUEST);
 	assert_memory_equal(got, want, sizeof(want));
 }
 
-static void the_reply_differs_in_the_operation_only(void **state)
+static void the_reply_differs_in_the_operation_only(void **state UNUSED)
 {
 	uint8_t request[ANNOUNCE_FRAME_SIZE], reply[ANNOUNCE_FRAME_SIZE];
 
-	(void)state;
 	announce_frame(request, mac, 0xc0a801aa, ANNOUNCE_REQUEST);
 	announce_frame(reply, mac, 0xc0a801aa, ANNOUNCE_REPLY);
 	assert_int_equal(reply[21], 2);

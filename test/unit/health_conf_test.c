@@ -27,12 +27,11 @@ static void read_text(struct fixture *f, const char *text)
 #define POOL "[pool edges]\ncheck = http GET /h\ninter = 2s\nrise = 2\nfall = 5\n"
 #define WEB1 "[server web1]\npool = edges\naddress = 10.0.0.1:80\n"
 
-static void test_servers_take_their_pools_rules(void **state)
+static void test_servers_take_their_pools_rules(void **state UNUSED)
 {
 	struct fixture f;
 	const struct health_conf_target *t;
 
-	(void)state;
 	read_text(&f, POOL WEB1);
 	assert_int_equal(f.errors.n, 0);
 	assert_int_equal(f.made->n, 1);
@@ -54,23 +53,21 @@ static void test_servers_take_their_pools_rules(void **state)
 	arena_fini(&f.arena);
 }
 
-static void test_a_pool_without_check_is_left_alone(void **state)
+static void test_a_pool_without_check_is_left_alone(void **state UNUSED)
 {
 	struct fixture f;
 
-	(void)state;
 	read_text(&f, "[pool edges]\ncheck = none\n" WEB1);
 	assert_int_equal(f.errors.n, 0);
 	assert_int_equal(f.made->n, 0);
 	arena_fini(&f.arena);
 }
 
-static void test_checks_of_each_kind(void **state)
+static void test_checks_of_each_kind(void **state UNUSED)
 {
 	struct fixture f;
 	const struct health_conf_target *t;
 
-	(void)state;
 	read_text(&f,
 		  "[check a]\nprobe = tcp\naddress = 127.0.0.1:1\n"
 		  "[check b]\nprobe = http HEAD /x\naddress = 127.0.0.1:2\nexpect = 404\n"
@@ -94,7 +91,7 @@ static void test_checks_of_each_kind(void **state)
 	arena_fini(&f.arena);
 }
 
-static void test_what_is_refused(void **state)
+static void test_what_is_refused(void **state UNUSED)
 {
 #define AT "address = 127.0.0.1:1\n"
 	static const struct {
@@ -117,7 +114,6 @@ static void test_what_is_refused(void **state)
 		{WEB1, "there is no [pool edges]"},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct fixture f;
 
@@ -130,13 +126,12 @@ static void test_what_is_refused(void **state)
 	}
 }
 
-static void test_too_many(void **state)
+static void test_too_many(void **state UNUSED)
 {
 	struct fixture f;
 	char *text = def_xmalloc(HEALTH_MAX * 64 + 64);
 	size_t n = 0;
 
-	(void)state;
 	for (int i = 0; i <= HEALTH_MAX; i++)
 		n += (size_t)snprintf(text + n, 64,
 				      "[check c%d]\nprobe = tcp\naddress = 10.0.0.1:%d\n", i,

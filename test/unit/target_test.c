@@ -29,9 +29,8 @@ static void assert_story(const char *probes, const char *states)
 	}
 }
 
-static void test_stories(void **state)
+static void test_stories(void **state UNUSED)
 {
-	(void)state;
 	assert_story("+", "U");
 	assert_story("-", "D"); /* the first probe decides */
 	assert_story("+-----", "UUUUUD");
@@ -41,11 +40,10 @@ static void test_stories(void **state)
 	assert_story("+-----++-----", "UUUUUDDUUUUUD");
 }
 
-static void test_changes_are_counted_after_the_first_verdict(void **state)
+static void test_changes_are_counted_after_the_first_verdict(void **state UNUSED)
 {
 	struct target t;
 
-	(void)state;
 	target_init(&t, &rules_25);
 	target_result(&t, &rules_25, false, 1);
 	assert_int_equal(t.changes, 0);
@@ -56,14 +54,13 @@ static void test_changes_are_counted_after_the_first_verdict(void **state)
 }
 
 /* Display as HAProxy's: 5/5 4/5 .. 1/5, 0/2, 1/2, 5/5. */
-static void test_progress(void **state)
+static void test_progress(void **state UNUSED)
 {
 	static const unsigned want[][2] = {{5, 5}, {4, 5}, {3, 5}, {2, 5},
 					   {1, 5}, {0, 2}, {1, 2}, {5, 5}};
 	static const char probes[] = "+-----++";
 	struct target t;
 
-	(void)state;
 	target_init(&t, &rules_25);
 	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
 		unsigned at, of;
@@ -80,11 +77,10 @@ static int64_t delay_ms(const struct target *t, unsigned spread, uint64_t random
 	return target_delay_us(t, &rules_25, spread, random) / CLOCK_MSEC;
 }
 
-static void test_pace(void **state)
+static void test_pace(void **state UNUSED)
 {
 	struct target t;
 
-	(void)state;
 	target_init(&t, &rules_25);
 	assert_int_equal(delay_ms(&t, 0, 7), 250);
 	target_result(&t, &rules_25, true, 1);
@@ -98,12 +94,11 @@ static void test_pace(void **state)
 	assert_int_equal(delay_ms(&t, 0, 7), 250);
 }
 
-static void test_spread_stays_within_its_percents(void **state)
+static void test_spread_stays_within_its_percents(void **state UNUSED)
 {
 	struct target t;
 	int64_t least = INT64_MAX, most = 0;
 
-	(void)state;
 	target_init(&t, &rules_25);
 	target_result(&t, &rules_25, true, 1);
 	for (uint64_t r = 0; r < 1000; r++) {
@@ -115,12 +110,11 @@ static void test_spread_stays_within_its_percents(void **state)
 	assert_true(least >= 1800 && least < 1850 && most <= 2200 && most > 2150);
 }
 
-static void test_rise_and_fall_of_one(void **state)
+static void test_rise_and_fall_of_one(void **state UNUSED)
 {
 	const struct target_rules rules = {.rise = 1, .fall = 1};
 	struct target t;
 
-	(void)state;
 	target_init(&t, &rules);
 	for (int i = 0; i < 6; i++) {
 		assert_true(target_result(&t, &rules, i % 2 == 0, 1));
@@ -138,7 +132,7 @@ static struct target after(const char *probes)
 	return t;
 }
 
-static void test_adopting_keeps_the_distance_to_the_edge(void **state)
+static void test_adopting_keeps_the_distance_to_the_edge(void **state UNUSED)
 {
 	static const struct {
 		const char *probes;
@@ -149,7 +143,6 @@ static void test_adopting_keeps_the_distance_to_the_edge(void **state)
 		{"+-----", 2, 5, 0}, {"-+", 2, 5, 1},  {"-+", 1, 5, 0},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct target_rules rules = {.rise = cases[i].rise, .fall = cases[i].fall};
 		struct target old = after(cases[i].probes), t;
@@ -162,11 +155,10 @@ static void test_adopting_keeps_the_distance_to_the_edge(void **state)
 	}
 }
 
-static void test_adopting_what_is_not_sure_lets_one_probe_decide(void **state)
+static void test_adopting_what_is_not_sure_lets_one_probe_decide(void **state UNUSED)
 {
 	struct target up = after("+"), down = after("-"), unknown = after(""), t;
 
-	(void)state;
 	target_adopt(&t, &rules_25, &up, &rules_25, false);
 	target_check(&t, &rules_25);
 	assert_int_equal(t.state, HEALTH_UP);

@@ -46,12 +46,11 @@ static const struct vip_conf_instance *load_good(struct file *f, const char *tex
 	return &f->conf->instances[0];
 }
 
-static void has_the_posts_defaults(void **state)
+static void has_the_posts_defaults(void **state UNUSED)
 {
 	struct file f;
 	const struct vip_conf_instance *i = load_good(&f, BASE ADDR);
 
-	(void)state;
 	assert_string_equal(i->name, "VI_1");
 	assert_string_equal(i->interface, "eth0");
 	assert_int_equal(i->packet.version, 2);
@@ -71,7 +70,7 @@ static void has_the_posts_defaults(void **state)
 	arena_fini(&f.arena);
 }
 
-static void takes_every_key(void **state)
+static void takes_every_key(void **state UNUSED)
 {
 	struct file f;
 	const struct vip_conf_instance *i = load_good(
@@ -80,7 +79,6 @@ static void takes_every_key(void **state)
 			 "last_resort=no\nlabel=none\nlifetime=1s\nlinger=0\n"
 			 "v3_checksum=rfc9568\n[vip]\ngarp_refresh=0\nmlock=no\n");
 
-	(void)state;
 	assert_int_equal(i->addrs.count, 3);
 	assert_int_equal(i->addrs.ip[0], 0x0a000001);
 	assert_int_equal(i->addrs.ip[1], 0x0a000002); /* its prefix length has no effect */
@@ -96,11 +94,10 @@ static void takes_every_key(void **state)
 	arena_fini(&f.arena);
 }
 
-static void labels_count_up_on_an_interface(void **state)
+static void labels_count_up_on_an_interface(void **state UNUSED)
 {
 	struct file f;
 
-	(void)state;
 	load_good(
 		&f, BASE ADDR
 		"[vrrp B]\ninterface=eth0\nvirtual_router_id=52\naddress=10.0.0.1\n"
@@ -113,7 +110,7 @@ static void labels_count_up_on_an_interface(void **state)
 }
 
 /* Text after BASE, the line of the error, and part of it. */
-static void says_what_is_wrong(void **state)
+static void says_what_is_wrong(void **state UNUSED)
 {
 	static const struct {
 		const char *text, *want;
@@ -155,7 +152,6 @@ static void says_what_is_wrong(void **state)
 		 "f:6: address: is the address of a board"},
 	};
 
-	(void)state;
 	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
 		struct file f;
 
@@ -169,18 +165,17 @@ static void says_what_is_wrong(void **state)
 	}
 }
 
-static void the_password_is_eight_bytes(void **state)
+static void the_password_is_eight_bytes(void **state UNUSED)
 {
 	struct file f;
 	const struct vip_conf_instance *i = load_good(&f, BASE ADDR "auth_pass=s3cr3t\n");
 
-	(void)state;
 	assert_int_equal(i->packet.auth_type, 1);
 	assert_memory_equal(i->packet.auth, "s3cr3t\0\0", 8);
 	arena_fini(&f.arena);
 }
 
-static void boards_give_priority_and_rank(void **state)
+static void boards_give_priority_and_rank(void **state UNUSED)
 {
 	struct file f;
 	const struct vip_conf_instance *i = load_good(
@@ -188,7 +183,6 @@ static void boards_give_priority_and_rank(void **state)
 		    "[board c]\naddress=192.168.1.173\npriority=104\n"
 		    "[board a]\naddress=192.168.1.171\n" BASE ADDR "priority=101\n");
 
-	(void)state;
 	assert_int_equal(i->n_boards, 3);
 	assert_int_equal(i->boards[0].ip, BOARD3);
 	assert_int_equal(i->boards[2].ip, BOARD1);
@@ -205,24 +199,22 @@ static void boards_give_priority_and_rank(void **state)
 	arena_fini(&f.arena);
 }
 
-static void without_boards_the_last_octet_tells(void **state)
+static void without_boards_the_last_octet_tells(void **state UNUSED)
 {
 	struct file f;
 	const struct vip_conf_instance *i = load_good(&f, BASE ADDR);
 
-	(void)state;
 	assert_false(vip_conf_is_board(i, BOARD1));
 	assert_int_equal(vip_conf_rank_us(i, BOARD1, true), 84000);
 	assert_int_equal(vip_conf_rank_us(i, BOARD2, true), 83000);
 	arena_fini(&f.arena);
 }
 
-static void what_makes_another_router(void **state)
+static void what_makes_another_router(void **state UNUSED)
 {
 	struct file f;
 	struct vip_conf_instance a, b;
 
-	(void)state;
 	a = b = *load_good(&f, BASE ADDR);
 	b.priority = 7;
 	b.packet.interval_us = 2000000;

@@ -142,37 +142,33 @@ static void play_on(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const st
 		3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468                                   \
 	}
 
-static void claims_after_silence(void **state)
+static void claims_after_silence(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_FIT, {3625.467, EV_TIMER, BACKUP, 0, 3625468},
 	     {3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468},
 	     {4625.468, EV_TIMER, MASTER, SEND, 5625468},
 	     {5626, EV_TIMER, MASTER, SEND, 6625468}); /* late: the rhythm stays */
 }
 
-static void stays_backup_while_a_master_speaks(void **state)
+static void stays_backup_while_a_master_speaks(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_FIT, {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
 	     {2000, EV_HEAR(101, LOW), BACKUP, 0, 2000000 + DOWN101_US + TIE_US},
 	     {3000, EV_HEAR(200, LOW), BACKUP, 0, 3000000 + DOWN101_US}, /* no tie: no extra wait */
 	     {3500, EV_HEAR(102, HIGH), BACKUP, 0, 3500000 + DOWN101_US});
 }
 
-static void preempts_a_lower_priority(void **state)
+static void preempts_a_lower_priority(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_FIT, {1000, EV_HEAR(100, HIGH), BACKUP, 0, DOWN101_US + TIE_US},
 	     {2000, EV_HEAR(100, HIGH), BACKUP, 0, DOWN101_US + TIE_US},
 	     {3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468});
 }
 
-static void without_preempt_a_lower_master_stays(void **state)
+static void without_preempt_a_lower_master_stays(void **state UNUSED)
 {
 	struct vrrp_fsm_rules r = post;
 
-	(void)state;
 	r.preempt = false;
 	PLAY(&r, BORN_FIT, {1000, EV_HEAR(100, HIGH), BACKUP, 0, 1000000 + DOWN101_US},
 	     {2000, EV_HEAR(100, HIGH), BACKUP, 0, 2000000 + DOWN101_US},
@@ -181,9 +177,8 @@ static void without_preempt_a_lower_master_stays(void **state)
 	     {3605.468, EV_TIMER, MASTER, SEND | HOLD, 4605468});
 }
 
-static void a_resignation_leaves_the_skew(void **state)
+static void a_resignation_leaves_the_skew(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_FIT, {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
 	     {1500, EV_HEAR(0, LOW), BACKUP, 0, 1500000 + SKEW101_US + TIE_US},
 	     {2125.468, EV_TIMER, MASTER, SEND | HOLD, 3125468});
@@ -193,17 +188,15 @@ static void a_resignation_leaves_the_skew(void **state)
 	      1600000 + DOWN101_US + TIE_US}); /* another was first */
 }
 
-static void master_answers_who_is_lower(void **state)
+static void master_answers_who_is_lower(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_MASTER, {4000, EV_HEAR(100, HIGH), MASTER, SEND | ANNOUNCE, 5000000},
 	     {4100, EV_HEAR(101, LOW), MASTER, SEND | ANNOUNCE, 5100000},
 	     {4200, EV_HEAR(0, HIGH), MASTER, SEND | ANNOUNCE, 5200000});
 }
 
-static void master_yields_to_who_is_higher(void **state)
+static void master_yields_to_who_is_higher(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_MASTER,
 	     {4000, EV_HEAR(102, LOW), BACKUP, SEND | DROP, 4000000 + DOWN101_US});
 	PLAY(&post, BORN_MASTER,
@@ -212,9 +205,8 @@ static void master_yields_to_who_is_higher(void **state)
 	     {4000, EV_HEAR(255, LOW), BACKUP, SEND | DROP, 4000000 + DOWN101_US});
 }
 
-static void a_planned_stop_answers_until_the_successor_speaks(void **state)
+static void a_planned_stop_answers_until_the_successor_speaks(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, RESIGN, 5000000},
 	     {4100, EV_STOP, MASTER, 0, 5000000}, {4200, EV_HEAR(0, LOW), MASTER, 0, 5000000},
 	     {4300, EV_FIT, MASTER, 0, 5000000}, {4400, EV_RULES, MASTER, 0, 5000000},
@@ -229,18 +221,16 @@ static void a_planned_stop_answers_until_the_successor_speaks(void **state)
 	     {4100, EV_FAULT(VRRP_FSM_FAULT_LINK), INIT, DROP | DONE, NEVER});
 }
 
-static void who_holds_nothing_stops_at_once(void **state)
+static void who_holds_nothing_stops_at_once(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_FIT, {10, EV_STOP, INIT, DONE, NEVER});
 	PLAY(&post, {0, EV_FAULT(1), INIT, 0, NEVER}, {0, EV_START, FAULT, 0, NEVER},
 	     {10, EV_STOP, INIT, DONE, NEVER});
 	PLAY(&post, {10, EV_STOP, INIT, DONE, NEVER});
 }
 
-static void a_fault_resigns_and_lets_go(void **state)
+static void a_fault_resigns_and_lets_go(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_MASTER, {4000, EV_FAULT(VRRP_FSM_FAULT_LINK), FAULT, RESIGN | DROP, NEVER},
 	     {4100, EV_HEAR(1, LOW), FAULT, 0, NEVER},
 	     {4200, EV_FAULT(VRRP_FSM_FAULT_LINK | VRRP_FSM_FAULT_ADDRESS), FAULT, 0, NEVER},
@@ -250,9 +240,8 @@ static void a_fault_resigns_and_lets_go(void **state)
 	PLAY(&post, BORN_FIT, {10, EV_FAULT(1), FAULT, 0, NEVER});
 }
 
-static void release_resigns_and_claims_nothing(void **state)
+static void release_resigns_and_claims_nothing(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_MASTER, {4000, EV_UNFIT, BACKUP, RESIGN | DROP, 4000000 + LAST_US},
 	     {4700, EV_HEAR(101, LOW), BACKUP, 0, 4700000 + LAST_US},
 	     {5000, EV_HEAR(1, LOW), BACKUP, 0, 5000000 + LAST_US},
@@ -262,9 +251,8 @@ static void release_resigns_and_claims_nothing(void **state)
 	     {6200, EV_HEAR(101, HIGH), BACKUP, 0, 6200000 + DOWN101_US + TIE_US});
 }
 
-static void waits_for_its_track_at_start(void **state)
+static void waits_for_its_track_at_start(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, {0, EV_START, BACKUP, 0, LAST_US},
 	     {500, EV_FIT, BACKUP, 0, DOWN101_US + TIE_US},
 	     {3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468});
@@ -273,12 +261,11 @@ static void waits_for_its_track_at_start(void **state)
 	     {9000, EV_TIMER, MASTER, SEND | HOLD, 10000000});
 }
 
-static void the_last_resort_is_priority_1(void **state)
+static void the_last_resort_is_priority_1(void **state UNUSED)
 {
 	struct vrrp_fsm_rules none = post;
 	enum { AT = LAST_US };
 
-	(void)state;
 	PLAY(&post, {0, EV_START, BACKUP, 0, AT},
 	     {AT / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, AT + 1000000},
 	     {AT / 1000.0 + 1000, EV_TIMER, MASTER, SENDS(1), AT + 2000000},
@@ -294,9 +281,8 @@ static void the_last_resort_is_priority_1(void **state)
 	     {99999, EV_FIT, BACKUP, 0, 99999000});
 }
 
-static void the_fit_take_over_from_the_last_resort(void **state)
+static void the_fit_take_over_from_the_last_resort(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_FIT, {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
 	     {2000, EV_HEAR(1, HIGH), BACKUP, 0, 2000000 + SKEW101_US + TIE_US},
 	     {2500, EV_HEAR(1, HIGH), BACKUP, 0,
@@ -304,11 +290,10 @@ static void the_fit_take_over_from_the_last_resort(void **state)
 	     {2625.468, EV_TIMER, MASTER, SEND | HOLD, 3625468});
 }
 
-static void weight_moves_the_priority(void **state)
+static void weight_moves_the_priority(void **state UNUSED)
 {
 	struct vrrp_fsm_rules top = post;
 
-	(void)state;
 	PLAY(&post, {0, EV_BONUS(2), INIT, 0, NEVER},
 	     {0, EV_START, BACKUP, 0, 3000000 + 597656 + TIE_US},
 	     {1000, EV_HEAR(101, HIGH), BACKUP, 0,
@@ -323,9 +308,8 @@ static void weight_moves_the_priority(void **state)
 	     {0, EV_START, BACKUP, 0, 3000000 + 996093 + TIE_US});
 }
 
-static void a_frozen_master_listens_first(void **state)
+static void a_frozen_master_listens_first(void **state UNUSED)
 {
-	(void)state;
 	/* last spoken at 3625; one that wakes before the others claim goes on */
 	PLAY(&post, BORN_MASTER, {7250, EV_TIMER, MASTER, SEND, 7750000});
 	PLAY(&post, BORN_MASTER, {7251, EV_TIMER, BACKUP, DROP, 8251000});
@@ -339,9 +323,8 @@ static void a_frozen_master_listens_first(void **state)
 	PLAY(&post, BORN_MASTER, {11000, EV_STOP, INIT, DROP | DONE, NEVER});
 }
 
-static void a_frozen_backup_listens_first(void **state)
+static void a_frozen_backup_listens_first(void **state UNUSED)
 {
-	(void)state;
 	PLAY(&post, BORN_FIT, {4500, EV_TIMER, MASTER, SEND | HOLD, 5500000});
 	PLAY(&post, BORN_FIT, {60000, EV_TIMER, BACKUP, 0, 61000000},
 	     {60001, EV_HEAR(101, LOW), BACKUP, 0, 60001000 + DOWN101_US + TIE_US});
@@ -350,7 +333,7 @@ static void a_frozen_backup_listens_first(void **state)
 	      70000000}); /* once only: a slow machine must not wait for ever */
 }
 
-static void new_rules_apply_at_once(void **state)
+static void new_rules_apply_at_once(void **state UNUSED)
 {
 	struct vrrp_fsm_rules r = post;
 	struct vrrp_fsm b = {0}, m = {0};
@@ -359,7 +342,6 @@ static void new_rules_apply_at_once(void **state)
 	static const struct line backup[] = {{100, EV_RULES, BACKUP, 0, 3000000 + 410156 + TIE_US}};
 	static const struct line master[] = {{3700, EV_RULES, MASTER, SENDS(151), 4700000}};
 
-	(void)state;
 	play_on(&r, &b, born, 2);
 	play_on(&r, &m, born, 2);
 	play_on(&r, &m, claimed, 1);
@@ -368,7 +350,7 @@ static void new_rules_apply_at_once(void **state)
 	play_on(&r, &m, master, 1);
 }
 
-static void a_last_resort_can_be_forbidden_later(void **state)
+static void a_last_resort_can_be_forbidden_later(void **state UNUSED)
 {
 	struct vrrp_fsm_rules r = post;
 	struct vrrp_fsm s = {0};
@@ -377,17 +359,15 @@ static void a_last_resort_can_be_forbidden_later(void **state)
 		{LAST_US / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, LAST_US + 1000000}};
 	static const struct line barred[] = {{12500, EV_RULES, BACKUP, RESIGN | DROP, NEVER}};
 
-	(void)state;
 	play_on(&r, &s, alone, 2);
 	r.last_resort = false;
 	play_on(&r, &s, barred, 1);
 }
 
-static void version_3_counts_in_the_masters_interval(void **state)
+static void version_3_counts_in_the_masters_interval(void **state UNUSED)
 {
 	struct vrrp_fsm_rules r = post;
 
-	(void)state;
 	r.version = 3;
 	r.interval_us = 100000;
 	r.tie_us = 2000;
@@ -399,13 +379,12 @@ static void version_3_counts_in_the_masters_interval(void **state)
 	     {805.468, EV_TIMER, MASTER, SEND | HOLD, 905468});
 }
 
-static void the_skew_orders_priorities(void **state)
+static void the_skew_orders_priorities(void **state UNUSED)
 {
 	struct vrrp_fsm_rules r = post;
 	struct vrrp_fsm s = {.fit = true, .master_priority = 255};
 	int64_t last = INT64_MAX;
 
-	(void)state;
 	for (unsigned p = 1; p <= 254; p++) {
 		r.priority = (uint8_t)p;
 		assert_true(vrrp_fsm_skew_us(&r, &s) < last);

@@ -71,9 +71,8 @@ static struct str bytes(const uint8_t *p, size_t n)
 	return str_of((const char *)p, n);
 }
 
-static void builds_what_keepalived_sends(void **state)
+static void builds_what_keepalived_sends(void **state UNUSED)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(captures); i++) {
 		const struct capture *c = &captures[i];
 		uint8_t got[VRRP_PKT_SIZE_MAX];
@@ -88,12 +87,11 @@ static void builds_what_keepalived_sends(void **state)
 	}
 }
 
-static void builds_the_whole_frame(void **state)
+static void builds_the_whole_frame(void **state UNUSED)
 {
 	const struct vrrp_pkt_rules rules = V2();
 	uint8_t got[VRRP_PKT_SIZE_MAX];
 
-	(void)state;
 	assert_int_equal(vrrp_pkt_build(&rules, 101, got), sizeof(frame_v2));
 	got[5] = 1; /* the id, which the kernel fills in, and the header's sum over it */
 	got[10] = got[11] = 0;
@@ -103,9 +101,8 @@ static void builds_the_whole_frame(void **state)
 	assert_memory_equal(got, frame_v2, sizeof(frame_v2));
 }
 
-static void parses_what_it_builds(void **state)
+static void parses_what_it_builds(void **state UNUSED)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(captures); i++) {
 		const struct capture *c = &captures[i];
 		struct vrrp_pkt_rules peer = c->rules;
@@ -129,23 +126,21 @@ static void parses_what_it_builds(void **state)
 	}
 }
 
-static void parses_the_captured_frame(void **state)
+static void parses_the_captured_frame(void **state UNUSED)
 {
 	struct vrrp_pkt p;
 
-	(void)state;
 	assert_int_equal(vrrp_pkt_parse(bytes(frame_v2, sizeof(frame_v2)), &p), VRRP_PKT_OK);
 	assert_int_equal(p.priority, 101);
 	assert_memory_equal(p.addrs, "\xc0\xa8\x01\xaa", 4);
 }
 
-static void carries_many_addresses(void **state)
+static void carries_many_addresses(void **state UNUSED)
 {
 	struct vrrp_pkt_rules r = V2(), other;
 	uint8_t raw[VRRP_PKT_SIZE_MAX];
 	struct vrrp_pkt p;
 
-	(void)state;
 	r.count = VRRP_PKT_ADDRS_MAX;
 	for (unsigned i = 0; i < r.count; i++)
 		r.addrs[i] = VIP + i;
@@ -268,9 +263,8 @@ static size_t craft(const struct vector *v, uint8_t raw[VRRP_PKT_SIZE_MAX + 8])
 	return n;
 }
 
-static void judges_crafted_adverts(void **state)
+static void judges_crafted_adverts(void **state UNUSED)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
 		const struct vector *v = &vectors[i];
 		struct vrrp_pkt_rules v2 = V2(), v3 = V3();
@@ -289,13 +283,12 @@ static void judges_crafted_adverts(void **state)
 	}
 }
 
-static void one_address_more_is_ours(void **state)
+static void one_address_more_is_ours(void **state UNUSED)
 {
 	struct vrrp_pkt_rules theirs = V2(), mine = V2();
 	uint8_t raw[VRRP_PKT_SIZE_MAX];
 	struct vrrp_pkt p;
 
-	(void)state;
 	theirs.addrs[theirs.count++] = VIP + 30;
 	mine.source = BOARD2;
 	assert_int_equal(vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&theirs, 101, raw)), &p),
@@ -303,13 +296,12 @@ static void one_address_more_is_ours(void **state)
 	assert_int_equal(vrrp_pkt_match(&p, &mine), VRRP_PKT_OK);
 }
 
-static void passwords_must_be_equal(void **state)
+static void passwords_must_be_equal(void **state UNUSED)
 {
 	struct vrrp_pkt_rules theirs = V2(.auth_type = 1, .auth = "s3cr3tpw"), mine = theirs;
 	uint8_t raw[VRRP_PKT_SIZE_MAX];
 	struct vrrp_pkt p;
 
-	(void)state;
 	mine.source = BOARD2;
 	assert_int_equal(vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&theirs, 101, raw)), &p),
 			 VRRP_PKT_OK);
@@ -321,9 +313,8 @@ static void passwords_must_be_equal(void **state)
 }
 
 /* No truncation is taken, and none is read beyond its end (each lies in a block of its own). */
-static void refuses_every_truncation(void **state)
+static void refuses_every_truncation(void **state UNUSED)
 {
-	(void)state;
 	for (size_t n = 0; n < sizeof(frame_v2); n++) {
 		uint8_t *cut = malloc(n ? n : 1);
 		struct vrrp_pkt p;
@@ -344,9 +335,8 @@ static void refuses_every_truncation(void **state)
  * A one-bit error in the VRRP message is always seen: its checksum has no blind spot for single
  * bits.
  */
-static void sees_every_flipped_bit(void **state)
+static void sees_every_flipped_bit(void **state UNUSED)
 {
-	(void)state;
 	for (size_t bit = 20 * 8; bit < sizeof(frame_v2) * 8; bit++) {
 		uint8_t raw[sizeof(frame_v2)];
 		struct vrrp_pkt p;
@@ -357,9 +347,8 @@ static void sees_every_flipped_bit(void **state)
 	}
 }
 
-static void reasons_have_names(void **state)
+static void reasons_have_names(void **state UNUSED)
 {
-	(void)state;
 	for (unsigned d = VRRP_PKT_OK; d < VRRP_PKT_DROP_COUNT; d++) {
 		assert_non_null(vrrp_pkt_drop_text(d));
 		assert_true(strlen(vrrp_pkt_drop_name(d)) > 1);

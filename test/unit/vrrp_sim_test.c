@@ -33,11 +33,10 @@ static void forget_worst(struct sim *s)
 	s->rivals_since = s->orphan_since = -1;
 }
 
-static void started_together_the_highest_address_wins_without_a_duel(void **state)
+static void started_together_the_highest_address_wins_without_a_duel(void **state UNUSED)
 {
 	struct sim s;
 
-	(void)state;
 	for (unsigned n = 2; n <= 6; n++) {
 		sim_init(&s, n, n, false);
 		for (unsigned i = 0; i < n; i++)
@@ -52,11 +51,10 @@ static void started_together_the_highest_address_wins_without_a_duel(void **stat
 	}
 }
 
-static void the_first_stays_master_among_equals(void **state)
+static void the_first_stays_master_among_equals(void **state UNUSED)
 {
 	struct sim s;
 
-	(void)state;
 	sim_init(&s, 1, 4, false);
 	sim_start(&s, 1);
 	sim_run(&s, SECONDS(5));
@@ -66,11 +64,10 @@ static void the_first_stays_master_among_equals(void **state)
 	assert_int_equal(sim_master(&s, 0), 1);
 }
 
-static void a_power_cut_costs_less_than_four_seconds(void **state)
+static void a_power_cut_costs_less_than_four_seconds(void **state UNUSED)
 {
 	struct sim s;
 
-	(void)state;
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		int master;
 
@@ -88,11 +85,10 @@ static void a_power_cut_costs_less_than_four_seconds(void **state)
 	}
 }
 
-static void a_planned_stop_leaves_no_gap(void **state)
+static void a_planned_stop_leaves_no_gap(void **state UNUSED)
 {
 	struct sim s;
 
-	(void)state;
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		int master;
 
@@ -108,11 +104,10 @@ static void a_planned_stop_leaves_no_gap(void **state)
 	}
 }
 
-static void a_release_moves_it_within_the_skew(void **state)
+static void a_release_moves_it_within_the_skew(void **state UNUSED)
 {
 	struct sim s;
 
-	(void)state;
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		int master;
 
@@ -127,12 +122,11 @@ static void a_release_moves_it_within_the_skew(void **state)
 	}
 }
 
-static void unfit_on_all_it_is_held_as_the_last_resort(void **state)
+static void unfit_on_all_it_is_held_as_the_last_resort(void **state UNUSED)
 {
 	struct sim s;
 	int master;
 
-	(void)state;
 	elected(&s, 7, 4, false);
 	for (unsigned i = 0; i < 4; i++)
 		sim_fit(&s, i, false);
@@ -146,11 +140,10 @@ static void unfit_on_all_it_is_held_as_the_last_resort(void **state)
 	assert_int_equal(sim_master(&s, 0), master == 0 ? 1 : 0);
 }
 
-static void a_healed_partition_ends_with_one_master_at_once(void **state)
+static void a_healed_partition_ends_with_one_master_at_once(void **state UNUSED)
 {
 	struct sim s;
 
-	(void)state;
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		elected(&s, seed, 4, false);
 		sim_group(&s, 0, 1);
@@ -168,11 +161,10 @@ static void a_healed_partition_ends_with_one_master_at_once(void **state)
 	}
 }
 
-static void a_frozen_master_wakes_as_backup(void **state)
+static void a_frozen_master_wakes_as_backup(void **state UNUSED)
 {
 	struct sim s;
 
-	(void)state;
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		int master, successor;
 
@@ -191,12 +183,11 @@ static void a_frozen_master_wakes_as_backup(void **state)
 	}
 }
 
-static void a_killed_one_answers_no_longer_than_its_lease(void **state)
+static void a_killed_one_answers_no_longer_than_its_lease(void **state UNUSED)
 {
 	struct sim s;
 	int master;
 
-	(void)state;
 	elected(&s, 3, 4, false);
 	master = sim_master(&s, 0);
 	sim_kill(&s, (unsigned)master);
@@ -338,11 +329,10 @@ static const char *history(uint64_t seed)
 	return bad ? bad : transitions(&s) != before ? "it flaps" : NULL;
 }
 
-static void every_history_settles(void **state)
+static void every_history_settles(void **state UNUSED)
 {
 	unsigned bad = 0;
 
-	(void)state;
 	for (uint64_t seed = 1; seed <= 10000; seed++) {
 		const char *why = history(seed);
 
@@ -356,9 +346,8 @@ static void every_history_settles(void **state)
  * Equal priorities, nothing lost: whatever dies and comes back, two masters never coexist
  * noticeably.
  */
-static void without_loss_there_are_no_rivals(void **state)
+static void without_loss_there_are_no_rivals(void **state UNUSED)
 {
-	(void)state;
 	for (uint64_t seed = 1; seed <= 500; seed++) {
 		struct sim s;
 
