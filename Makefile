@@ -13,6 +13,8 @@ SAN        ?=
 COVER      ?=
 FUZZ_SECONDS ?= 20
 PYTHON     ?= /usr/bin/python3
+# The summary names what was skipped, and why.
+PYTEST     := $(PYTHON) -m pytest -rs
 
 # Objects of different flags never meet: a sanitizer build has a folder of its own.
 comma := ,
@@ -144,20 +146,24 @@ fuzz-run: $(FUZZ_BIN)
 fuzz: ## fuzz every parser for FUZZ_SECONDS (20) each, with clang's libFuzzer
 	$(MAKE) CC=clang SAN=fuzzer-no-link,$(SAN_CHECK) FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-run
 
-check: ## everything that must pass: unit tests, corpora, integration, all on sanitizer builds
+# Each step is a make of its own: before deps, the libraries that this make has looked for may have been missing.
+# They compile on all cores, unless -j said how many.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+check: ## everything that must pass: unit tests, corpora, integration on sanitizer builds, cost, systemd (root)
+	.ci/deps build lab test
 	@failed=; \
-	$(MAKE) SAN=$(SAN_CHECK) unit || failed="$$failed unit"; \
-	$(MAKE) SAN=thread unit-threads || failed="$$failed unit-threads"; \
-	$(MAKE) SAN=$(SAN_CHECK) fuzz-replay || failed="$$failed fuzz-replay"; \
-	$(MAKE) SAN=$(SAN_CHECK) integration || failed="$$failed integration"; \
-	$(MAKE) integration-threads || failed="$$failed integration-threads"; \
-	$(MAKE) cost || failed="$$failed cost"; \
-	$(MAKE) system || failed="$$failed system"; \
+	$(MAKE) $(JOBS) SAN=$(SAN_CHECK) unit || failed="$$failed unit"; \
+	$(MAKE) $(JOBS) SAN=thread unit-threads || failed="$$failed unit-threads"; \
+	$(MAKE) $(JOBS) SAN=$(SAN_CHECK) fuzz-replay || failed="$$failed fuzz-replay"; \
+	$(MAKE) $(JOBS) SAN=$(SAN_CHECK) integration || failed="$$failed integration"; \
+	$(MAKE) $(JOBS) integration-threads || failed="$$failed integration-threads"; \
+	$(MAKE) $(JOBS) cost || failed="$$failed cost"; \
+	$(MAKE) $(JOBS) system || failed="$$failed system"; \
 	[ -z "$$failed" ] || { echo "check: FAILED:$$failed"; exit 1; }
 
 ifdef SAN
 integration: all
-	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) -m pytest test/integration $(PYTEST_ARGS)
+	GREENPI_BUILD=$(abspath $(O)) $(PYTEST) test/integration $(PYTEST_ARGS)
 else
 integration: ## daemons of the sanitizer build in the lab's network namespaces (root; PYTEST_ARGS="-k name")
 	$(MAKE) SAN=$(SAN_CHECK) integration
@@ -167,21 +173,21 @@ endif
 THREADED := $(addprefix test/integration/test_,lbd.py edged.py edged_lifetimes.py limits.py)
 integration-threads: ## the same of lbd and edged on the thread sanitizer's build
 	$(MAKE) SAN=thread all
-	GREENPI_BUILD=$(abspath $(BUILD)/thread) $(PYTHON) -m pytest $(THREADED) $(PYTEST_ARGS)
+	GREENPI_BUILD=$(abspath $(BUILD)/thread) $(PYTEST) $(THREADED) $(PYTEST_ARGS)
 
 cost: all $(O)/count_allocs.so ## system calls, allocations and memory of the build that ships, against their limits (root)
-	GREENPI_BUILD=$(abspath $(O)) $(PYTHON) -m pytest test/cost $(PYTEST_ARGS)
+	GREENPI_BUILD=$(abspath $(O)) $(PYTEST) test/cost $(PYTEST_ARGS)
 
 $(O)/count_allocs.so: test/cost/count_allocs.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@) $(CC) $(CPPFLAGS) -std=gnu17 -O2 -Wall -Wextra -fPIC -shared -o $@ $<
 
 system: all ## a board with a real systemd: install, start, restart under load, stop (root)
-	$(PYTHON) -m pytest test/system
+	$(PYTEST) test/system
 
 soak: ## bad clients, a bad origin and a busy operator for SOAK_SECONDS (60), on the sanitizer build (root)
 	$(MAKE) SAN=$(SAN_CHECK) all
-	GREENPI_BUILD=$(abspath $(BUILD)/$(subst $(comma),-,$(SAN_CHECK))) $(PYTHON) -m pytest -s test/soak
+	GREENPI_BUILD=$(abspath $(BUILD)/$(subst $(comma),-,$(SAN_CHECK))) $(PYTEST) -s test/soak
 
 bench: all ## side by side with the peers: CPU a request, as ratios
 	.ci/deps bench
@@ -273,10 +279,9 @@ build-deps: ## install what building needs: enough for a board (Debian 12)
 deps: ## install what building and testing need (Debian 12; starts no service)
 	.ci/deps build lab test
 
-# The build is a make of its own: before deps its libraries may be missing.
 demo: ## four boards, a switch and a page to look at, in network namespaces (root; DEMO_SECONDS=20 ends by itself)
 	.ci/deps build lab
-	$(MAKE) all
+	$(MAKE) $(JOBS) all
 	GREENPI_BUILD=$(abspath $(O)) DEMO_SECONDS=$(DEMO_SECONDS) $(PYTHON) test/lab/demo.py
 
 clean: ## remove what was built
