@@ -84,7 +84,7 @@ endif
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration integration-threads lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
-	check-symbols check-headers docs install uninstall deps build-deps demo system cost soak bench cover clean help
+	check-symbols check-headers doc docs docs-check install uninstall deps build-deps demo system cost soak bench cover clean help
 
 all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
 
@@ -157,6 +157,7 @@ check: ## everything that must pass: unit tests, corpora, integration on sanitiz
 	$(MAKE) $(JOBS) SAN=$(SAN_CHECK) fuzz-replay || failed="$$failed fuzz-replay"; \
 	$(MAKE) $(JOBS) SAN=$(SAN_CHECK) integration || failed="$$failed integration"; \
 	$(MAKE) $(JOBS) integration-threads || failed="$$failed integration-threads"; \
+	$(MAKE) $(JOBS) docs-check || failed="$$failed docs-check"; \
 	$(MAKE) $(JOBS) cost || failed="$$failed cost"; \
 	$(MAKE) $(JOBS) system || failed="$$failed system"; \
 	[ -z "$$failed" ] || { echo "check: FAILED:$$failed"; exit 1; }
@@ -233,6 +234,14 @@ MAN := $(wildcard $(DIRS:%=%/*.[18]) conf/*.5)
 docs: ## check the manual pages and print them as text to build/docs
 	@mkdir -p $(BUILD)/docs
 	@.ci/docs $(BUILD)/docs $(MAN)
+
+# The pages' sections of the configuration are made from the tables of keys.
+DOC_PAGES := $(foreach p,$(filter-out greenpictl,$(PROGRAMS)),$(DIR_$(p))/$(p).8)
+doc: all ## write what the daemons print with --doc into their manual pages
+	@.ci/doc write $(O) $(DOC_PAGES)
+
+docs-check: all ## do the pages say what --doc prints, and are the files of conf/ good?
+	@.ci/doc check $(O) $(DOC_PAGES)
 
 # ---- on a machine
 SBINDIR := $(DESTDIR)$(PREFIX)/sbin

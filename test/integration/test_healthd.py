@@ -12,7 +12,7 @@ import time
 import pytest
 
 from lab import shm
-from lab.daemon import REPO, build_dir, once
+from lab.daemon import build_dir, once
 from lab.origin import close_after_request, hang, raw, reply
 from lab.proc import Proc
 from lab.wait import wait_until
@@ -476,11 +476,3 @@ def test_the_daemon_ends_while_a_database_hangs(lab):
     d.stop()
     assert time.monotonic() - began < 5
     deaf.close()
-
-
-# -- the page
-
-def test_the_manual_has_every_key():
-    with open(os.path.join(REPO, "healthd/healthd.8"), encoding="utf-8") as f:
-        page = f.read()
-    assert once("healthd", "--doc", "man").stdout in page

@@ -14,14 +14,11 @@ import time
 import pytest
 
 from lab.client import Load, at_once
-from lab.daemon import once
 from lab.lab import lbd_conf
 from lab.origin import (close_after_accept, close_after_request, hang, in_turn, raw, reply, reset_after_accept,
                         when)
 from lab.wait import wait_until
 from lab.wire import WireError
-
-REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def named(lab, *names):
@@ -471,12 +468,3 @@ def test_the_log_line(lab):
     line = last_log(lb, "/a?b")
     assert re.search(r'127\.0\.0\.1:\d+ \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] web p/s1 '
                      r'\d+/0/\d+/\d+/\d+ 200 \d+ - - ---- \d+/\d+/\d+/\d+/0 0/0 "GET /a\?b HTTP/1\.1"$', line)
-
-
-# -- pages
-
-@pytest.mark.parametrize("name, folder", [("lbd", "lb"), ("edged", "edge")])
-def test_the_manual_has_every_key(name, folder):
-    with open(os.path.join(REPO, folder, f"{name}.8"), encoding="utf-8") as f:
-        page = f.read()
-    assert once(name, "--doc", "man").stdout in page, f"paste what `{name} --doc man` prints into {name}.8"

@@ -4,7 +4,6 @@ hangs or is pulled out, another one holds it in time. The figures are those of t
 VRRP version 2, adverts every second and priority 101 everywhere.
 """
 
-import os
 import re
 import shutil
 import socket
@@ -14,7 +13,7 @@ import pytest
 
 from lab.client import at_once
 from lab.cluster import VIP
-from lab.daemon import REPO, once
+from lab.daemon import once
 from lab.netns import cable
 from lab.vrrp import Ear, Keepalived, Leash, Prober, advert, forge
 from lab.wait import stays, wait_until
@@ -531,13 +530,6 @@ def test_without_an_instance_there_is_nothing_to_do(lab):
     d = lab.daemon("vipd", BOARDS)
     assert d.ask_json("state") == {"instances": []}
     assert "no [vrrp]" in d.output()
-
-
-def test_the_manual_has_the_options_of_the_tables():
-    with open(os.path.join(REPO, "vipd", "vipd.8"), encoding="utf-8") as f:
-        page = f.read()
-    options = once("vipd", "--doc", "man")
-    assert options.returncode == 0 and options.stdout in page, "paste what `vipd --doc man` prints into vipd.8"
 
 
 def test_an_instance_taken_out_stops_as_planned(vips):
