@@ -84,7 +84,7 @@ endif
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration integration-threads lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
-	check-symbols check-headers doc docs docs-check install uninstall deps build-deps demo system cost soak bench cover clean help
+	check-symbols check-headers doc docs docs-check install uninstall deps build-deps demo fresh system cost soak bench cover clean help
 
 all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
 
@@ -292,6 +292,11 @@ demo: ## four boards, a switch and a page to look at, in network namespaces (roo
 	.ci/deps build lab
 	$(MAKE) $(JOBS) all
 	GREENPI_BUILD=$(abspath $(O)) DEMO_SECONDS=$(DEMO_SECONDS) $(PYTHON) test/lab/demo.py
+
+FRESH ?= make demo DEMO_SECONDS=20 && make check
+fresh: export FRESH := $(FRESH)
+fresh: ## the README's two commands on a bare Debian 12, as committed (root, ten minutes; FRESH="make demo ...")
+	@.ci/fresh commit "$$FRESH"
 
 clean: ## remove what was built
 	rm -rf $(BUILD)
