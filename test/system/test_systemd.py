@@ -191,3 +191,16 @@ def test_stop_leaves_nothing_behind(up):
         wait_until(lambda: up.out("systemctl", "is-active", d, check=False).strip() == "inactive", what=f"{d} ended")
     assert "192.168.1.170" not in up.out("ip", "-br", "address", "show", "eth0")
     assert up.out("ls", "/run/greenpi").split() == []
+
+
+def test_the_readme_uninstall_leaves_nothing(up):
+    readme = (TOP / "README").read_text().partition("To remove GreenPi")[2]
+    commands = re.search(r"\n\n((?:    .*\n)+)", readme).group(1).replace("sudo ", "")
+    up.run("systemctl", "enable", "greenpi.target")
+    up.run("sh", "-exc", f"cd {TOP}\n{commands}")
+    files = [f"/usr/sbin/{d}" for d in DAEMONS] + ["/usr/bin/greenpictl", "/etc/greenpi", "/usr/share/doc/greenpi"]
+    assert [f for f in files if (up.root / f[1:]).exists()] == []
+    assert up.out("find", "/etc/systemd", "/usr/lib/systemd", "/usr/share/man", "-name", "*greenpi*") == ""
+    assert [d for d in DAEMONS if up.run("systemctl", "cat", d, check=False).returncode == 0] == []
+    assert [d for d in DAEMONS if up.run("pgrep", "-x", d, check=False).returncode == 0] == []
+    assert "greenpi" not in up.out("cat", "/etc/passwd", "/etc/group")
