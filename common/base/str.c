@@ -251,7 +251,7 @@ static bool is_control(struct str s)
 
 void str_sanitize(char *text)
 {
-	struct str rest = str_c(text);
+	struct str rest = str_of(text, strlen(text));
 	char *to = text;
 
 	while (rest.n > 0) {
