@@ -10,7 +10,7 @@
 
 #define RELAY_MAGIC 0x48524c59u
 
-#define SPLICE_MIN   (64u << 10) /* bytes still to come that make a pipe worth its calls */
+#define SPLICE_MIN   (32u << 10) /* bytes still to come that make a pipe worth its calls */
 #define SPLICE_MOST  (1u << 20)	 /* asked for at once; the pipe takes what it can */
 #define MOVES_A_TURN 8		 /* before other connections get theirs */
 
