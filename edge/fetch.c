@@ -310,7 +310,7 @@ bool fetch_fill(struct front *front, struct leader *l, const struct http_head *r
 		why = start_call(f, false);
 	if (why == HTTP_FAIL_NONE)
 		return true;
-	fail(f, status_of(why), http_fail_text(why));
+	fail(f, status_of(why), http_client_fail_text(why));
 	return false;
 }
 
@@ -549,7 +549,7 @@ static void on_failed(struct http_call *c, enum http_fail why)
 		if (why == HTTP_FAIL_NONE)
 			return;
 	}
-	fail(f, status_of(why), http_fail_text(why));
+	fail(f, status_of(why), http_client_fail_text(why));
 }
 
 static const struct http_call_ops ops = {

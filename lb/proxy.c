@@ -369,7 +369,7 @@ static void give_up(struct proxy *p, enum http_fail why)
 	if (p->relaying)
 		cut(p, v.cause, v.phase);
 	else
-		answer_error(p, v.status, http_fail_text(why), v.cause, v.phase);
+		answer_error(p, v.status, http_client_fail_text(why), v.cause, v.phase);
 }
 
 static void handle_failure(struct proxy *p, enum http_fail why)
@@ -377,7 +377,7 @@ static void handle_failure(struct proxy *p, enum http_fail why)
 	switch (why) {
 	case HTTP_FAIL_CONNECT:
 	case HTTP_FAIL_CONNECT_TIMEOUT:
-		count_connect_error(p, http_fail_text(why));
+		count_connect_error(p, http_client_fail_text(why));
 		if (redispatch(p))
 			return;
 		break;

@@ -67,7 +67,7 @@ static int64_t now_of(const struct http_client *cl)
 	return worker_now_us(cl->worker);
 }
 
-const char *http_fail_text(enum http_fail f)
+const char *http_client_fail_text(enum http_fail f)
 {
 	switch (f) {
 	case HTTP_FAIL_NONE:
@@ -186,7 +186,7 @@ static ssize_t send_out(struct http_active_call *a, const struct iovec *iov, int
 	sent(a, put);
 	if (taken < 0)
 		return report_from_loop(a);
-	if (http_out_pending(&a->out) || (size_t)taken < http_iov_total(iov, n))
+	if (http_out_pending(&a->out) || (size_t)taken < http_out_total(iov, n))
 		http_link_watch_write(l, true);
 	return taken;
 }
@@ -209,7 +209,7 @@ ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, b
 	ssize_t taken = send_out(a, iov, n, last);
 	if (taken < 0)
 		return -1;
-	bool all = (size_t)taken == http_iov_total(iov, n);
+	bool all = (size_t)taken == http_out_total(iov, n);
 	a->body_offered = all && last;
 	a->can_write = !all;
 	if (a->tunnel && a->body_offered) {
@@ -242,7 +242,7 @@ static bool finish_connecting(struct http_active_call *a)
 	return true;
 }
 
-void http_call_writable(struct http_active_call *a)
+void http_client_writable(struct http_active_call *a)
 {
 	MAGIC_CHECK(a, CALL_MAGIC);
 	if (a->state == CONNECT && !finish_connecting(a))
@@ -551,7 +551,7 @@ static bool read_once(struct http_link *l, struct http_active_call *a)
 	       !a->splicing && l->in.body.state == HTTP_BODY_MORE && http_in_payload(&l->in) == 0;
 }
 
-void http_call_readable(struct http_active_call *a)
+void http_client_readable(struct http_active_call *a)
 {
 	struct http_link *l = a->link;
 	MAGIC_CHECK(a, CALL_MAGIC);
@@ -656,7 +656,7 @@ void http_client_hold(struct http_call *c, bool hold)
 
 /* ---- deadlines */
 
-void http_call_expired(struct http_active_call *a)
+void http_client_expired(struct http_active_call *a)
 {
 	MAGIC_CHECK(a, CALL_MAGIC);
 	switch ((enum call_state)a->state) {
@@ -683,7 +683,7 @@ static void on_deadline(struct deadline *d)
 	if (l->state == HTTP_LINK_IDLE)
 		http_link_close(l);
 	else
-		http_call_expired(l->call);
+		http_client_expired(l->call);
 }
 
 /* ---- the client object */

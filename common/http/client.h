@@ -54,7 +54,7 @@ enum http_fail {
 	HTTP_FAIL_BODY, /* after the head: the body broke, was cut or stalled; in a tunnel: it broke */
 };
 
-const char *http_fail_text(
+const char *http_client_fail_text(
 	enum http_fail f); /* "connection refused" and so on, for logs and verdicts */
 
 /* One request to one server. */

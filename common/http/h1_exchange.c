@@ -243,7 +243,7 @@ static ssize_t h1_write(struct http_exchange *x, const struct iovec *iov, int n,
 	ssize_t taken = send_out(h, iov, n, piece);
 	if (taken < 0)
 		return -1;
-	h->short_write = (size_t)taken < http_iov_total(iov, n);
+	h->short_write = (size_t)taken < http_out_total(iov, n);
 	if (h->short_write || http_out_pending(&h->out))
 		wait_writable(h);
 	if (h->tunnel && piece == HTTP_PIECE_LAST && !h->short_write) {
@@ -349,7 +349,7 @@ static void h1_interim(struct http_exchange *x, uint16_t status, struct str fiel
 		return;
 	struct str first = status_line(line, sizeof(line), status, STR_NONE);
 	struct iovec iov[] = {http_iov(first), http_iov(fields), http_iov(STR("\r\n"))};
-	size_t total = http_iov_total(iov, 3);
+	size_t total = http_out_total(iov, 3);
 	ssize_t put = io_writev(&h->conn->io, iov, 3);
 	if (put < 0 && errno != EAGAIN)
 		broken(h);

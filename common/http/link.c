@@ -58,7 +58,7 @@ static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int events
 	}
 	/* The call may end in there, and with it the link. */
 	l->reading = true;
-	http_call_readable(l->call);
+	http_client_readable(l->call);
 	l->reading = false;
 	if (l->state == HTTP_LINK_CLOSED)
 		free_link(l);
@@ -68,7 +68,7 @@ static void on_writable(struct ev_loop *loop UNUSED, struct ev_io *w, int events
 {
 	struct http_link *l = container_of(w, struct http_link, writable);
 	MAGIC_CHECK(l, HTTP_LINK_MAGIC);
-	http_call_writable(l->call);
+	http_client_writable(l->call);
 }
 
 static bool copy_preface(struct http_link *l, struct str preface)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Private to the server-facing half: one connection to a server, and the idle ones of an address. link.c alone writes
- * a link's fields; calls (client.c) work through the functions below and are told through http_call_*().
+ * a link's fields; calls (client.c) work through the functions below and are told through http_client_readable(), _writable() and _expired().
  */
 #ifndef HTTP_LINK_H
 #define HTTP_LINK_H
@@ -89,8 +89,8 @@ void http_link_check(const struct http_link *l);
 void http_link_close_idle(struct http_endpoint *e);
 
 /* client.c: what a link tells its call */
-void http_call_readable(struct http_active_call *a);
-void http_call_writable(struct http_active_call *a);
-void http_call_expired(struct http_active_call *a);
+void http_client_readable(struct http_active_call *a);
+void http_client_writable(struct http_active_call *a);
+void http_client_expired(struct http_active_call *a);
 
 #endif

@@ -43,7 +43,7 @@ void http_out_piece(struct http_out *o, struct str bytes)
 	o->head[o->head_count++] = http_iov(bytes);
 }
 
-size_t http_iov_total(const struct iovec *iov, int n)
+size_t http_out_total(const struct iovec *iov, int n)
 {
 	size_t sum = 0;
 	for (int i = 0; i < n; i++)
@@ -136,7 +136,7 @@ static ssize_t send_batch(struct io *io, const struct batch *b, bool more)
 {
 	char flat[FLAT_MAX];
 	struct iovec one = {.iov_base = flat};
-	if (b->n == 1 || http_iov_total(b->iov, b->n) > FLAT_MAX)
+	if (b->n == 1 || http_out_total(b->iov, b->n) > FLAT_MAX)
 		return more ? io_writev_more(io, b->iov, b->n) : io_writev(io, b->iov, b->n);
 	for (int i = 0; i < b->n; i++) {
 		memcpy(flat + one.iov_len, b->iov[i].iov_base, b->iov[i].iov_len);
@@ -149,7 +149,7 @@ ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov
 		      enum http_piece piece, size_t *put)
 {
 	struct batch b = {.n = 0};
-	size_t offered = http_iov_total(iov, n);
+	size_t offered = http_out_total(iov, n);
 	bool ends;
 	*put = 0;
 	begin_chunk(o, offered);

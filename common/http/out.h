@@ -72,6 +72,6 @@ static inline struct iovec http_iov(struct str s)
 	return (struct iovec){.iov_base = (char *)(uintptr_t)s.p, .iov_len = s.n};
 }
 
-size_t http_iov_total(const struct iovec *iov, int n);
+size_t http_out_total(const struct iovec *iov, int n);
 
 #endif

@@ -193,7 +193,7 @@ static void proxy_start(struct proxied *p, bool new_connection)
 	enum http_fail why;
 	p->call = http_client_start(rig.client, &route, &r, &call_ops, p, &why);
 	if (!p->call)
-		http_exchange_error(p->x, 502, http_fail_text(why), STR_NONE);
+		http_exchange_error(p->x, 502, http_client_fail_text(why), STR_NONE);
 	else
 		http_relay_init(&p->relay, p->x, p->call);
 }
@@ -289,7 +289,7 @@ static void call_failed(struct http_call *c, enum http_fail why)
 		proxy_start(p, true);
 	} else {
 		http_exchange_error(p->x, why == HTTP_FAIL_RESPONSE_TIMEOUT ? 504 : 502,
-				    http_fail_text(why), STR_NONE);
+				    http_client_fail_text(why), STR_NONE);
 	}
 }
 
