@@ -96,7 +96,7 @@ static void man_key(FILE *to, const struct conf_key *key, struct arena *arena)
 	} else if (key->flags & CONF_REQUIRED) {
 		fputs("\nRequired.", to);
 	}
-	if (key->type == CONF_TYPE_LIST || (key->flags & CONF_REPEAT))
+	if (conf_key_repeats(key))
 		fputs("\nMay be repeated.", to);
 	if (key->flags & CONF_RESTART)
 		fputs("\nA change needs a restart.", to);

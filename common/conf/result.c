@@ -320,7 +320,7 @@ void conf_set(struct conf *c, struct conf_instance *in, struct conf_loc at, stru
 		unknown_key(c, in->section, at, key);
 		return;
 	}
-	if (slot->first != NULL && row->type != CONF_TYPE_LIST && !(row->flags & CONF_REPEAT)) {
+	if (slot->first != NULL && !conf_key_repeats(row)) {
 		in->bad = true;
 		conf_error_at(c->errors, at, row->name, "given twice, first on line %d",
 			      slot->first->at.line);

@@ -330,6 +330,22 @@ static int parse_list(const struct conf_key *key, struct conf_list *field, struc
 	return 0;
 }
 
+static int parse_nets(struct nets *field, struct str text, struct arena *arena, struct err *e)
+{
+	struct nets was = *field;
+	struct str rest = text, word;
+
+	if (str_eq(text, STR("none")))
+		return was.n == 0 ? 0 : err_set(e, "none stands beside others");
+	while (next_piece(&rest, true, &word)) {
+		if (nets_add(field, word, arena, e) != 0) {
+			*field = was;
+			return -1;
+		}
+	}
+	return field->n > was.n ? 0 : err_set(e, "has no words");
+}
+
 int conf_key_parse(const struct conf_key *key, void *section, struct str text, struct arena *arena,
 		   struct err *e)
 {
@@ -359,6 +375,8 @@ int conf_key_parse(const struct conf_key *key, void *section, struct str text, s
 		return parse_enum(key, field, text, arena, e);
 	case CONF_TYPE_LIST:
 		return parse_list(key, field, text, arena, e);
+	case CONF_TYPE_NETS:
+		return parse_nets(field, text, arena, e);
 	case CONF_TYPE_FUNC:
 		return key->parse(field, text, arena, e);
 	}
@@ -401,6 +419,8 @@ struct str conf_key_syntax(const struct conf_key *key, struct arena *arena)
 		return names_text(key->names, arena, " | ", " | ");
 	case CONF_TYPE_LIST:
 		return STR("WORD ...");
+	case CONF_TYPE_NETS:
+		return STR("NET ... | none");
 	case CONF_TYPE_FUNC:
 		break;
 	}

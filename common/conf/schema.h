@@ -22,7 +22,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "net/addr.h"
+#include "net/nets.h"
 
 enum conf_type {
 	CONF_TYPE_INT,
@@ -37,6 +37,7 @@ enum conf_type {
 	CONF_TYPE_IP,
 	CONF_TYPE_ENUM,
 	CONF_TYPE_LIST,
+	CONF_TYPE_NETS,
 	CONF_TYPE_FUNC,
 };
 
@@ -86,6 +87,13 @@ struct conf_key {
 	enum conf_type type;
 	uint16_t port; /* default port of an address, 0: it must be written */
 };
+
+/* May it stand on several lines? */
+static inline bool conf_key_repeats(const struct conf_key *key)
+{
+	return key->type == CONF_TYPE_LIST || key->type == CONF_TYPE_NETS ||
+	       (key->flags & CONF_REPEAT);
+}
 
 struct conf_section {
 	const char *kind;  /* "server" in [server web1]; one of conf/sections.h */
@@ -164,6 +172,9 @@ struct conf_section {
 /* Several words; the field is struct conf_list. `.hi` may bound their number. */
 #define CONF_LIST(T, f, name_, def_, prose_, ...)                                                  \
 	CONF_ROW_(CONF_TYPE_LIST, CONF_AT(T, f, struct conf_list), name_, def_, prose_, __VA_ARGS__)
+/* Networks and addresses, or none; the field is struct nets. */
+#define CONF_NETS(T, f, name_, def_, prose_, ...)                                                  \
+	CONF_ROW_(CONF_TYPE_NETS, CONF_AT(T, f, struct nets), name_, def_, prose_, __VA_ARGS__)
 /* Whatever parse_ makes of it; the field is FT. */
 #define CONF_FUNC(T, f, FT, name_, def_, parse_, syntax_, prose_, ...)                             \
 	CONF_ROW_(CONF_TYPE_FUNC, CONF_AT(T, f, FT), name_, def_, prose_, .parse = (parse_),       \

@@ -19,6 +19,7 @@ struct all {
 	struct addr listen, peer, defaulted, ip;
 	enum shape shape;
 	struct conf_list list;
+	struct nets nets;
 	struct str pair[2];
 };
 
@@ -54,6 +55,7 @@ static const struct conf_key keys[] = {
 	CONF_IP(struct all, ip, "ip", NULL, "No port.", .flags = CONF_CONCRETE),
 	CONF_ENUM(struct all, shape, "shape", "round", shapes, "A name."),
 	CONF_LIST(struct all, list, "list", NULL, "Words.", .hi = 4),
+	CONF_NETS(struct all, nets, "nets", NULL, "Networks."),
 	CONF_FUNC(struct all, pair, struct str[2], "pair", NULL, parse_pair, "A B", "Two."),
 };
 
@@ -148,6 +150,12 @@ static void test_refusals(void **state)
 		{"shape", "Round", "\"Round\" is unknown, allowed: round or square"},
 		{"list", ",, ,", "has no words"},
 		{"list", "a b c d e", "has 5 words, at most 4 are allowed"},
+		{"nets", ",", "has no words"},
+		{"nets", "10.0.0.0/8 here",
+		 "\"here\" is not an IP address (names are not looked up)"},
+		{"nets", "10.0.0.1/8", "\"10.0.0.1/8\" has address bits behind its prefix"},
+		{"nets", "none 10.0.0.1",
+		 "\"none\" is not an IP address (names are not looked up)"},
 		{"pair", "one", "two words are needed"},
 		{"b", "a value that is far too long to be repeated in a message in full",
 		 "\"a value that is far too long to be repeated in a...\" is neither yes nor no"},
@@ -254,6 +262,30 @@ static void test_addresses(void **state)
 	assert_int_equal(addr_port(&f->all.ip), 0);
 }
 
+/* Line by line too; "none" is an empty list that was asked for. */
+static void test_nets(void **state)
+{
+	struct fixture *f = *state;
+	struct addr in, out;
+
+	addr_parse_ip(&in, STR("10.1.2.3"), NULL);
+	addr_parse_ip(&out, STR("192.168.0.2"), NULL);
+	assert_int_equal(parse(f, "nets", "none"), 0);
+	assert_int_equal(f->all.nets.n, 0);
+	assert_int_equal(parse(f, "nets", "192.168.0.1, ::1  fd00::/8"), 0);
+	assert_int_equal(parse(f, "nets", "10.0.0.0/8"), 0);
+	assert_int_equal(f->all.nets.n, 4);
+	assert_true(nets_contain(&f->all.nets, &in));
+	assert_int_equal(parse(f, "nets", "192.168.0.2 x"), -1);
+	assert_int_equal(f->all.nets.n, 4);
+	assert_false(nets_contain(&f->all.nets, &out));
+	assert_int_equal(parse(f, "nets", "none"), -1);
+	assert_string_equal(f->e.text, "none stands beside others");
+	assert_true(conf_key_repeats(key_of("nets")) && conf_key_repeats(key_of("list")));
+	assert_false(conf_key_repeats(key_of("pair")));
+	assert_str_equal(conf_key_syntax(key_of("nets"), &f->arena), "NET ... | none");
+}
+
 /* A list grows line by line; the limit counts all lines. */
 static void test_lists(void **state)
 {
@@ -287,10 +319,10 @@ static void test_lists(void **state)
 static void test_syntax(void **state)
 {
 	static const char *const want[] = {
-		"-5..5",	  "1..4294967295", "10..",	  "512..4G",
-		"yes | no",	  "0ms..90s",	   "100ms..2h",	  "TEXT",
-		"[IP]:PORT",	  "IP:PORT",	   "[IP][:PORT]", "IP",
-		"round | square", "WORD ...",	   "A B",
+		"-5..5",	  "1..4294967295", "10..",	     "512..4G",
+		"yes | no",	  "0ms..90s",	   "100ms..2h",	     "TEXT",
+		"[IP]:PORT",	  "IP:PORT",	   "[IP][:PORT]",    "IP",
+		"round | square", "WORD ...",	   "NET ... | none", "A B",
 	};
 	struct fixture *f = *state;
 
@@ -309,6 +341,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_syntax, setup, teardown),
 	};
 
