@@ -45,6 +45,10 @@ static const struct conf_key lb_keys[] = {
 		  "One line a request, in HAProxy's httplog format, to standard output."),
 	CONF_BOOL(struct lb_settings, forwarded_for, "forwarded-for", "yes",
 		  "Tell servers the client's address in X-Forwarded-For."),
+	CONF_NETS(
+		struct lb_settings, trust, "trust", "none",
+		"Proxies in front, such as a TLS terminator, whose word on the client counts: from all others "
+		"X-Forwarded-*, Forwarded and the like are taken out."),
 };
 static const struct conf_section lb_section = CONF_SINGLE(
 	struct lb_settings, "lb", lb_keys, "The balancer itself.", .flags = CONF_IMPLICIT);

@@ -29,6 +29,7 @@ struct lb_settings {	  /* [lb] */
 	uint32_t maxconn;
 	uint32_t request_ms, keepalive_ms, client_ms, server_idle_ms, tunnel_ms;
 	bool access_log, forwarded_for;
+	struct nets trust; /* peers whose word on the client counts */
 };
 
 struct pool; /* server.h: what lives longer than a generation */

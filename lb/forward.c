@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include "forward.h"
 
-#define ROOM 384 /* beyond the fields themselves: cookie, what we add */
+#include "http/forwarded.h"
+
+/* Beyond the fields themselves and the host: cookie, what we add. */
+#define ROOM (384 + HTTP_FORWARDED_ROOM)
 
 struct str forward_request(struct arena *a, const struct lb_pool *p, const struct http_head *h,
 			   const struct addr *peer, bool forwarded_for)
 {
 	struct http_fields f;
-	char text[ADDR_TEXT_SIZE];
 	bool cookies = p->conf->cookie.mode == CONF_COOKIE_INSERT && p->conf->cookie.indirect;
 	struct http_skip skip = {HTTP_SKIP(HTTP_F_HOST)};
 	if (cookies)
 		skip.ids |= HTTP_SKIP(HTTP_F_COOKIE);
-	http_fields_init(&f, a, http_fields_size(h) + ROOM);
+	http_fields_init(&f, a, http_fields_size(h) + h->authority.n + ROOM);
 	http_fields_add_head(&f, h, skip);
 	if (cookies)
 		sticky_write_request(&f, &p->conf->cookie, h);
-	if (forwarded_for)
-		http_fields_add(&f, STR("X-Forwarded-For"), str_c(addr_format_ip(peer, text)));
+	http_forwarded_add(&f, forwarded_for ? peer : NULL,
+			   http_has(h, HTTP_F_X_FORWARDED_PROTO) ? STR_NONE : STR("http"),
+			   http_has(h, HTTP_F_X_FORWARDED_HOST) ? STR_NONE : h->authority);
 	http_fields_add(&f, STR("Via"), h->minor ? STR("1.1 lbd") : STR("1.0 lbd"));
 	return http_fields_block(&f);
 }

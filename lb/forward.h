@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Fields as they go on: hop-by-hop ones out, cookies by the pool's mode, X-Forwarded-For as a field of its own behind
- * what was there, Via (RFC 9110 §7.6). Pure but for the arena.
+ * what a trusted peer said, X-Forwarded-Proto and -Host where it said nothing (http/forwarded.h), Via (RFC 9110 §7.6).
+ * Pure but for the arena.
  */
 #ifndef LB_FORWARD_H
 #define LB_FORWARD_H
@@ -9,7 +10,7 @@
 #include "conf.h"
 #include "sticky.h"
 
-/* The request's fields for the servers of a pool, Host excepted; .p NULL when the arena has no room. */
+/* The filtered request's fields for the servers of a pool, Host excepted; .p NULL when the arena has no room. */
 struct str forward_request(struct arena *a, const struct lb_pool *p, const struct http_head *h,
 			   const struct addr *peer, bool forwarded_for);
 

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "forward.h"
 #include "front.h"
+#include "http/forwarded.h"
 
 #define PROXY_MAGIC 0x4c425058u
 
@@ -499,6 +500,8 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 			     'R');
 		return;
 	}
+	http_forwarded_filter(x->head,
+			      nets_contain(&settings->trust, x->peer) ? HTTP_FORWARDED_TRUSTED : 0);
 	p->sticky = server_sticky(p->pool, x->head, now_of(p));
 	p->set_cookie = p->sticky.flag == '-' ? '-' : 'N';
 	set_host(p);

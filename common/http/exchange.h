@@ -39,7 +39,7 @@ struct http_exchange {
 	bool client_closed; /* ro: the client half-closed; it may still read the answer */
 	const struct http_transport *transport; /* private */
 	struct worker *worker;			/* ro */
-	struct http_head *head;	 /* the request; a handler may mark fields as hop; until closed() */
+	struct http_head *head;	 /* the request; a handler may filter its fields; until closed() */
 	const struct addr *peer; /* ro: the client, or whom a trusted preface named */
 	void *tag;		 /* ro: of the listener it came by */
 	struct arena arena;	 /* for the handler, until closed() */

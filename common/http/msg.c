@@ -63,6 +63,29 @@ struct str http_field_name(enum http_field_id id)
 	return names[id];
 }
 
+bool http_field_is_hop(enum http_field_id id)
+{
+	switch (id) {
+#define X(ID, name, hop)                                                                           \
+	case HTTP_F_##ID:                                                                          \
+		return hop;
+		HTTP_FIELDS(X)
+#undef X
+	case HTTP_F_UNKNOWN:
+	case HTTP_F_COUNT:
+		break;
+	}
+	return false;
+}
+
+void http_index(struct http_head *h)
+{
+	memset(h->first, 0, sizeof(h->first));
+	for (unsigned i = h->count; i-- > 0;)
+		h->first[h->fields[i].id] = (uint8_t)(i + 1);
+	h->first[HTTP_F_UNKNOWN] = 0;
+}
+
 /* Buckets of field ids by a small hash; the longest chain is short, and names of other lengths never match. */
 #define BUCKETS 256
 static uint8_t bucket[BUCKETS];

@@ -74,6 +74,10 @@ bool http_method_idempotent(enum http_method m);
 enum http_method http_method_of(struct str text);
 enum http_field_id http_field_of(struct str name); /* case-insensitive */
 struct str http_field_name(enum http_field_id id);
+bool http_field_is_hop(enum http_field_id id); /* of one connection only, by its name */
+
+/* Makes h->first anew, after fields were taken out. */
+void http_index(struct http_head *h);
 
 static inline bool http_has(const struct http_head *h, enum http_field_id id)
 {

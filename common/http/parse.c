@@ -163,19 +163,6 @@ static enum http_parse add_field(struct http_head *h, struct str line,
 	return HTTP_PARSE_DONE;
 }
 
-static bool is_hop(unsigned id)
-{
-	switch (id) {
-#define X(ID, name, hop)                                                                           \
-	case HTTP_F_##ID:                                                                          \
-		return hop;
-		HTTP_FIELDS(X)
-#undef X
-	default:
-		return false;
-	}
-}
-
 /* Names that Connection lists, beyond those that are of one connection anyway. */
 struct nominated {
 	unsigned n;
@@ -199,7 +186,7 @@ static enum http_parse nominate(struct nominated *list, struct str name, struct 
 	enum http_field_id id = http_field_of(name);
 	if (id == HTTP_F_HOST || id == HTTP_F_CONTENT_LENGTH || id == HTTP_F_TRANSFER_ENCODING)
 		return refuse(bad, 400, "Connection names a framing field");
-	if (is_hop(id))
+	if (http_field_is_hop(id))
 		return HTTP_PARSE_DONE;
 	if (list->n == NOMINATED_MAX)
 		return refuse(bad, 400, "too many connection options");
@@ -243,7 +230,7 @@ static enum http_parse read_connection(struct http_head *h, struct http_bad *bad
 	}
 	mark_nominated(h, &list);
 	for (unsigned i = 0; i < h->count; i++)
-		if (is_hop(h->fields[i].id))
+		if (http_field_is_hop((enum http_field_id)h->fields[i].id))
 			h->fields[i].hop = true;
 	h->close = close || (h->minor == 0 && !keep_alive);
 	h->upgrade = upgrade && http_has(h, HTTP_F_UPGRADE);

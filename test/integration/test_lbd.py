@@ -265,8 +265,38 @@ def test_hop_by_hop_fields_stay_behind(lab):
     answer = lb.get(headers={"Connection": "X-Mine", "X-Mine": "1", "Upgrade": "h2c", "X-Forwarded-For": "1.2.3.4"})
     seen = o.requests[0]
     assert [seen.header(n) for n in ("X-Mine", "Upgrade", "Connection")] == [None] * 3
-    assert [v for n, v in seen.headers if n.lower() == "x-forwarded-for"] == ["1.2.3.4", "127.0.0.1"]
+    assert seen.all("X-Forwarded-For") == ["127.0.0.1"]
     assert [answer.header(n) for n in ("X-Hop", "Keep-Alive")] == [None] * 2 and answer.header("X-End") == "2"
+
+
+CLAIMS = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Host": "evil.test", "X-Forwarded-Proto": "https",
+          "X-Forwarded-Port": "443", "Forwarded": "for=1.2.3.4;host=evil.test", "X-Real-IP": "1.2.3.4",
+          "X-Original-URL": "/admin", "X-HTTP-Method-Override": "HEAD", "Proxy": "evil:1", "X_Forwarded_Host": "evil.test"}
+
+
+def test_nobody_is_believed_what_he_says_of_the_client(lab):
+    o = lab.origin(reply(200, b"x"))
+    lb = lab.lbd([o])
+    lb.get(headers=CLAIMS, host="pi.test")
+    seen = o.requests[-1]
+    assert {n: seen.all(n) for n in CLAIMS} == {
+        **{n: [] for n in CLAIMS}, "X-Forwarded-For": ["127.0.0.1"], "X-Forwarded-Host": ["pi.test"],
+        "X-Forwarded-Proto": ["http"]}
+    # What an editor sends, in place of a DELETE, means no more than a DELETE.
+    lb.ask("/", "POST", headers={"X-HTTP-Method-Override": "DELETE"}, body=b"{}")
+    assert o.requests[-1].header("X-HTTP-Method-Override") == "DELETE"
+
+
+def test_a_trusted_proxy_is_believed_after_a_reload(lab):
+    o = lab.origin(reply(200, b"x"))
+    lb = lab.lbd([o])
+    text = lbd_conf([o], extra="[lb]\ntrust = 10.0.0.0/8\ntrust = 127.0.0.0/8 ::1\n")
+    lb.write_conf(text)
+    assert "error" not in lb.tell("reload")
+    lb.get(headers=CLAIMS, host="pi.test")
+    seen = o.requests[-1]
+    assert {n: seen.all(n) for n in CLAIMS} == {
+        **{n: [v] for n, v in CLAIMS.items()}, "X-Forwarded-For": ["1.2.3.4", "127.0.0.1"], "X_Forwarded_Host": []}
 
 
 def test_maxconn_waits_instead_of_refusing(lab):

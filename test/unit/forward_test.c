@@ -3,7 +3,10 @@
 /* Heads as they go on: whole texts in, whole texts out. And the access log's line. */
 #include "forward.h"
 
+#include <stdio.h>
+
 #include "access_log.h"
+#include "http/forwarded.h"
 #include "http/parse.h"
 #include "unit.h"
 
@@ -30,16 +33,27 @@ static int teardown(void **state)
 	return 0;
 }
 
-static const char *request(const char *text)
+static const char *request_of(const char *text, unsigned flags, bool forwarded_for)
 {
 	struct http_limits limits = HTTP_LIMITS_DEFAULT;
 	struct http_bad bad = {0, ""};
 	size_t scanned = 0;
 	assert_int_equal(http_parse_request(&head, str_c(text), &scanned, &limits, &bad),
 			 HTTP_PARSE_DONE);
-	struct str s = forward_request(&arena, &pool, &head, &peer, true);
+	http_forwarded_filter(&head, flags);
+	struct str s = forward_request(&arena, &pool, &head, &peer, forwarded_for);
 	return arena_str(&arena, s).p;
 }
+
+static const char *request(const char *text)
+{
+	return request_of(text, 0, true);
+}
+
+/* What we say of the client. */
+#define WE_SAY(proto, host)                                                                        \
+	"X-Forwarded-For: 10.0.0.7\r\nX-Forwarded-Proto: " proto "\r\nX-Forwarded-Host: " host     \
+	"\r\nVia: 1.1 lbd\r\n"
 
 static void requests(void **state)
 {
@@ -47,23 +61,67 @@ static void requests(void **state)
 		const char *in, *out;
 	} cases[] = {
 		{"GET /a?b HTTP/1.1\r\nHost: pi\r\nX-A:  v \r\n\r\n",
-		 "X-A: v\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
+		 "X-A: v\r\n" WE_SAY("http", "pi")},
 		{"GET / HTTP/1.1\r\nHost: pi\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nTE: "
 		 "trailers\r\nUpgrade: h2c\r\nProxy-Connection: x\r\n\r\n",
-		 "X-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
-		{"GET http://pi/x HTTP/1.1\r\nHost: pi\r\n\r\n",
-		 "X-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
-		{"GET / HTTP/1.0\r\n\r\n", "X-Forwarded-For: 10.0.0.7\r\nVia: 1.0 lbd\r\n"},
+		 WE_SAY("http", "pi")},
+		{"GET http://Pi:80/x HTTP/1.1\r\nHost: Pi:80\r\n\r\n", WE_SAY("http", "Pi:80")},
+		{"GET / HTTP/1.0\r\n\r\n",
+		 "X-Forwarded-For: 10.0.0.7\r\nX-Forwarded-Proto: http\r\nVia: 1.0 lbd\r\n"},
 		{"POST / HTTP/1.1\r\nHost: pi\r\nContent-Length: 05, 5\r\nExpect: 100-continue\r\n\r\n",
-		 "Expect: 100-continue\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
+		 "Expect: 100-continue\r\n" WE_SAY("http", "pi")},
 		{"POST / HTTP/1.1\r\nHost: pi\r\nTransfer-Encoding: chunked\r\n\r\n",
-		 "X-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
-		{"GET / HTTP/1.1\r\nHost: pi\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n",
-		 "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 lbd\r\n"},
+		 WE_SAY("http", "pi")},
+		{"GET / HTTP/1.1\r\nHost: pi\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Host: evil\r\n"
+		 "X-Forwarded-Proto: https\r\nForwarded: for=x\r\nX_Real_IP: 1\r\n\r\n",
+		 WE_SAY("http", "pi")},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_string_equal(request(cases[i].in), cases[i].out);
+}
+
+/* What it says stands; its own address is added to the chain, and what it leaves open. */
+static void requests_of_a_trusted_peer(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{"GET / HTTP/1.1\r\nHost: pi\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Host: shop\r\n"
+		 "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n\r\n",
+		 "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Host: shop\r\n"
+		 "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\nX-Forwarded-For: "
+		 "10.0.0.7\r\nVia: 1.1 lbd\r\n"},
+		{"GET / HTTP/1.1\r\nHost: pi\r\nX-Forwarded-Proto: https\r\n\r\n",
+		 "X-Forwarded-Proto: https\r\nX-Forwarded-For: "
+		 "10.0.0.7\r\nX-Forwarded-Host: pi\r\nVia: 1.1 lbd\r\n"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_string_equal(request_of(cases[i].in, HTTP_FORWARDED_TRUSTED, true),
+				    cases[i].out);
+}
+
+static void forwarded_for_may_be_left_to_others(void **state)
+{
+	static const char in[] = "GET / HTTP/1.1\r\nHost: pi\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
+	(void)state;
+	assert_string_equal(request_of(in, 0, false), "X-Forwarded-Proto: http\r\n"
+						      "X-Forwarded-Host: pi\r\nVia: 1.1 lbd\r\n");
+	assert_string_equal(request_of(in, HTTP_FORWARDED_TRUSTED, false),
+			    "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: http\r\n"
+			    "X-Forwarded-Host: pi\r\nVia: 1.1 lbd\r\n");
+}
+
+/* The host goes on a second time, however long it is. */
+static void a_long_host_finds_room(void **state)
+{
+	char host[4001], in[4100];
+	(void)state;
+	memset(host, 'h', sizeof(host) - 1);
+	host[sizeof(host) - 1] = '\0';
+	snprintf(in, sizeof(in), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+	assert_non_null(strstr(request(in), "X-Forwarded-Host: hhhh"));
 }
 
 static void responses(void **state)
@@ -139,6 +197,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(requests_of_a_trusted_peer, setup, teardown),
+		cmocka_unit_test_setup_teardown(forwarded_for_may_be_left_to_others, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_long_host_finds_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(responses, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_small_an_arena_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(log_lines, setup, teardown),

@@ -118,6 +118,8 @@ static void what_does_not_fit_together_is_refused_with_its_line(void **state)
 		 "f:11: uri: must begin with /", "f:12: auth: must be USER:PASSWORD");
 	MUST_SAY(FRONTEND POOL SERVER "[stats]\nbind = :81\nauth = :x\n",
 		 "f:11: auth: must be USER:PASSWORD");
+	MUST_SAY(FRONTEND POOL SERVER "[lb]\ntrust = 10.0.0.0/8\ntrust = 10.0.0.0/33\n",
+		 ": trust: \"10.0.0.0/33\": a prefix of 0..32 bits");
 	MUST_SAY("[frontend web]\nbind = 1.2.3:80 :99999 :80\npool = p\n" POOL SERVER,
 		 "f:2: bind: ", "99999");
 	MUST_SAY(FRONTEND POOL SERVER "[server s2]\npool = r\naddress = 10.0.0.2:80\n", "f:10: ");
@@ -178,6 +180,7 @@ static void what_is_not_said_is_as_the_manual_says(void **state)
 	assert_int_equal(s->client_ms, 50000);
 	assert_int_equal(s->server_idle_ms, 4000);
 	assert_true(s->access_log && s->forwarded_for);
+	assert_int_equal(s->trust.n, 0);
 	assert_null(f.made->stats);
 	done();
 	must_be_good(FRONTEND POOL SERVER "[stats]\nbind = :81\n");
@@ -209,7 +212,10 @@ static void every_key_goes_to_its_own_place(void **state)
 	assert_str_equal(f.made->stats->auth, "u:p:q"); /* the password may hold colons */
 	assert_int_equal(f.made->stats->refresh_ms, 8000);
 	done();
-	must_be_good(FRONTEND POOL SERVER "[lb]\naccess-log = yes\nforwarded-for = no\n");
+	must_be_good(FRONTEND POOL SERVER
+		     "[lb]\naccess-log = yes\nforwarded-for = no\ntrust = 10.0.0.0/8, ::1\n"
+		     "trust = 192.168.1.5\n");
+	assert_int_equal(f.made->settings->trust.n, 3);
 	assert_true(f.made->settings->access_log);
 	assert_false(f.made->settings->forwarded_for);
 	done();
