@@ -52,6 +52,10 @@ static const struct conf_key edge_keys[] = {
 		 "Answered by edged itself with 200."),
 	CONF_BOOL(struct edge_settings, forwarded_for, "forwarded-for", "yes",
 		  "Tell the origin the client's address in X-Forwarded-For."),
+	CONF_NETS(
+		struct edge_settings, trust, "trust", NULL,
+		"Balancers in front whose word on the client counts: from all others X-Forwarded-*, Forwarded and the "
+		"like are taken out. When not given: 127.0.0.0/8, ::1 and the boards."),
 };
 static const struct conf_section edge_section = CONF_SINGLE(struct edge_settings, "edge", edge_keys,
 							    "The cache.", .flags = CONF_IMPLICIT);
@@ -106,6 +110,20 @@ static void build_purge(struct daemon_generation *g, struct edge_config *c,
 	}
 }
 
+static void build_trust(struct daemon_generation *g, struct edge_config *c)
+{
+	c->trust = c->settings->trust;
+	if (conf_given(g->conf, "edge", 0, "trust"))
+		return;
+	MUST(nets_add(&c->trust, STR("127.0.0.0/8"), &g->arena, NULL) == 0);
+	MUST(nets_add(&c->trust, STR("::1"), &g->arena, NULL) == 0);
+	for (size_t i = 0; i < conf_count(g->conf, "board"); i++) {
+		const struct conf_board *b = conf_at(g->conf, "board", i);
+		if (b->address.len)
+			nets_add_ip(&c->trust, &b->address, &g->arena);
+	}
+}
+
 static bool is_own(const struct edge_config *c, const struct addr *a)
 {
 	for (unsigned i = 0; i < c->n_listen; i++) {
@@ -141,6 +159,7 @@ void conf_build(struct daemon_generation *g, struct conf_errors *errors)
 		conf_error_at(errors, conf_key_loc(g->conf, "edge", 0, "origin"), "origin",
 			      "is edged's own address");
 	build_purge(g, c, errors);
+	build_trust(g, c);
 	if (s->max_object > s->memory / 2)
 		conf_error_at(errors, conf_key_loc(g->conf, "edge", 0, "max-object"), "max-object",
 			      "must be at most half of memory");

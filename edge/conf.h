@@ -20,6 +20,7 @@ struct edge_settings { /* [edge] */
 	struct conf_list bypass_cookies, purge_from;
 	struct str health_path;
 	bool forwarded_for;
+	struct nets trust; /* as it is written; see edge_config's */
 };
 
 struct edge_config {
@@ -28,6 +29,7 @@ struct edge_config {
 	unsigned n_listen, n_purge_from;
 	struct addr listen[CONF_LISTEN_MAX];
 	struct addr *purge_from; /* who may purge: IPs, the boards' among them */
+	struct nets trust;	 /* peers whose word on the client counts */
 };
 
 extern const struct conf_section *const conf_edge_schema[];

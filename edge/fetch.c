@@ -14,12 +14,13 @@
 #include "base/log.h"
 #include "fill.h"
 #include "http/fields.h"
+#include "http/forwarded.h"
 #include "stored_head.h"
 #include "vary.h"
 
-#define ROOM	  512	     /* of a head beyond the client's own fields */
-#define ARENA	  65536	     /* most that a fetch may allocate */
-#define RENEW_MAX (4u << 20) /* of a validated body, to be copied in one go */
+#define ROOM	  (512 + HTTP_FORWARDED_ROOM) /* of a head beyond the client's own fields and the host */
+#define ARENA	  65536			      /* most that a fetch may allocate */
+#define RENEW_MAX (4u << 20)		      /* of a validated body, to be copied in one go */
 
 #define FETCH_MAGIC 0x46455443u
 
@@ -165,12 +166,12 @@ static void fail(struct fetch *f, uint16_t status, const char *why)
 /* ---- the request */
 
 /* What lets a cacheable answer depend on one client stays behind: ranges, conditions, cookies, cache wishes. */
-#define CACHE_SKIP                                                                                 \
-	(HTTP_SKIP(HTTP_F_RANGE) | HTTP_SKIP(HTTP_F_IF_RANGE) | HTTP_SKIP(HTTP_F_IF_NONE_MATCH) |  \
-	 HTTP_SKIP(HTTP_F_IF_MODIFIED_SINCE) | HTTP_SKIP(HTTP_F_IF_MATCH) |                        \
-	 HTTP_SKIP(HTTP_F_IF_UNMODIFIED_SINCE) | HTTP_SKIP(HTTP_F_COOKIE) |                        \
-	 HTTP_SKIP(HTTP_F_CACHE_CONTROL) | HTTP_SKIP(HTTP_F_PRAGMA) |                              \
-	 HTTP_SKIP(HTTP_F_ACCEPT_ENCODING) | HTTP_SKIP(HTTP_F_EXPECT))
+#define CACHE_SKIP (VARY_UNSENT | HTTP_SKIP(HTTP_F_ACCEPT_ENCODING))
+/* Said anew, from the key where they are part of it. */
+#define ALWAYS_SKIP                                                                                \
+	(HTTP_SKIP(HTTP_F_HOST) | HTTP_SKIP(HTTP_F_X_FORWARDED_PROTO) |                            \
+	 HTTP_SKIP(HTTP_F_X_FORWARDED_HOST))
+
 static void add_conditions(struct http_fields *to, struct fetch *f)
 {
 	const struct http_head *h = stored_head_parse(&f->arena,
@@ -184,21 +185,20 @@ static void add_conditions(struct http_fields *to, struct fetch *f)
 	f->conditional = http_has(h, HTTP_F_ETAG) || http_has(h, HTTP_F_LAST_MODIFIED);
 }
 
-static struct str fields_of(struct fetch *f, const struct http_head *h, const struct addr *peer)
+static struct str fields_of(struct fetch *f, const struct http_head *h, const struct addr *peer,
+			    const struct key *k)
 {
 	const struct edge_settings *s = conf_of(f->gen)->settings;
 	struct http_fields to;
-	char text[ADDR_TEXT_SIZE];
 	bool cache = f->mode == FILL;
-	http_fields_init(&to, &f->arena, http_fields_size(h) + ROOM);
-	http_fields_add_head(&to, h,
-			     (struct http_skip){HTTP_SKIP(HTTP_F_HOST) | (cache ? CACHE_SKIP : 0)});
+	http_fields_init(&to, &f->arena, http_fields_size(h) + k->asked.n + ROOM);
+	http_fields_add_head(&to, h, (struct http_skip){ALWAYS_SKIP | (cache ? CACHE_SKIP : 0)});
 	if (cache && vary_accepts_gzip(h))
 		http_fields_add(&to, STR("Accept-Encoding"), STR("gzip"));
 	if (f->stale)
 		add_conditions(&to, f);
-	if (s->forwarded_for)
-		http_fields_add(&to, STR("X-Forwarded-For"), str_c(addr_format_ip(peer, text)));
+	http_forwarded_add(&to, s->forwarded_for ? peer : NULL, k->tls ? STR("https") : STR("http"),
+			   k->asked);
 	http_fields_add(&to, STR("Via"), STR("1.1 edged"));
 	return http_fields_block(&to);
 }
@@ -220,7 +220,7 @@ static bool build_request(struct fetch *f, const struct http_head *h, const stru
 				       .body = cache ? HTTP_BODY_NONE : h->body,
 				       .length = cache ? HTTP_NO_LENGTH : http_announced_length(h),
 				       .blocks = 1,
-				       .fields = {fields_of(f, h, peer)}};
+				       .fields = {fields_of(f, h, peer, k)}};
 	return f->out.method_text.p && f->out.target.p && f->out.host.p && f->out.fields[0].p;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "key.h"
 
+#include "http/forwarded.h"
+
 static struct str canonical_host(char *to, struct str host)
 {
 	for (size_t i = 0; i < host.n; i++)
@@ -15,21 +17,36 @@ static struct str canonical_host(char *to, struct str host)
 	return h;
 }
 
-/* "host" or, when a trusted balancer says that the client speaks TLS, "https:host", then the target. */
+static char *put(char *to, struct str s)
+{
+	if (s.n)
+		memcpy(to, s.p, s.n);
+	return to + s.n;
+}
+
 struct key key_of(struct arena *a, const struct http_head *request)
 {
-	bool tls = str_eq_nocase(http_get(request, HTTP_F_X_FORWARDED_PROTO), STR("https"));
-	struct str scheme = tls ? STR("https:") : STR("");
-	size_t size = scheme.n + request->authority.n + request->target.n;
+	struct key k = {.bytes = STR_NONE, .tls = http_forwarded_tls(request)};
+	struct str asked = http_forwarded_host(request);
+	struct str scheme = k.tls ? STR("https://") : STR("");
+	size_t size = scheme.n + asked.n + 1 + request->authority.n + request->target.n;
 	char *mem = size <= KEY_MAX ? arena_alloc(a, size) : NULL;
 	if (!mem)
-		return (struct key){.bytes = STR_NONE};
-	if (scheme.n)
-		memcpy(mem, scheme.p, scheme.n);
-	struct str host = canonical_host(mem + scheme.n, request->authority);
-	memcpy(mem + scheme.n + host.n, request->target.p, request->target.n);
-	return (struct key){.bytes = str_of(mem, scheme.n + host.n + request->target.n),
-			    .host = host};
+		return k;
+	char *to = put(mem, scheme);
+	k.asked = canonical_host(to, asked);
+	if (k.asked.n) {
+		to += k.asked.n;
+		*to++ = '|'; /* in no host */
+	}
+	k.host = canonical_host(to, request->authority);
+	if (k.asked.n == 0 || str_eq(k.asked, k.host)) {
+		to = mem + scheme.n;
+		k.host = k.asked = canonical_host(to, request->authority);
+	}
+	to = put(to + k.host.n, request->target);
+	k.bytes = str_of(mem, (size_t)(to - mem));
+	return k;
 }
 
 static bool begins_with_any(const struct conf_list *l, struct str name)

@@ -76,13 +76,14 @@ static int64_t lifetime(const struct policy_conf *c, const struct http_head *h,
 	return MIN(s, LIFETIME_MAX_S);
 }
 
+/* On everything, or on what we add for each client. */
 static bool varies_on_all(const struct http_head *h)
 {
 	const struct http_field *f;
 	for (unsigned i = 0; (f = http_next(h, HTTP_F_VARY, &i));) {
 		struct str rest = f->value, name;
 		while (str_list_next(&rest, &name))
-			if (str_eq(name, STR("*")))
+			if (str_eq(name, STR("*")) || str_eq_nocase(name, STR("x-forwarded-for")))
 				return true;
 	}
 	return false;
@@ -106,7 +107,7 @@ static const char *objection(const struct http_head *request, const struct http_
 	if (http_has(h, HTTP_F_SET_COOKIE))
 		return "Set-Cookie";
 	if (varies_on_all(h))
-		return "Vary: *";
+		return "Vary";
 	if (http_has(request, HTTP_F_AUTHORIZATION) && !cc->is_public && !cc->must_revalidate &&
 	    cc->s_maxage < 0)
 		return "Authorization";

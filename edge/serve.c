@@ -21,6 +21,7 @@
 #include "cond.h"
 #include "fetch.h"
 #include "fill.h"
+#include "http/forwarded.h"
 #include "http/relay.h"
 #include "policy.h"
 #include "stored_head.h"
@@ -655,7 +656,7 @@ static void progress(struct serve *s)
 
 /* ---- purging */
 
-static bool is_trusted(const struct edge_config *c, const struct addr *who)
+static bool is_purger(const struct edge_config *c, const struct addr *who)
 {
 	for (unsigned i = 0; i < c->n_purge_from; i++)
 		if (addr_eq_ip(&c->purge_from[i], who))
@@ -663,29 +664,21 @@ static bool is_trusted(const struct edge_config *c, const struct addr *who)
 	return false;
 }
 
-/* The last one named: the address that the peer itself has seen. */
-static struct str last_forwarded_for(const struct http_head *h)
+/*
+ * Everybody through whom it came must be one of those, not only the peer: a board asks for others, as its lbd does.
+ * Whatever X-Forwarded-For says counts here, trusted or not, since it can only take the permission away.
+ */
+static bool may_purge(const struct edge_config *c, const struct http_exchange *x)
 {
-	struct str last = STR_NONE, item;
 	const struct http_field *f;
-	for (unsigned i = 0; (f = http_next(h, HTTP_F_X_FORWARDED_FOR, &i));)
-		for (struct str rest = f->value; str_list_next(&rest, &item);)
-			last = item;
-	return last;
-}
-
-/* A board that asks for somebody else, as its lbd does, is as trustworthy as that one. */
-static bool may_purge(const struct serve *s)
-{
-	const struct edge_config *c = conf_of(s->gen);
 	struct addr client;
+	struct str item;
 	struct err e;
-	if (!is_trusted(c, s->x->peer))
-		return false;
-	if (!http_has(s->x->head, HTTP_F_X_FORWARDED_FOR))
-		return true;
-	return addr_parse_ip(&client, last_forwarded_for(s->x->head), &e) == 0 &&
-	       is_trusted(c, &client);
+	for (unsigned i = 0; (f = http_next(x->head, HTTP_F_X_FORWARDED_FOR, &i));)
+		for (struct str rest = f->value; str_list_next(&rest, &item);)
+			if (addr_parse_ip(&client, item, &e) < 0 || !is_purger(c, &client))
+				return false;
+	return is_purger(c, x->peer);
 }
 
 /* PURGE takes the address out; with X-Purge-Method: soft it only becomes stale, with regex and a target that ends in
@@ -696,10 +689,6 @@ static void purge(struct serve *s)
 	struct str method = how ? how->value : STR("default");
 	bool soft = str_eq_nocase(method, STR("soft"));
 	unsigned n;
-	if (!may_purge(s)) {
-		answer_error(s, 403, "You may not purge from here.");
-		return;
-	}
 	front_count(s->front, STAT_purges);
 	if (str_eq_nocase(method, STR("regex")) && str_ends(s->key.bytes, STR(".*")))
 		n = index_purge_prefix(s->front->index, str_of(s->key.bytes.p, s->key.bytes.n - 2),
@@ -754,6 +743,14 @@ void serve_begin(struct http_exchange *x)
 				    .failed = relay_failed,
 				    .writable = relay_writable};
 	x->user = s;
+	if (x->head->method == HTTP_PURGE && !may_purge(conf_of(s->gen), x)) {
+		answer_error(s, 403, "You may not purge from here.");
+		return;
+	}
+	http_forwarded_filter(x->head, HTTP_FORWARDED_CACHED |
+					       (nets_contain(&conf_of(s->gen)->trust, x->peer)
+							? HTTP_FORWARDED_TRUSTED
+							: 0));
 	s->key = key_of(&x->arena, x->head);
 	if (!s->key.bytes.p) {
 		answer_error(s, 414, "The address is too long.");

@@ -37,16 +37,24 @@ bool vary_accepts_gzip(const struct http_head *request)
 	return false;
 }
 
-/* Calls piece() for each part of the request's joined value of a field; what the origin is told, in the case of
- * Accept-Encoding. False as soon as piece() says so. */
+/* These are not sent, or are the same for all requests of a key. */
+#define NOTHING                                                                                    \
+	(VARY_UNSENT | HTTP_SKIP(HTTP_F_HOST) | HTTP_SKIP(HTTP_F_X_FORWARDED_PROTO) |              \
+	 HTTP_SKIP(HTTP_F_X_FORWARDED_HOST))
+
+/* Calls piece() for each part of the joined value of a field that the origin is sent for this request. False as
+ * soon as piece() says so. */
 static bool each_piece(const struct http_head *request, struct str name,
 		       bool (*piece)(void *arg, struct str s), void *arg)
 {
 	bool first = true;
-	if (str_eq_nocase(name, STR("accept-encoding")))
+	enum http_field_id id = http_field_of(name);
+	if (id == HTTP_F_ACCEPT_ENCODING)
 		return !vary_accepts_gzip(request) || piece(arg, STR("gzip"));
+	if (NOTHING >> id & 1)
+		return true;
 	for (unsigned i = 0; i < request->count; i++) {
-		if (!str_eq_nocase(request->fields[i].name, name))
+		if (request->fields[i].hop || !str_eq_nocase(request->fields[i].name, name))
 			continue;
 		if (!first && !piece(arg, STR(", ")))
 			return false;

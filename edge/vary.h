@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
  * Which of a key's responses answers a request (RFC 9111 §4.1). Vary data is "name\0value\0" for each field that
- * the response's Vary names, with the value that the stored response's request had: lines joined by ", ". Pure.
+ * the response's Vary names, with the value that the stored response's request had: lines joined by ", ". What the
+ * origin was sent counts, not what the client sent. Requests are filtered ones (http/forwarded.h). Pure.
  */
 #ifndef EDGE_VARY_H
 #define EDGE_VARY_H
 
 #include "base/arena.h"
-#include "http/msg.h"
+#include "http/fields.h"
+
+/* Fields of the client's that a request which fills the cache does not carry: an answer must not depend on them. */
+#define VARY_UNSENT                                                                                \
+	(HTTP_SKIP(HTTP_F_RANGE) | HTTP_SKIP(HTTP_F_IF_RANGE) | HTTP_SKIP(HTTP_F_IF_NONE_MATCH) |  \
+	 HTTP_SKIP(HTTP_F_IF_MODIFIED_SINCE) | HTTP_SKIP(HTTP_F_IF_MATCH) |                        \
+	 HTTP_SKIP(HTTP_F_IF_UNMODIFIED_SINCE) | HTTP_SKIP(HTTP_F_COOKIE) |                        \
+	 HTTP_SKIP(HTTP_F_CACHE_CONTROL) | HTTP_SKIP(HTTP_F_PRAGMA) | HTTP_SKIP(HTTP_F_EXPECT))
 
 /* The data for a response to that request; n 0 when it does not vary, .p NULL when the arena has no room. */
 struct str vary_data(struct arena *a, const struct http_head *request,

@@ -97,6 +97,19 @@ def test_the_origin_learns_who_asks(cluster):
     assert "SERVERID" not in seen[0]
 
 
+def test_a_visitor_makes_no_page_for_others(cluster):
+    """What lbd says of the visitor is believed by edged, what the visitor says of himself by nobody."""
+    lies = {"X-Forwarded-Host": "evil.test", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1",
+            "X-Original-URL": "/evil", "X-HTTP-Method-Override": "HEAD", "Forwarded": "host=evil.test"}
+    target = "/t/mine?cc=max-age%3D60"
+    for name, value in lies.items():
+        assert cluster.web().get(target, headers={**pin(2), name: value}).status == 200
+    seen = [r.lower() for r in cluster[2].origin.record()["received"] if "/t/mine" in r]
+    assert len(seen) == 1 and seen[0].count("/t/mine") == 1 and "evil" not in seen[0]
+    assert "x-forwarded-host: greenpi.test\r\n" in seen[0] and "x-forwarded-proto: http\r\n" in seen[0]
+    assert "x-forwarded-for: 192.168.1.10\r\n" in seen[0] and "x-forwarded-for: 127.0.0.1" not in seen[0]
+
+
 def test_the_status_page_wants_its_password(cluster):
     page = cluster.web(port=81)
     assert page.get("/haproxy?stats").status == 401

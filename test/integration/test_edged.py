@@ -294,6 +294,138 @@ def test_the_origin_sees_a_clean_request(lab):
     assert "127.0.0.1" in " ".join(v for n, v in seen.headers if n.lower() == "x-forwarded-for")
 
 
+# -- who is believed
+
+def reflects(*names):
+    """An origin that believes what it is told: these fields make its page."""
+    def behave(call):
+        told = [f"{n}={v}" for n, v in call.request.headers if n.lower() in names]
+        call.answer(200, "; ".join(told).encode(), {"Cache-Control": "max-age=60"})
+    return behave
+
+
+# What no answer may be made of that is stored, whoever says it.
+OVERRIDES = ["X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "Proxy",
+             "X_Forwarded_Host", "X_HTTP_Method_Override"]
+# What a balancer says, and a stranger may not.
+CLAIMS = ["X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Prefix", "X-Forwarded-Ssl",
+          "X-Real-IP", "X-Host", "Forwarded"]
+
+
+@pytest.mark.parametrize("name", [*OVERRIDES, *CLAIMS, "X-Forwarded-Host", "X-Forwarded-Proto"])
+def test_a_stranger_makes_no_page_for_others(lab, name):
+    o = lab.origin(reflects(name.lower()))
+    e = lab.edged(o, trust="none")
+    first = e.get("/p", headers={name: "evil.test"}, host="pi.test").body
+    assert b"evil" not in first
+    assert e.get("/p", host="pi.test").body == first and len(o.requests) == 1
+    assert b"evil" not in e.get("/q", headers={name: "evil.test", "Cache-Control": "no-store"}, host="pi.test").body
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_a_balancer_overrides_no_page_that_is_stored(lab, name):
+    o = lab.origin(reflects(name.lower()))
+    e = lab.edged(o)
+    assert e.get("/p", headers={name: "/other"}).body == b""
+    assert e.ask("/p", "HEAD", headers={name: "/other"}).status == 200
+    assert len(o.requests) == 1
+
+
+def test_an_editor_may_override_the_method_of_a_post(lab):
+    o = lab.origin(reflects("x-http-method-override"))
+    e = lab.edged(o, trust="none")
+    answer = e.ask("/wp-json/wp/v2/posts/7", "POST", headers={"X-HTTP-Method-Override": "DELETE"}, body=b"{}")
+    assert answer.body == b"X-HTTP-Method-Override=DELETE"
+
+
+def test_what_the_origin_is_told_of_the_client(lab):
+    lab.add_address("10.9.9.9")
+    o = lab.origin()
+    e = lab.edged(o)
+    said = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https, http", "X-Forwarded-Host": "Shop.test:80",
+            "X-Forwarded-Port": "443"}
+    names = [*said, "Host"]
+    e.get("/t/a?body=x", headers=said, host="PI.test")
+    assert [o.requests[-1].all(n) for n in names] == [["1.2.3.4", "127.0.0.1"], ["https"], ["shop.test"], ["443"],
+                                                     ["pi.test"]]
+    e.client.source = "10.9.9.9"  # neither this host by its name nor a board
+    e.get("/t/b?body=x", headers=said, host="PI.test")
+    assert [o.requests[-1].all(n) for n in names] == [["10.9.9.9"], ["http"], ["pi.test"], [], ["pi.test"]]
+    e.ask("/t/b?body=x", "POST", headers=said, body=b"1", host="PI.test")
+    assert [o.requests[-1].all(n) for n in names] == [["10.9.9.9"], ["http"], ["pi.test"], [], ["pi.test"]]
+
+
+def test_the_client_s_address_may_be_left_to_others(lab):
+    o = lab.origin()
+    e = lab.edged(o, forwarded_for="no")
+    e.get("/t/a?body=x", headers={"X-Forwarded-For": "1.2.3.4"})
+    assert o.requests[-1].all("X-Forwarded-For") == ["1.2.3.4"]
+    e.get("/t/b?body=x")
+    assert o.requests[-1].all("X-Forwarded-For") == []
+
+
+def by_scheme(call):
+    """As a site that wants TLS: a redirect to itself for all others."""
+    if "https" in ",".join(call.request.all("X-Forwarded-Proto")):
+        call.answer(200, b"tls", {"Cache-Control": "max-age=60"})
+    else:
+        call.answer(301, b"", {"Location": "https://pi.test" + call.request.target, "Cache-Control": "max-age=60"})
+
+
+@pytest.mark.parametrize("claim", [
+    [("Connection", "X-Forwarded-Proto"), ("X-Forwarded-Proto", "https")],
+    [("X-Forwarded-Proto", "https,http")],
+    [("X-Forwarded-Proto", "http"), ("X-Forwarded-Proto", "https")],
+    [("X-Forwarded-Proto", "http, https")],
+    [("X_Forwarded_Proto", "https")],
+])
+@pytest.mark.parametrize("trust", ["none", "127.0.0.1"])
+def test_the_scheme_of_a_page_is_what_its_origin_was_told(lab, claim, trust):
+    """Whatever is said about it, and by whom: a page of one scheme is never the answer for the other."""
+    e = lab.edged(lab.origin(by_scheme), trust=trust)
+    e.get("/", headers=claim)
+    assert e.get("/").status == 301
+    if trust == "127.0.0.1":
+        tls = e.get("/", headers={"X-Forwarded-Proto": "https"})
+        assert (tls.status, tls.body) == (200, b"tls")
+    assert e.get("/").status == 301
+
+
+def test_no_host_is_taken_for_a_scheme(lab):
+    o = lab.origin(by_scheme)
+    e = lab.edged(o)
+    assert e.get("/", host="https:443").status == 301
+    assert e.get("/", host="443", headers={"X-Forwarded-Proto": "https"}).status == 200
+    assert len(o.requests) == 2
+
+
+def test_a_balancer_s_hosts_have_pages_of_their_own(lab):
+    o = lab.origin(reflects("x-forwarded-host"))
+    e = lab.edged(o)
+    for host in ("a.test", "b.test", "A.test:80", "b.test, c.test", "bad/host", None):
+        e.get("/p", host="pi.test", headers={"X-Forwarded-Host": host} if host else {})
+    assert [r.header("X-Forwarded-Host") for r in o.requests] == ["a.test", "b.test", "pi.test"]
+    assert e.get("/p", host="pi.test", headers={"X-Forwarded-Host": "b.test"}).body == b"X-Forwarded-Host=b.test"
+
+
+def test_variants_differ_in_what_the_origin_was_sent(lab):
+    o = lab.origin()
+    e = lab.edged(o)
+    target = "/t/l?vary=Accept-Language&body=x"
+    e.get(target, headers=[("Connection", "Accept-Language"), ("Accept-Language", "de")])
+    assert o.requests[-1].header("Accept-Language") is None
+    assert "fwd" in status_of(e.get(target, headers={"Accept-Language": "de"}))
+    assert "hit" in status_of(e.get(target))
+    target = "/t/c?vary=Accept-Encoding,%20Cookie&body=x"
+    for cookie in ("_ga=1", "_ga=2", "_ga=3"):
+        e.get(target, headers={"Cookie": cookie})
+    e.get(target)
+    assert o.counts[target] == 1
+    target = "/t/f?vary=X-Forwarded-For&body=x"
+    e.get(target), e.get(target)
+    assert o.counts[target] == 2
+
+
 # -- passing
 
 def test_posts_pass_and_make_the_page_stale(lab):
@@ -359,6 +491,9 @@ def test_purging_by_control_socket_says_what_it_wants(lab):
     for wrong in ("purge", "purge /t/p/1", "purge http://greenpi.test/t/"):
         assert e.tell(wrong).startswith("error: ") and "wanted HOST/PATH, or all" in e.tell(wrong)
     assert e.tell("purge greenpi.test/t/p/1") == "purged 1\n"
+    e.get("/t/p/3?body=c", headers={"X-Forwarded-Proto": "https"})
+    assert e.tell("purge greenpi.test/t/p/3") == "purged 0\n"
+    assert e.tell("purge https://greenpi.test/t/p/3") == "purged 1\n"
     assert e.tell("purge all") == "purged 1\n"
 
 
@@ -368,6 +503,23 @@ def test_not_everybody_may_purge(lab):
     e.get("/t/p?body=a")
     assert e.ask("/t/p?body=a", "PURGE").status == 403
     assert "hit" in status_of(e.get("/t/p?body=a"))
+
+
+@pytest.mark.parametrize("chain, status", [
+    (["10.1.1.1"], 200),
+    (["10.1.1.1, 127.0.0.1"], 200),
+    (["9.9.9.9"], 403),
+    (["10.1.1.1", "9.9.9.9"], 403),
+    (["9.9.9.9, 127.0.0.1"], 403),  # a terminator on this host asked for a stranger
+    (["9.9.9.9", "127.0.0.1"], 403),
+    (["unknown"], 403),
+    (["10.1.1.1:80"], 403),
+])
+@pytest.mark.parametrize("trust", ["none", "127.0.0.0/8 10.0.0.0/8"])
+def test_whoever_a_purge_came_through_must_be_allowed_it(lab, chain, status, trust):
+    e = lab.edged(lab.origin(), purge_from="127.0.0.1 10.1.1.1", trust=trust)
+    e.get("/t/p?body=a")
+    assert e.ask("/t/p?body=a", "PURGE", headers=[("X-Forwarded-For", c) for c in chain]).status == status
 
 
 # -- connections and the daemon

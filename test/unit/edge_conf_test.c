@@ -81,6 +81,39 @@ static void times_and_addresses_are_taken_over(void **state)
 	done();
 }
 
+static bool trusts(const struct edge_config *c, const char *ip)
+{
+	struct addr a;
+	assert_int_equal(addr_parse_ip(&a, str_c(ip), NULL), 0);
+	return nets_contain(&c->trust, &a);
+}
+
+static void the_own_cluster_is_trusted_unless_others_are_named(void **state)
+{
+	static const char boards[] =
+		"[board b1]\naddress = 10.0.0.1\n[board b2]\naddress = fd00::2\n";
+	char text[256];
+	(void)state;
+	const struct edge_config *c = read_text(boards);
+	assert_int_equal(errors.n, 0);
+	assert_true(trusts(c, "127.0.0.1") && trusts(c, "127.9.9.9") && trusts(c, "::1"));
+	assert_true(trusts(c, "10.0.0.1") && trusts(c, "fd00::2"));
+	assert_false(trusts(c, "10.0.0.2") || trusts(c, "192.168.1.1"));
+	done();
+	snprintf(text, sizeof(text), "%s[edge]\ntrust = 10.0.0.2\ntrust = 192.168.0.0/16\n",
+		 boards);
+	c = read_text(text);
+	assert_int_equal(errors.n, 0);
+	assert_true(trusts(c, "10.0.0.2") && trusts(c, "192.168.1.1"));
+	assert_false(trusts(c, "127.0.0.1") || trusts(c, "::1") || trusts(c, "10.0.0.1"));
+	done();
+	snprintf(text, sizeof(text), "%s[edge]\ntrust = none\n", boards);
+	c = read_text(text);
+	assert_int_equal(errors.n, 0);
+	assert_int_equal(c->trust.n, 0);
+	done();
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
 	(void)state;
@@ -88,6 +121,8 @@ static void what_cannot_be_is_refused(void **state)
 	must_say("[edge]\nlisten = :1 :2 :3 :4 :5 :6 :7 :8 :9 :10 :11 :12 :13 :14 :15 :16 :17\n",
 		 "f:2: listen: more than 16 addresses");
 	must_say("[edge]\npurge-from = 10.0.0.0/8\n", "f:2: purge-from: ");
+	must_say("[edge]\ntrust = ::1\ntrust = 10.0.0.1/8\n",
+		 "f:3: trust: \"10.0.0.1/8\" has address bits behind its prefix");
 	must_say("[edge]\nmemory = 8M\nmax-object = 5M\n",
 		 "f:3: max-object: must be at most half of memory");
 	must_say("[edge]\nmemory = 8M\n", "max-object: must be at most half of memory");
@@ -205,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_needs_to_be_said),
 		cmocka_unit_test(times_and_addresses_are_taken_over),
+		cmocka_unit_test(the_own_cluster_is_trusted_unless_others_are_named),
 		cmocka_unit_test(what_cannot_be_is_refused),
 		cmocka_unit_test(what_is_not_said_is_as_the_manual_says),
 		cmocka_unit_test(every_key_goes_to_its_own_place),

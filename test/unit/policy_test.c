@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cond.h"
+#include "http/forwarded.h"
 #include "http/parse.h"
 #include "key.h"
 #include "unit.h"
@@ -18,7 +19,7 @@
 
 static const struct policy_conf conf = {.default_ttl_s = 120, .grace_s = 10, .keep_s = 86400};
 
-static struct http_head *parse_request(struct http_head *h, const char *fields)
+static struct http_head *request_of(struct http_head *h, const char *fields, unsigned flags)
 {
 	static char texts[4][2048];
 	static unsigned turn;
@@ -29,7 +30,14 @@ static struct http_head *parse_request(struct http_head *h, const char *fields)
 	snprintf(text, 2048, "GET /p?q HTTP/1.1\r\nHost: Pi.Example:80\r\n%s\r\n", fields);
 	http_parse_request(h, str_c(text), &scanned, &limits, &bad);
 	assert_string_equal(bad.reason, "");
+	http_forwarded_filter(h, flags);
 	return h;
+}
+
+/* From a stranger. */
+static struct http_head *parse_request(struct http_head *h, const char *fields)
+{
+	return request_of(h, fields, HTTP_FORWARDED_CACHED);
 }
 
 static struct http_head *parse_response(struct http_head *h, int status, const char *fields)
@@ -83,6 +91,7 @@ static void lifetimes(void **state)
 		{200, "Set-Cookie: a=b\r\nCache-Control: max-age=60\r\n", -1},
 		{200, "Vary: *\r\nCache-Control: max-age=60\r\n", -1},
 		{200, "Vary: A, *\r\n", -1},
+		{200, "Vary: A, X-Forwarded-For\r\nCache-Control: max-age=60\r\n", -1},
 		{206, "Cache-Control: max-age=60\r\n", -1},
 		{304, "Cache-Control: max-age=60\r\n", -1},
 		{302, "", -1},
@@ -212,6 +221,24 @@ static void variants(void **state)
 		 "Accept-Encoding: gzip;q=0\r\n", false},
 		{"Vary: Accept-Encoding\r\n", "", "Accept-Encoding: br\r\n", true},
 		{"", "X: a\r\n", "X: b\r\n", true},
+		/* What the origin is not sent does not tell requests apart, ... */
+		{"Vary: Cookie\r\n", "Cookie: _ga=1\r\n", "Cookie: _ga=2\r\n", true},
+		{"Vary: Cookie, X\r\n", "Cookie: _ga=1\r\nX: a\r\n", "X: b\r\n", false},
+		{"Vary: Range, If-None-Match\r\n", "Range: bytes=0-\r\n",
+		 "If-None-Match: \"a\"\r\n", true},
+		{"Vary: X-Forwarded-Host, X-Real-IP\r\n", "X-Forwarded-Host: a\r\nX-Real-IP: 1\r\n",
+		 "", true},
+		{"Vary: Accept-Language\r\n",
+		 "Connection: Accept-Language\r\nAccept-Language: de\r\n",
+		 "Accept-Language: de\r\n", false},
+		{"Vary: Accept-Language\r\n",
+		 "Connection: Accept-Language\r\nAccept-Language: de\r\n", "", true},
+		{"Vary: Accept-Encoding\r\n",
+		 "Connection: Accept-Encoding\r\nAccept-Encoding: gzip\r\n",
+		 "Accept-Encoding: gzip\r\n", false},
+		{"Vary: TE\r\n", "TE: trailers\r\n", "", true},
+		/* ... nor what is the same for all of one key. */
+		{"Vary: Host\r\n", "", "", true},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -230,19 +257,53 @@ static void variants(void **state)
 
 static void keys(void **state)
 {
+	static const struct {
+		const char *fields, *bytes, *asked;
+		bool tls;
+	} cases[] = {
+		{"", "pi.example/p?q", "pi.example", false},
+		{"X-Forwarded-Proto: https\r\n", "https://pi.example/p?q", "pi.example", true},
+		{"X-Forwarded-Proto: https, http\r\n", "https://pi.example/p?q", "pi.example",
+		 true},
+		{"X-Forwarded-Proto: http\r\nX-Forwarded-Proto: https\r\n", "pi.example/p?q",
+		 "pi.example", false},
+		{"Connection: X-Forwarded-Proto\r\nX-Forwarded-Proto: https\r\n", "pi.example/p?q",
+		 "pi.example", false},
+		{"X_Forwarded_Proto: https\r\n", "pi.example/p?q", "pi.example", false},
+		{"X-Forwarded-Host: PI.example.\r\n", "pi.example/p?q", "pi.example", false},
+		{"X-Forwarded-Host: Shop.:80, pi.example\r\n", "shop|pi.example/p?q", "shop",
+		 false},
+		{"X-Forwarded-Host: shop\r\nX-Forwarded-Proto: https\r\n",
+		 "https://shop|pi.example/p?q", "shop", true},
+		{"X-Forwarded-Host: a/b|c\r\n", "pi.example/p?q", "pi.example", false},
+		{"X-Forwarded-Host: .\r\n", "pi.example/p?q", "pi.example", false},
+	};
 	struct http_head h;
 	struct arena a;
 	(void)state;
-	arena_init(&a, NULL, 0, 4096);
-	struct key k = key_of(&a, parse_request(&h, ""));
-	assert_str_equal(k.bytes, "pi.example/p?q");
-	assert_str_equal(k.host, "pi.example");
-	k = key_of(&a, parse_request(&h, "X-Forwarded-Proto: https\r\n"));
-	assert_str_equal(k.bytes, "https:pi.example/p?q");
+	arena_init(&a, NULL, 0, 65536);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct key k = key_of(&a, request_of(&h, cases[i].fields, HTTP_FORWARDED_TRUSTED));
+		assert_str_equal(k.bytes, cases[i].bytes);
+		assert_str_equal(k.host, "pi.example");
+		assert_str_equal(k.asked, cases[i].asked);
+		assert_int_equal(k.tls, cases[i].tls);
+		/* A stranger has no say. */
+		k = key_of(&a, parse_request(&h, cases[i].fields));
+		assert_str_equal(k.bytes, "pi.example/p?q");
+		assert_str_equal(k.asked, "pi.example");
+		assert_false(k.tls);
+	}
+	parse_request(&h, "");
 	h.authority = STR("A.b.:8080");
 	assert_str_equal(key_of(&a, &h).host, "a.b.:8080");
 	h.authority = STR("A.b.");
 	assert_str_equal(key_of(&a, &h).host, "a.b");
+	/* No host of one scheme is a host of the other. */
+	h.authority = STR("https:443");
+	assert_str_equal(key_of(&a, &h).bytes, "https:443/p?q");
+	h.authority = STR("https:");
+	assert_str_equal(key_of(&a, &h).bytes, "https/p?q");
 	arena_fini(&a);
 }
 
@@ -261,6 +322,9 @@ static void bypasses(void **state)
 	assert_string_equal(why, "fwd=bypass");
 	assert_true(key_bypass(&any, parse_request(&h, "Cookie: a=b\r\n"), &why));
 	assert_false(key_bypass(&any, parse_request(&h, ""), &why));
+	/* A cookie that the origin does not see logs nobody in. */
+	assert_false(key_bypass(
+		&some, parse_request(&h, "Connection: Cookie\r\nCookie: session_77=1\r\n"), &why));
 	assert_true(key_bypass(&some, parse_request(&h, "Cache-Control: no-store\r\n"), &why));
 	assert_false(key_bypass(&some, parse_request(&h, "Cache-Control: no-cache\r\n"), &why));
 	assert_true(key_bypass(&some, parse_request(&h, "Content-Length: 3\r\n"), &why));
