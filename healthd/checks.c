@@ -22,7 +22,11 @@
 
 #define FIRST_SPREAD_US (200 * CLOCK_MSEC) /* first probes start within this time */
 
+#define CHECK_MAGIC  UINT32_C(0xb5079e2d)
+#define CHECKS_MAGIC UINT32_C(0x1ac46f98)
+
 struct check {
+	uint32_t magic;
 	struct checks *set;
 	const struct health_conf_target *conf;
 	unsigned index;
@@ -33,6 +37,7 @@ struct check {
 };
 
 struct checks {
+	uint32_t magic;
 	struct checks_env env;
 	const struct health_conf *conf;
 	struct probe_env probe_env;
@@ -56,6 +61,7 @@ static void on_due(struct ev_loop *loop UNUSED, struct ev_timer *w, int events U
 {
 	struct check *c = container_of(w, struct check, due);
 
+	MAGIC_CHECK(c, CHECK_MAGIC);
 	probe_start(c->probe);
 }
 
@@ -133,6 +139,7 @@ static void begin_check(struct checks *s, struct check *c, unsigned index)
 {
 	const struct health_conf_target *t = &s->conf->targets[index];
 
+	MAGIC_SET(c, CHECK_MAGIC);
 	c->set = s;
 	c->conf = t;
 	c->index = index;
@@ -149,6 +156,7 @@ static void end_checks(struct checks *s, struct check *list, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		ev_timer_stop(s->env.loop, &list[i].due);
 		probe_free(list[i].probe);
+		MAGIC_WIPE(&list[i], CHECK_MAGIC);
 	}
 	free(list);
 }
@@ -167,6 +175,8 @@ static void on_probed(struct probe *p, const struct probe_result *r)
 	struct checks *s = c->set;
 	bool changed = false;
 
+	MAGIC_CHECK(c, CHECK_MAGIC);
+	MUST(c->probe == p);
 	log_result(c, r);
 	take_result(c, r);
 	if (r->result != HEALTH_SOCKERR)
@@ -258,6 +268,7 @@ struct checks *checks_new(const struct checks_env *env, const struct health_conf
 {
 	struct checks *s = def_xcalloc(1, sizeof(*s));
 
+	MAGIC_SET(s, CHECKS_MAGIC);
 	s->env = *env;
 	publish_init(&s->publish, env->loop, env->table_path);
 	s->env.table_path = s->publish.path;
@@ -274,10 +285,12 @@ void checks_free(struct checks *s)
 {
 	if (!s)
 		return;
+	MAGIC_CHECK(s, CHECKS_MAGIC);
 	end_checks(s, s->list, s->n);
 	probe_mysql_jobs_free(s->probe_env.mysql);
 	curl_loop_free(s->probe_env.curl);
 	publish_fini(&s->publish);
+	MAGIC_WIPE(s, CHECKS_MAGIC);
 	free(s);
 }
 
@@ -294,6 +307,7 @@ static void pass_on(struct checks *s, struct check *c, struct check *old)
 int checks_reload(struct checks *s, const struct health_conf *conf, struct err *e)
 {
 	const struct health_conf *before = s->conf;
+	MAGIC_CHECK(s, CHECKS_MAGIC);
 	struct check *old = s->list, *was;
 	struct check *list = def_xcalloc(MAX(conf->n, 1u), sizeof(*list));
 	unsigned old_n = s->n;
@@ -316,13 +330,40 @@ int checks_reload(struct checks *s, const struct health_conf *conf, struct err *
 	s->list = list;
 	s->n = conf->n;
 	say_status(s);
+	checks_check(s);
 	return 0;
+}
+
+/* A target is waited for or probed, never both: a timer that has expired and is not served yet waits still. */
+static bool is_scheduled(const struct check *c)
+{
+	return ev_is_active(&c->due) || ev_is_pending(&c->due);
+}
+
+void checks_check(const struct checks *s)
+{
+	MAGIC_CHECK(s, CHECKS_MAGIC);
+	MUST(s->n == s->conf->n && s->publish.table.count == s->n);
+	for (unsigned i = 0; i < s->n; i++) {
+		struct check *c = &s->list[i];
+
+		MAGIC_CHECK(c, CHECK_MAGIC);
+		MUST(c->set == s && c->index == i && c->conf == &s->conf->targets[i]);
+		MUST(str_eq(str_c(c->record.name), str_c(c->conf->name)));
+		MUST(find(s->list, s->n, str_c(c->conf->name)) == c);
+		MUST(c->probe->arg == c && c->probe->spec == &c->conf->spec);
+		MUST(is_scheduled(c) != probe_is_busy(c->probe));
+		MUST(c->record.state == c->target.state && c->record.health == c->target.health);
+		target_check(&c->target, &c->conf->rules);
+	}
+	probe_mysql_jobs_check(s->probe_env.mysql);
 }
 
 /* ---- questions */
 
 bool checks_now(struct checks *s, struct str name)
 {
+	MAGIC_CHECK(s, CHECKS_MAGIC);
 	struct check *c = find(s->list, s->n, name);
 
 	if (!c)
@@ -375,6 +416,7 @@ static void report_line(const struct check *c, struct text *to)
 
 void checks_report(const struct checks *s, struct text *to, bool json)
 {
+	MAGIC_CHECK(s, CHECKS_MAGIC);
 	if (json) {
 		text_json_open(to, NULL, '{');
 		text_json_open(to, "targets", '[');

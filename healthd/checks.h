@@ -33,6 +33,9 @@ void checks_free(struct checks *s); /* waits for database probes on their way; a
 /* One line a target, or JSON. */
 void checks_report(const struct checks *s, struct text *to, bool json);
 
+/* Aborts if an invariant is broken. Between calls of the loop; also done at the end of a reload. */
+void checks_check(const struct checks *s);
+
 /* The target is probed now, not when it is due. False: there is none of that name. */
 bool checks_now(struct checks *s, struct str name);
 

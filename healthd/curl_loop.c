@@ -9,16 +9,28 @@
 
 #include "base/log.h"
 
+#define LOOP_MAGIC    UINT32_C(0x38ea4c91)
+#define WATCHED_MAGIC UINT32_C(0xe6273fb4)
+#define CALL_MAGIC    UINT32_C(0x0fd9b852)
+
 struct curl_loop {
+	uint32_t magic;
 	struct ev_loop *loop;
 	struct ev_timer timer;
 	CURLM *multi;
 };
 
 struct watched {
+	uint32_t magic;
 	struct ev_io io;
 	struct curl_loop *in;
 };
+
+static struct curl_loop *checked(struct curl_loop *l)
+{
+	MAGIC_CHECK(l, LOOP_MAGIC);
+	return l;
+}
 
 /* ---- what has ended */
 
@@ -34,6 +46,8 @@ static void reap(struct curl_loop *l)
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+		MUST(call && call->in == l);
+		MAGIC_CHECK(call, CALL_MAGIC);
 		curl_loop_remove(call);
 		call->done(call, code);
 	}
@@ -57,25 +71,29 @@ static void on_io(struct ev_loop *loop UNUSED, struct ev_io *w, int events)
 	int what = (events & EV_READ ? CURL_CSELECT_IN : 0) |
 		   (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
 
+	MAGIC_CHECK(d, WATCHED_MAGIC);
 	tell(d->in, w->fd, what);
 }
 
 static int set_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, void *known)
 {
-	struct curl_loop *l = arg;
+	struct curl_loop *l = checked(arg);
 	struct watched *d = known;
 
 	if (!d && what == CURL_POLL_REMOVE)
 		return 0;
 	if (!d) {
 		d = def_xcalloc(1, sizeof(*d));
+		MAGIC_SET(d, WATCHED_MAGIC);
 		d->in = l;
 		ev_init(&d->io, on_io);
 		curl_multi_assign(l->multi, fd, d);
 	}
+	MAGIC_CHECK(d, WATCHED_MAGIC);
 	ev_io_stop(l->loop, &d->io);
 	if (what == CURL_POLL_REMOVE) {
 		curl_multi_assign(l->multi, fd, NULL);
+		MAGIC_WIPE(d, WATCHED_MAGIC);
 		free(d);
 		return 0;
 	}
@@ -87,14 +105,14 @@ static int set_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, 
 
 static void on_time(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
-	struct curl_loop *l = container_of(w, struct curl_loop, timer);
+	struct curl_loop *l = checked(container_of(w, struct curl_loop, timer));
 
 	tell(l, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int set_time(CURLM *multi UNUSED, long ms, void *arg)
 {
-	struct curl_loop *l = arg;
+	struct curl_loop *l = checked(arg);
 
 	ev_timer_stop(l->loop, &l->timer);
 	if (ms < 0)
@@ -110,6 +128,7 @@ struct curl_loop *curl_loop_new(struct ev_loop *loop, struct err *e)
 {
 	struct curl_loop *l = def_xcalloc(1, sizeof(*l));
 
+	MAGIC_SET(l, LOOP_MAGIC);
 	l->loop = loop;
 	ev_timer_init(&l->timer, on_time, 0., 0.);
 	if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK || !(l->multi = curl_multi_init())) {
@@ -131,6 +150,7 @@ void curl_loop_free(struct curl_loop *l)
 	curl_multi_cleanup(l->multi);
 	ev_timer_stop(l->loop, &l->timer);
 	curl_global_cleanup();
+	MAGIC_WIPE(l, LOOP_MAGIC);
 	free(l);
 }
 
@@ -144,6 +164,7 @@ int curl_loop_add(struct curl_loop *l, struct curl_call *call, struct err *e)
 	if (rc != CURLM_OK)
 		return err_set(e, "%s", curl_multi_strerror(rc));
 	call->in = l;
+	MAGIC_SET(call, CALL_MAGIC);
 	return 0;
 }
 
@@ -151,6 +172,7 @@ void curl_loop_remove(struct curl_call *call)
 {
 	if (!call->in)
 		return;
+	MAGIC_WIPE(call, CALL_MAGIC);
 	curl_multi_remove_handle(call->in->multi, call->easy);
 	call->in = NULL;
 }

@@ -73,6 +73,7 @@ void probe_end(struct probe *p, enum health_result result, uint32_t code, const 
 {
 	va_list ap;
 
+	MAGIC_CHECK(p, PROBE_MAGIC);
 	MUST(p->running);
 	va_start(ap, fmt);
 	vsnprintf(p->result.reason, sizeof(p->result.reason), fmt, ap);
@@ -86,6 +87,7 @@ static void on_limit(struct ev_loop *loop UNUSED, struct ev_timer *w, int events
 {
 	struct probe *p = container_of(w, struct probe, limit);
 
+	MAGIC_CHECK(p, PROBE_MAGIC);
 	if (p->running) {
 		snprintf(p->result.reason, sizeof(p->result.reason), "no answer within %u ms",
 			 p->spec->timeout_ms);
@@ -100,6 +102,7 @@ struct probe *probe_new(const struct probe_env *env, const struct probe_spec *sp
 	const struct probe_ops *ops = kinds[spec->kind];
 	struct probe *p = def_xcalloc(1, ops->size);
 
+	MAGIC_SET(p, PROBE_MAGIC);
 	p->ops = ops;
 	p->env = env;
 	p->spec = spec;
@@ -113,16 +116,25 @@ void probe_free(struct probe *p)
 {
 	if (!p)
 		return;
+	MAGIC_CHECK(p, PROBE_MAGIC);
 	if (p->running)
 		p->ops->stop(p);
 	ev_timer_stop(p->env->loop, &p->limit);
 	p->ops->fini(p);
+	MAGIC_WIPE(p, PROBE_MAGIC);
 	free(p);
+}
+
+/* A limit that has expired and is not served yet is not active any more. */
+bool probe_is_busy(const struct probe *p)
+{
+	return p->running || ev_is_active(&p->limit) || ev_is_pending(&p->limit);
 }
 
 void probe_start(struct probe *p)
 {
-	MUST(!p->running && !ev_is_active(&p->limit));
+	MAGIC_CHECK(p, PROBE_MAGIC);
+	MUST(!probe_is_busy(p));
 	p->running = true;
 	p->started_us = clock_now_us();
 	p->result = (struct probe_result){0};

@@ -54,7 +54,10 @@ struct probe_result {
 	char reason[PROBE_REASON]; /* for people: one line, printable, whatever the peer sent */
 };
 
+#define PROBE_MAGIC UINT32_C(0x94b1d27e)
+
 struct probe {
+	uint32_t magic; /* private to probe.c and the kinds */
 	/* ro */
 	const struct probe_ops *ops;
 	const struct probe_env *env;
@@ -88,6 +91,8 @@ struct probe *probe_new(const struct probe_env *env, const struct probe_spec *sp
 			void (*done)(struct probe *p, const struct probe_result *r));
 void probe_free(struct probe *p);  /* also one that runs; accepts NULL */
 void probe_start(struct probe *p); /* it must not be running */
+/* Started, and done() not called yet? */
+bool probe_is_busy(const struct probe *p);
 
 bool probe_good(enum health_result result);
 const char *probe_kind_text(enum probe_kind kind);

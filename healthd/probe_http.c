@@ -20,6 +20,7 @@ struct http {
 
 static struct http *http_of(struct probe *p)
 {
+	MAGIC_CHECK(p, PROBE_MAGIC);
 	return container_of(p, struct http, probe);
 }
 
@@ -64,6 +65,8 @@ static void on_done(struct curl_call *call, CURLcode code)
 {
 	struct http *h = container_of(call, struct http, call);
 	struct probe *p = &h->probe;
+
+	MAGIC_CHECK(p, PROBE_MAGIC);
 	long status = status_of(h);
 
 	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && h->body > BODY_MAX))
@@ -88,6 +91,7 @@ static size_t take_body(char *bytes UNUSED, size_t size, size_t n, void *arg)
 {
 	struct http *h = arg;
 
+	MAGIC_CHECK(&h->probe, PROBE_MAGIC);
 	h->body += size * n;
 	return h->body > BODY_MAX ? 0 : size * n;
 }

@@ -27,7 +27,10 @@ struct probe_mysql_jobs {
 	struct job *first;
 };
 
+#define JOB_MAGIC UINT32_C(0xd80f5b63)
+
 struct job {
+	uint32_t magic;
 	struct letter letter; /* posted when the thread is about to end */
 	struct probe_mysql_jobs *jobs;
 	struct job *prev, *next;
@@ -48,6 +51,7 @@ struct mysql_probe {
 
 static struct mysql_probe *mysql_of(struct probe *p)
 {
+	MAGIC_CHECK(p, PROBE_MAGIC);
 	return container_of(p, struct mysql_probe, probe);
 }
 
@@ -157,6 +161,7 @@ static void *run_job(void *arg)
 	struct job *j = arg;
 	MYSQL db;
 
+	MAGIC_CHECK(j, JOB_MAGIC);
 	mysql_thread_init();
 	if (!mysql_init(&db)) {
 		conclude(j, HEALTH_SOCKERR, 0, "no memory for a database client");
@@ -183,6 +188,7 @@ static void copy_spec(struct job *j, const struct probe_spec *spec)
 
 static void free_job(struct job *j)
 {
+	MUST((j->jobs->first == j) == !j->prev);
 	if (j->next)
 		j->next->prev = j->prev;
 	if (j->prev)
@@ -190,6 +196,7 @@ static void free_job(struct job *j)
 	else
 		j->jobs->first = j->next;
 	arena_fini(&j->arena);
+	MAGIC_WIPE(j, JOB_MAGIC);
 	free(j);
 }
 
@@ -213,6 +220,8 @@ static void begin(struct mysql_probe *m)
 	struct job *j = def_xcalloc(1, sizeof(*j));
 	int rc;
 
+	MUST(!m->job && m->probe.running);
+	MAGIC_SET(j, JOB_MAGIC);
 	j->letter.run = on_ended;
 	j->jobs = jobs;
 	j->next = jobs->first;
@@ -234,8 +243,10 @@ static void begin(struct mysql_probe *m)
 static void on_ended(struct letter *letter)
 {
 	struct job *j = container_of(letter, struct job, letter);
-	struct mysql_probe *m = j->probe;
 
+	MAGIC_CHECK(j, JOB_MAGIC);
+	struct mysql_probe *m = j->probe;
+	MUST(!m || m->job == j);
 	MUST0(pthread_join(j->thread, NULL));
 	if (m)
 		m->job = NULL;
@@ -255,6 +266,17 @@ struct probe_mysql_jobs *probe_mysql_jobs_new(struct ev_loop *loop)
 	MUST(mysql_library_init(0, NULL, NULL) == 0);
 	mailbox_init(&jobs->mailbox, loop);
 	return jobs;
+}
+
+void probe_mysql_jobs_check(const struct probe_mysql_jobs *jobs)
+{
+	const struct job *before = NULL;
+
+	for (const struct job *j = jobs->first; j; before = j, j = j->next) {
+		MAGIC_CHECK(j, JOB_MAGIC);
+		MUST(j->prev == before && j->jobs == jobs);
+		MUST(!j->probe || (j->probe->job == j && j->probe->probe.magic == PROBE_MAGIC));
+	}
 }
 
 void probe_mysql_jobs_free(struct probe_mysql_jobs *jobs)

@@ -12,6 +12,8 @@
 struct probe_mysql_jobs; /* private: the jobs on their way, and their mailbox */
 
 struct probe_mysql_jobs *probe_mysql_jobs_new(struct ev_loop *loop);
+/* Aborts if the list of jobs, or a link between a job and its probe, is broken. */
+void probe_mysql_jobs_check(const struct probe_mysql_jobs *jobs);
 /* Waits for jobs still on their way: seconds at worst. No probe may be left. Accepts NULL. */
 void probe_mysql_jobs_free(struct probe_mysql_jobs *jobs);
 

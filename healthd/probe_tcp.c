@@ -12,6 +12,7 @@ struct tcp {
 
 static struct tcp *tcp_of(struct probe *p)
 {
+	MAGIC_CHECK(p, PROBE_MAGIC);
 	return container_of(p, struct tcp, probe);
 }
 
@@ -29,8 +30,8 @@ static void end_by(struct probe *p, int error)
 static void on_writable(struct ev_loop *loop UNUSED, struct ev_io *w, int events UNUSED)
 {
 	struct tcp *t = container_of(w, struct tcp, writable);
+	MAGIC_CHECK(&t->probe, PROBE_MAGIC);
 	int error = sock_error(w->fd);
-
 	if (error)
 		end_by(&t->probe, error);
 	else

@@ -15,18 +15,20 @@
 #include "ipc/sd.h"
 
 #define BEAT_S	   0.5
+#define MAGIC	   UINT32_C(0x4f86a1c3)
 #define STORE_NAME "verdicts"
 
 static void on_beat(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct publish *p = container_of(w, struct publish, beat);
 
+	MAGIC_CHECK(p, MAGIC);
 	shmem_beat(&p->table.shmem, clock_now_us());
 }
 
 void publish_init(struct publish *p, struct ev_loop *loop, const char *path)
 {
-	*p = (struct publish){.loop = loop};
+	*p = (struct publish){.magic = MAGIC, .loop = loop};
 	str_copy(p->path, sizeof(p->path), str_c(path));
 	ev_timer_init(&p->beat, on_beat, BEAT_S, BEAT_S);
 	ev_timer_start(loop, &p->beat);
@@ -34,6 +36,7 @@ void publish_init(struct publish *p, struct ev_loop *loop, const char *path)
 
 void publish_fini(struct publish *p)
 {
+	MAGIC_WIPE(p, MAGIC);
 	ev_timer_stop(p->loop, &p->beat);
 	if (p->table.shmem.mem)
 		unlink(p->path);
@@ -85,5 +88,6 @@ int publish_table(struct publish *p, const struct health_record *records, unsign
 
 void publish_record(struct publish *p, unsigned index, const struct health_record *r)
 {
+	MAGIC_CHECK(p, MAGIC);
 	health_put(&p->table, index, r);
 }

@@ -11,6 +11,7 @@
 #include "ipc/health.h"
 
 struct publish {
+	uint32_t magic;		   /* private */
 	struct health_table table; /* private */
 	struct ev_loop *loop;	   /* private */
 	struct ev_timer beat;	   /* private */

@@ -17,6 +17,8 @@
 /* At 0, 10, 100 ms, 1 s, 5 s. */
 static const double wait_before_s[] = {0, 0.010, 0.090, 0.900, 4.000};
 
+#define ANNOUNCE_MAGIC UINT32_C(0xa3d84f16)
+
 static void put32(uint8_t *p, uint32_t v)
 {
 	v = htonl(v);
@@ -44,6 +46,7 @@ static void send_one(struct announce *a, uint32_t ip, enum announce_form form)
 		.sll_family = AF_PACKET, .sll_ifindex = a->ifindex, .sll_halen = ETH_ALEN};
 	uint8_t frame[ANNOUNCE_FRAME_SIZE];
 
+	MUST(a->fd >= 0 && ip);
 	announce_frame(frame, a->mac, ip, form);
 	memset(to.sll_addr, 0xff, ETH_ALEN);
 	if (sendto(a->fd, frame, sizeof(frame), 0, (const struct sockaddr *)&to, sizeof(to)) < 0)
@@ -54,6 +57,7 @@ static void send_one(struct announce *a, uint32_t ip, enum announce_form form)
 
 static void send_all(struct announce *a)
 {
+	MUST(a->count <= ANNOUNCE_ADDRS_MAX);
 	for (unsigned i = 0; i < a->count; i++) {
 		send_one(a, a->addrs[i], ANNOUNCE_REQUEST);
 		send_one(a, a->addrs[i], ANNOUNCE_REPLY);
@@ -80,19 +84,22 @@ static void advance(struct announce *a)
 
 static void on_timer(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	advance(container_of(w, struct announce, timer));
+	struct announce *a = container_of(w, struct announce, timer);
+
+	MAGIC_CHECK(a, ANNOUNCE_MAGIC);
+	advance(a);
 }
 
 void announce_init(struct announce *a, struct ev_loop *loop)
 {
-	*a = (struct announce){.loop = loop, .fd = -1};
+	*a = (struct announce){.magic = ANNOUNCE_MAGIC, .loop = loop, .fd = -1};
 	ev_init(&a->timer, on_timer);
 }
 
 void announce_fini(struct announce *a)
 {
-	if (a->loop)
-		announce_close(a);
+	announce_close(a);
+	MAGIC_WIPE(a, ANNOUNCE_MAGIC);
 }
 
 int announce_open(struct announce *a, int ifindex, const uint8_t mac[6], struct err *e)
@@ -109,6 +116,7 @@ int announce_open(struct announce *a, int ifindex, const uint8_t mac[6], struct 
 
 void announce_close(struct announce *a)
 {
+	MAGIC_CHECK(a, ANNOUNCE_MAGIC);
 	announce_stop(a);
 	if (a->fd >= 0)
 		close(a->fd);
@@ -117,6 +125,7 @@ void announce_close(struct announce *a)
 
 void announce_start(struct announce *a)
 {
+	MAGIC_CHECK(a, ANNOUNCE_MAGIC);
 	announce_stop(a);
 	if (a->fd < 0)
 		return;

@@ -15,6 +15,7 @@
 #define ANNOUNCE_ADDRS_MAX  20
 
 struct announce {
+	uint32_t magic;	       /* private */
 	struct ev_loop *loop;  /* private */
 	struct ev_timer timer; /* private */
 	int fd;		       /* private: packet socket, -1 when closed */

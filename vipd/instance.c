@@ -30,7 +30,10 @@ enum {
 	PACKET_MAX = 20 + 40 + 8 + 4 * 255 + VRRP_PKT_AUTH_SIZE + 1,
 };
 
+#define INSTANCE_MAGIC UINT32_C(0x7c1a93e5)
+
 struct instance {
+	uint32_t magic;
 	const struct instance_env *env;
 	struct vip_conf_instance conf;
 	struct vrrp_pkt_rules packet;
@@ -55,6 +58,15 @@ _Static_assert(VRRP_PKT_DROP_COUNT <= 32, "a bit for each reason");
 _Static_assert(VRRP_PKT_ADDRS_MAX == VIP_ADDR_MAX && VIP_ADDR_MAX == ANNOUNCE_ADDRS_MAX,
 	       "one limit");
 
+static struct instance *checked(struct instance *i)
+{
+	MAGIC_CHECK(i, INSTANCE_MAGIC);
+	return i;
+}
+
+/* The instance that a watcher is a member of. */
+#define instance_of(w, member) checked(container_of(w, struct instance, member))
+
 static void feed(struct instance *i, struct vrrp_fsm_event e);
 
 static void count(struct instance *i, unsigned stat)
@@ -75,6 +87,7 @@ static void send_advert(struct instance *i, uint8_t priority)
 	uint8_t raw[VRRP_PKT_SIZE_MAX];
 	size_t n = vrrp_pkt_build(&i->packet, priority, raw);
 
+	MUST(i->packet.source != 0 || i->fd < 0);
 	if (i->fd < 0)
 		return;
 	if (vrrp_sock_send(i->fd, str_of((const char *)raw, n)) == 0) {
@@ -124,6 +137,7 @@ static void keep_renewing(struct instance *i)
 {
 	double quarter_s = i->conf.addrs.lifetime_s / 4.0;
 
+	MUST(quarter_s > 0);
 	ev_timer_stop(i->env->loop, &i->renew);
 	ev_timer_set(&i->renew, quarter_s, quarter_s);
 	ev_timer_start(i->env->loop, &i->renew);
@@ -184,6 +198,7 @@ static void feed(struct instance *i, struct vrrp_fsm_event e)
 		return;
 	out = vrrp_fsm_step(&i->rules, &i->fsm, &e, now);
 	perform(i, &out);
+	MUST(i->addrs.held == (i->fsm.state == VRRP_FSM_MASTER));
 	if (out.why)
 		note_state(i, was, out.why);
 	arm(i);
@@ -265,12 +280,12 @@ static void read_adverts(struct instance *i)
 
 static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int revents UNUSED)
 {
-	read_adverts(container_of(w, struct instance, readable));
+	read_adverts(instance_of(w, readable));
 }
 
 static void on_timer(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	struct instance *i = container_of(w, struct instance, timer);
+	struct instance *i = instance_of(w, timer);
 
 	read_adverts(i);
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_TIMER});
@@ -279,7 +294,7 @@ static void on_timer(struct ev_loop *loop UNUSED, struct ev_timer *w, int revent
 /* The machine is asked first: one that overslept must not renew. */
 static void on_renew(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
-	struct instance *i = container_of(w, struct instance, renew);
+	struct instance *i = instance_of(w, renew);
 	struct err e = {0};
 
 	on_timer(loop, &i->timer, revents);
@@ -325,7 +340,7 @@ static void open_sockets(struct instance *i)
 
 static enum link_role role_of(void *arg, uint32_t ip)
 {
-	const struct instance *i = arg;
+	const struct instance *i = checked(arg);
 
 	if (vip_addr_is(&i->addrs, ip))
 		return LINK_VIRTUAL;
@@ -398,12 +413,12 @@ static void refresh_link(struct instance *i)
 
 static void on_reopen(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	refresh_link(container_of(w, struct instance, reopen));
+	refresh_link(instance_of(w, reopen));
 }
 
 static void on_fault_hold(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	struct instance *i = container_of(w, struct instance, fault_hold);
+	struct instance *i = instance_of(w, fault_hold);
 
 	i->address_fault = false;
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = faults(i)});
@@ -411,7 +426,7 @@ static void on_fault_hold(struct ev_loop *loop UNUSED, struct ev_timer *w, int r
 
 static void on_link(struct netlink_watch *w, const struct netlink_link *l, bool gone UNUSED)
 {
-	struct instance *i = container_of(w, struct instance, watch);
+	struct instance *i = instance_of(w, watch);
 
 	if (l->ifindex == i->link.ifindex || strcmp(l->name, i->link.name) == 0)
 		refresh_link(i);
@@ -446,7 +461,7 @@ static void on_our_addr(struct instance *i, const struct netlink_addr *a, bool g
 
 static void on_addr(struct netlink_watch *w, const struct netlink_addr *a, bool gone)
 {
-	struct instance *i = container_of(w, struct instance, watch);
+	struct instance *i = instance_of(w, watch);
 
 	if (i->done || a->ifindex != i->link.ifindex)
 		return;
@@ -458,7 +473,7 @@ static void on_addr(struct netlink_watch *w, const struct netlink_addr *a, bool 
 
 static void on_lost(struct netlink_watch *w)
 {
-	struct instance *i = container_of(w, struct instance, watch);
+	struct instance *i = instance_of(w, watch);
 
 	refresh_link(i);
 	for (unsigned k = 0; k < i->addrs.want.count && !i->done; k++)
@@ -471,7 +486,7 @@ static void on_lost(struct netlink_watch *w)
 
 static void on_track(struct track *t)
 {
-	struct instance *i = container_of(t, struct instance, track);
+	struct instance *i = instance_of(t, track);
 
 	feed(i, (struct vrrp_fsm_event){
 			.type = VRRP_FSM_FIT, .fit = track_fit(t), .bonus = track_bonus(t)});
@@ -497,6 +512,7 @@ struct instance *instance_new(const struct instance_env *env, const struct vip_c
 {
 	struct instance *i = def_xcalloc(1, sizeof(*i));
 
+	MAGIC_SET(i, INSTANCE_MAGIC);
 	i->env = env;
 	i->conf = *conf;
 	i->fd = -1;
@@ -524,6 +540,7 @@ void instance_free(struct instance *i)
 {
 	if (!i)
 		return;
+	MAGIC_CHECK(i, INSTANCE_MAGIC);
 	if (i->fsm.state == VRRP_FSM_MASTER) {
 		send_advert(i, 0);
 		stats_add(&i->env->counters[STAT_masters], -1);
@@ -538,11 +555,13 @@ void instance_free(struct instance *i)
 	ev_timer_stop(i->env->loop, &i->reopen);
 	ev_timer_stop(i->env->loop, &i->fault_hold);
 	announce_fini(&i->announce);
+	MAGIC_WIPE(i, INSTANCE_MAGIC);
 	free(i);
 }
 
 void instance_stop(struct instance *i)
 {
+	MAGIC_CHECK(i, INSTANCE_MAGIC);
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_STOP});
 }
 
@@ -551,6 +570,7 @@ void instance_change(struct instance *i, const struct vip_conf_instance *conf)
 	bool other_track = memcmp(&i->conf.track, &conf->track, sizeof(conf->track)) != 0;
 	struct err e = {0};
 
+	MAGIC_CHECK(i, INSTANCE_MAGIC);
 	MUST(vip_conf_same_router(&i->conf, conf));
 	i->conf = *conf;
 	make_rules(i);
@@ -570,12 +590,35 @@ void instance_change(struct instance *i, const struct vip_conf_instance *conf)
 
 const struct vip_conf_instance *instance_conf(const struct instance *i)
 {
+	MAGIC_CHECK(i, INSTANCE_MAGIC);
 	return &i->conf;
 }
 
 enum vrrp_fsm_state instance_state(const struct instance *i)
 {
 	return i->fsm.state;
+}
+
+/* A timer that has expired and is not served yet is not active any more. */
+static bool is_set(const struct ev_timer *w)
+{
+	return ev_is_active(w) || ev_is_pending(w);
+}
+
+void instance_check(const struct instance *i)
+{
+	MAGIC_CHECK(i, INSTANCE_MAGIC);
+	vrrp_fsm_check(&i->rules, &i->fsm);
+	MUST(i->addrs.held == (i->fsm.state == VRRP_FSM_MASTER));
+	MUST(i->done || i->fsm.faults == faults(i));
+	MUST(i->addrs.want.count == i->conf.addrs.count);
+	MUST(i->announce.count == i->conf.addrs.count);
+	MUST(i->packet.count == i->conf.addrs.count);
+	MUST((i->fd >= 0) == ev_is_active(&i->readable));
+	MUST(i->fd < 0 || i->link.source != 0);
+	MUST(!i->address_fault || is_set(&i->fault_hold));
+	MUST(!i->addrs.held || ev_is_active(&i->renew));
+	MUST(i->done || is_set(&i->timer) == (vrrp_fsm_due(&i->fsm) != VRRP_FSM_NEVER));
 }
 
 /* ---- for people */

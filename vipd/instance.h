@@ -49,6 +49,9 @@ void instance_change(struct instance *i, const struct vip_conf_instance *conf);
 const struct vip_conf_instance *instance_conf(const struct instance *i);
 enum vrrp_fsm_state instance_state(const struct instance *i);
 
+/* Aborts if an invariant is broken. Between calls of the loop. */
+void instance_check(const struct instance *i);
+
 /* One line of text, or a JSON object. */
 void instance_report(const struct instance *i, struct text *to, bool json);
 

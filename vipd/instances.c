@@ -13,7 +13,10 @@
 
 #define BEAT_S 0.5
 
+#define INSTANCES_MAGIC UINT32_C(0x5be2071d)
+
 struct instances {
+	uint32_t magic;
 	struct instances_env env;
 	struct instance_env each;
 	struct netlink *netlink;
@@ -26,6 +29,12 @@ struct instances {
 	bool stopping;
 };
 
+static struct instances *checked(struct instances *s)
+{
+	MAGIC_CHECK(s, INSTANCES_MAGIC);
+	return s;
+}
+
 static void remove_from(struct instance **list, unsigned *n, const struct instance *i)
 {
 	for (unsigned k = 0; k < *n; k++)
@@ -35,7 +44,7 @@ static void remove_from(struct instance **list, unsigned *n, const struct instan
 
 static void on_reap(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	struct instances *s = container_of(w, struct instances, reap);
+	struct instances *s = checked(container_of(w, struct instances, reap));
 
 	while (s->n_done > 0)
 		instance_free(s->done[--s->n_done]);
@@ -45,24 +54,25 @@ static void on_reap(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents
 
 static void on_done(void *arg, struct instance *i)
 {
-	struct instances *s = arg;
+	struct instances *s = checked(arg);
 
 	remove_from(s->at, &s->n, i);
 	remove_from(s->leaving, &s->n_leaving, i);
+	MUST(s->n_done < ARRAY_LEN(s->done));
 	s->done[s->n_done++] = i;
 	ev_timer_start(s->env.loop, &s->reap);
 }
 
 static void on_event(void *arg, const char *text)
 {
-	struct instances *s = arg;
+	struct instances *s = checked(arg);
 
 	s->env.event(s->env.arg, text);
 }
 
 static void on_beat(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	struct instances *s = container_of(w, struct instances, beat);
+	struct instances *s = checked(container_of(w, struct instances, beat));
 
 	if (s->stats.shmem.mem)
 		shmem_beat(&s->stats.shmem, clock_now_us());
@@ -91,6 +101,7 @@ struct instances *instances_new(const struct instances_env *env, const struct vi
 {
 	struct instances *s = def_xcalloc(1, sizeof(*s));
 
+	MAGIC_SET(s, INSTANCES_MAGIC);
 	s->env = *env;
 	ev_timer_init(&s->beat, on_beat, BEAT_S, BEAT_S);
 	ev_timer_init(&s->reap, on_reap, 0, 0);
@@ -117,6 +128,7 @@ void instances_free(struct instances *s)
 
 	if (!s)
 		return;
+	MAGIC_CHECK(s, INSTANCES_MAGIC);
 	while (s->n > 0)
 		instance_free(s->at[--s->n]);
 	while (s->n_leaving > 0)
@@ -128,6 +140,7 @@ void instances_free(struct instances *s)
 	netlink_free(s->netlink);
 	stats_fini(&s->stats);
 	unlink(stats_path(s, path));
+	MAGIC_WIPE(s, INSTANCES_MAGIC);
 	free(s);
 }
 
@@ -162,8 +175,46 @@ static void take_out(struct instances *s, struct instance *i, bool planned)
 	instance_stop(i);
 }
 
+static unsigned times(struct instance *const *list, unsigned n, const struct instance *i)
+{
+	unsigned found = 0;
+
+	for (unsigned k = 0; k < n; k++)
+		found += list[k] == i;
+	return found;
+}
+
+/* Each instance stands in one list, once; no two of the configuration have one name. */
+void instances_check(const struct instances *s)
+{
+	MAGIC_CHECK(s, INSTANCES_MAGIC);
+	MUST(s->n <= ARRAY_LEN(s->at) && s->n_leaving <= ARRAY_LEN(s->leaving) &&
+	     s->n_done <= ARRAY_LEN(s->done));
+	for (unsigned k = 0; k < s->n; k++) {
+		const struct instance *i = s->at[k];
+
+		instance_check(i);
+		MUST(running(s, instance_conf(i)->name) == i);
+		MUST(times(s->at, s->n, i) == 1 && times(s->leaving, s->n_leaving, i) == 0 &&
+		     times(s->done, s->n_done, i) == 0);
+	}
+	for (unsigned k = 0; k < s->n_leaving; k++) {
+		const struct instance *i = s->leaving[k];
+
+		instance_check(i);
+		MUST(instance_state(i) == VRRP_FSM_MASTER);
+		MUST(times(s->leaving, s->n_leaving, i) == 1 && times(s->done, s->n_done, i) == 0);
+	}
+	for (unsigned k = 0; k < s->n_done; k++)
+		MUST(instance_state(s->done[k]) == VRRP_FSM_INIT &&
+		     times(s->done, s->n_done, s->done[k]) == 1);
+	netlink_check(s->netlink, s->n + s->n_leaving + s->n_done);
+}
+
 void instances_reload(struct instances *s, const struct vip_conf *conf)
 {
+	MAGIC_CHECK(s, INSTANCES_MAGIC);
+	MUST(conf->n <= VIP_CONF_INSTANCES_MAX);
 	for (unsigned k = s->n; k-- > 0;) {
 		struct instance *i = s->at[k];
 		const struct vip_conf_instance *c = wanted(conf, instance_conf(i)->name);
@@ -181,10 +232,12 @@ void instances_reload(struct instances *s, const struct vip_conf *conf)
 		else
 			s->at[s->n++] = instance_new(&s->each, &conf->instances[k]);
 	}
+	instances_check(s);
 }
 
 void instances_stop(struct instances *s)
 {
+	MAGIC_CHECK(s, INSTANCES_MAGIC);
 	s->stopping = true;
 	for (unsigned k = s->n; k-- > 0;)
 		instance_stop(s->at[k]);
@@ -193,6 +246,7 @@ void instances_stop(struct instances *s)
 
 void instances_report(const struct instances *s, struct text *to, bool json)
 {
+	MAGIC_CHECK(s, INSTANCES_MAGIC);
 	if (json) {
 		text_json_open(to, NULL, '{');
 		text_json_open(to, "instances", '[');

@@ -34,6 +34,9 @@ void instances_reload(struct instances *s, const struct vip_conf *conf);
 /* Planned; env->stopped follows, maybe before the return. */
 void instances_stop(struct instances *s);
 
+/* Aborts if an invariant is broken. Between calls of the loop; also done at the end of a reload. */
+void instances_check(const struct instances *s);
+
 void instances_report(const struct instances *s, struct text *to, bool json);
 
 #endif

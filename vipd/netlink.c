@@ -23,7 +23,10 @@
 
 enum { PROTO_VRRP = 112, EVENT_BUFFER = 256 * 1024 };
 
+#define NETLINK_MAGIC UINT32_C(0x2f90c6b8)
+
 struct netlink {
+	uint32_t magic;
 	struct ev_loop *loop;
 	struct nl_sock *ask, *hear;
 	struct ev_io readable;
@@ -31,8 +34,25 @@ struct netlink {
 	struct netlink_watch *next; /* of the walk under way, kept right by netlink_unwatch */
 };
 
+static struct netlink *checked(struct netlink *n)
+{
+	MAGIC_CHECK(n, NETLINK_MAGIC);
+	return n;
+}
+
+static bool is_watching(const struct netlink *n, const struct netlink_watch *w)
+{
+	const struct netlink_watch *at = n->watches;
+
+	while (at && at != w)
+		at = at->next;
+	return at;
+}
+
 void netlink_watch(struct netlink *n, struct netlink_watch *w)
 {
+	MAGIC_CHECK(n, NETLINK_MAGIC);
+	MUST(w->link && w->addr && w->lost && !is_watching(n, w));
 	w->next = n->watches;
 	n->watches = w;
 }
@@ -120,7 +140,7 @@ static void tell_lost(struct netlink *n)
 
 static void on_object(struct nl_object *o, void *arg)
 {
-	struct netlink *n = arg;
+	struct netlink *n = checked(arg);
 	int type = nl_object_get_msgtype(o);
 	struct netlink_addr a;
 	struct netlink_link l;
@@ -142,7 +162,7 @@ static int on_event(struct nl_msg *msg, void *arg)
 
 static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int revents UNUSED)
 {
-	struct netlink *n = container_of(w, struct netlink, readable);
+	struct netlink *n = checked(container_of(w, struct netlink, readable));
 	int rc;
 
 	do {
@@ -192,6 +212,7 @@ struct netlink *netlink_new(struct ev_loop *loop, struct err *e)
 	struct netlink *n = def_xcalloc(1, sizeof(*n));
 	const struct timeval second = {.tv_sec = 1};
 
+	MAGIC_SET(n, NETLINK_MAGIC);
 	n->loop = loop;
 	n->ask = open_socket(e);
 	n->hear = n->ask ? open_socket(e) : NULL;
@@ -216,7 +237,22 @@ void netlink_free(struct netlink *n)
 		nl_socket_free(n->hear);
 	if (n->ask)
 		nl_socket_free(n->ask);
+	MAGIC_WIPE(n, NETLINK_MAGIC);
 	free(n);
+}
+
+void netlink_check(const struct netlink *n, unsigned watches)
+{
+	unsigned found = 0;
+
+	MAGIC_CHECK(n, NETLINK_MAGIC);
+	MUST(n->hear && n->ask && ev_is_active(&n->readable));
+	MUST(!n->next || is_watching(n, n->next));
+	for (const struct netlink_watch *w = n->watches; w; w = w->next) {
+		MUST(++found <= watches);
+		MUST(w->link && w->addr && w->lost);
+	}
+	MUST(found == watches);
 }
 
 /* ---- requests */
@@ -272,6 +308,7 @@ static int fail_addr(struct err *e, const char *verb, const struct netlink_addr 
 int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t lifetime_s,
 		     struct err *e)
 {
+	MUST(a->ifindex > 0 && a->ip && a->prefix <= 32);
 	struct rtnl_addr *ra = object_of(a, lifetime_s);
 	struct nl_msg *msg = NULL;
 	int rc = ra ? rtnl_addr_build_add_request(ra, NLM_F_REPLACE, &msg) : -NLE_NOMEM;

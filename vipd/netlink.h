@@ -46,6 +46,9 @@ struct netlink_watch {
 struct netlink *netlink_new(struct ev_loop *loop, struct err *e);
 void netlink_free(struct netlink *n); /* NULL is fine; all watches must be gone */
 
+/* Aborts if an invariant is broken, or there are not so many watches. */
+void netlink_check(const struct netlink *n, unsigned watches);
+
 void netlink_watch(struct netlink *n, struct netlink_watch *w);
 void netlink_unwatch(struct netlink *n, struct netlink_watch *w);
 

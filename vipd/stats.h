@@ -29,6 +29,7 @@ extern const struct stats_name stats_names[];
 /* The counter of a reason other than OK. */
 static inline unsigned stats_drop(enum vrrp_pkt_drop d)
 {
+	MUST(d > VRRP_PKT_OK && d < VRRP_PKT_DROP_COUNT);
 	return (unsigned)STAT_dropped_short + (unsigned)d - VRRP_PKT_DROP_short;
 }
 

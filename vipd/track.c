@@ -11,6 +11,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define TRACK_MAGIC UINT32_C(0x61e57d0a)
+
+static struct track *checked(struct track *t)
+{
+	MAGIC_CHECK(t, TRACK_MAGIC);
+	return t;
+}
+
+/* The track that a watcher is a member of. */
+#define track_of(w, member) checked(container_of(w, struct track, member))
+
 static void judge(struct track *t)
 {
 	bool alive = (t->watch.connected || ev_is_active(&t->grace)) && !t->hangs;
@@ -40,7 +51,7 @@ static bool heart_stopped(struct track *t)
 
 static void on_poll(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	struct track *t = container_of(w, struct track, poll);
+	struct track *t = track_of(w, poll);
 
 	t->hangs = t->watch.connected && heart_stopped(t);
 	judge(t);
@@ -48,12 +59,12 @@ static void on_poll(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents
 
 static void on_grace(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	judge(container_of(w, struct track, grace));
+	judge(track_of(w, grace));
 }
 
 static void on_up(struct watch *w)
 {
-	struct track *t = container_of(w, struct track, watch);
+	struct track *t = track_of(w, watch);
 
 	ev_timer_stop(t->loop, &t->grace);
 	t->goodbye = false;
@@ -63,7 +74,7 @@ static void on_up(struct watch *w)
 
 static void on_line(struct watch *w, struct str line)
 {
-	struct track *t = container_of(w, struct track, watch);
+	struct track *t = track_of(w, watch);
 
 	if (str_eq(line, STR("stopping")))
 		t->goodbye = true;
@@ -71,7 +82,7 @@ static void on_line(struct watch *w, struct str line)
 
 static void on_down(struct watch *w)
 {
-	struct track *t = container_of(w, struct track, watch);
+	struct track *t = track_of(w, watch);
 
 	t->hangs = false;
 	if (t->goodbye && t->alive) {
@@ -89,6 +100,7 @@ void track_start(struct track *t, struct ev_loop *loop, const struct vip_conf_tr
 	*t = (struct track){.rule = *rule, .changed = changed, .loop = loop};
 	if (rule->mode == VIP_CONF_TRACK_NONE)
 		return;
+	MAGIC_SET(t, TRACK_MAGIC);
 	t->running = true;
 	t->watch.up = on_up;
 	t->watch.line = on_line;
@@ -105,6 +117,7 @@ void track_stop(struct track *t)
 {
 	if (!t->running)
 		return;
+	MAGIC_WIPE(t, TRACK_MAGIC);
 	watch_stop(&t->watch);
 	ev_timer_stop(t->loop, &t->grace);
 	ev_timer_stop(t->loop, &t->poll);

@@ -20,6 +20,7 @@
 #define TRACK_RESTART_S 1.0 /* what a planned restart may take */
 
 struct track {
+	uint32_t magic; /* private: set while it runs */
 	/* set by track_start() */
 	struct vip_conf_track rule;	  /* ro */
 	void (*changed)(struct track *t); /* private: alive is new */

@@ -45,6 +45,7 @@ static int set_all(struct vip_addr *v, struct err *e)
 
 void vip_addr_init(struct vip_addr *v, struct netlink *netlink, const struct vip_addr_set *want)
 {
+	MUST(want->count >= 1 && want->count <= VIP_ADDR_MAX);
 	*v = (struct vip_addr){.netlink = netlink, .want = *want};
 	for (unsigned i = 0; i < VIP_ADDR_LOSSES_MAX; i++)
 		v->lost_us[i] = INT64_MIN / 2;
@@ -112,6 +113,7 @@ void vip_addr_bind(struct vip_addr *v, int ifindex)
 
 int vip_addr_hold(struct vip_addr *v, struct err *e)
 {
+	MUST(v->ifindex > 0);
 	v->held = true;
 	return set_all(v, e);
 }
@@ -143,6 +145,7 @@ int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct 
 	struct vip_addr_set old = v->want;
 	int rc;
 
+	MUST(want->count >= 1 && want->count <= VIP_ADDR_MAX);
 	v->want = *want;
 	if (!v->held) {
 		vip_addr_bind(v, v->ifindex);

@@ -401,9 +401,44 @@ static bool overslept(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s, 
 	       now - s->due_us > vrrp_fsm_down_us(r, s) - r->interval_us;
 }
 
+void vrrp_fsm_check(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)
+{
+	bool runs = s->state == VRRP_FSM_BACKUP || s->state == VRRP_FSM_MASTER;
+
+	MUST(r->version == 2 || r->version == 3);
+	MUST(r->priority >= 1 && r->priority <= 254);
+	MUST(r->interval_us > 0);
+	MUST(s->state <= VRRP_FSM_FAULT);
+	MUST(!s->leaving || s->state == VRRP_FSM_MASTER);
+	MUST(!s->resigned || s->state == VRRP_FSM_BACKUP);
+	MUST(!s->listening || s->state == VRRP_FSM_BACKUP);
+	MUST(!runs || s->faults == 0);
+	MUST(s->state != VRRP_FSM_FAULT || s->faults != 0);
+	MUST(s->state != VRRP_FSM_MASTER || s->fit || r->last_resort);
+	MUST(s->state != VRRP_FSM_MASTER || s->due_us != VRRP_FSM_NEVER);
+	MUST(s->state != VRRP_FSM_BACKUP ||
+	     (s->due_us == VRRP_FSM_NEVER) == (!s->fit && !r->last_resort));
+	MUST(runs || s->master == 0);
+}
+
+/* What is to be done fits the change of state. */
+static void check_acts(const struct vrrp_fsm *s, enum vrrp_fsm_state was,
+		       const struct vrrp_fsm_out *out)
+{
+	bool is_master = s->state == VRRP_FSM_MASTER, was_master = was == VRRP_FSM_MASTER;
+
+	MUST(!(out->acts & VRRP_FSM_HOLD) == !(is_master && !was_master));
+	MUST(!(out->acts & VRRP_FSM_DROP) == !(was_master && !is_master));
+	MUST(!(out->acts & VRRP_FSM_ANNOUNCE) || is_master);
+	MUST(!(out->acts & VRRP_FSM_DONE) || s->state == VRRP_FSM_INIT);
+	MUST(!(out->acts & VRRP_FSM_SEND) || out->priority > 0);
+	MUST(s->state == was || out->why);
+}
+
 struct vrrp_fsm_out vrrp_fsm_step(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 				  const struct vrrp_fsm_event *e, int64_t now)
 {
+	enum vrrp_fsm_state was = s->state;
 	struct vrrp_fsm_out out = {0};
 
 	if (overslept(r, s, now)) {
@@ -434,5 +469,7 @@ struct vrrp_fsm_out vrrp_fsm_step(const struct vrrp_fsm_rules *r, struct vrrp_fs
 		on_rules(r, s, &out, now);
 		break;
 	}
+	vrrp_fsm_check(r, s);
+	check_acts(s, was, &out);
 	return out;
 }

@@ -103,6 +103,9 @@ struct vrrp_fsm_out {
 struct vrrp_fsm_out vrrp_fsm_step(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 				  const struct vrrp_fsm_event *e, int64_t now);
 
+/* Aborts if the state contradicts itself or the rules. Also done at the end of each step. */
+void vrrp_fsm_check(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s);
+
 /* When TIMER is to be handed in, or VRRP_FSM_NEVER. */
 int64_t vrrp_fsm_due(const struct vrrp_fsm *s);
 

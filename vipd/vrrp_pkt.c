@@ -223,7 +223,12 @@ size_t vrrp_pkt_build(const struct vrrp_pkt_rules *r, uint8_t priority,
 	size_t n = message_size(r->version, r->count);
 	uint32_t sum;
 
+	MUST(r->version == 2 || r->version == 3);
+	MUST(r->vrid > 0);
 	MUST(r->count >= 1 && r->count <= VRRP_PKT_ADDRS_MAX);
+	MUST(r->interval_us >= (r->version == 2 ? 1000000u : 10000u));
+	MUST(r->interval_us <= (r->version == 2 ? 255000000u : 40950000u));
+	MUST(r->auth_type == 0 || r->version == 2);
 	memset(m, 0, n);
 	m[0] = (uint8_t)(r->version << 4 | TYPE_ADVERT);
 	m[1] = r->vrid;

@@ -81,8 +81,10 @@ static void run_until_done(const struct fixture *f, int want)
 {
 	int64_t end = clock_now_us() + 5 * CLOCK_SECOND;
 
-	while (calls < want && clock_now_us() < end)
+	while (calls < want && clock_now_us() < end) {
 		ev_run(f->loop, EVRUN_ONCE);
+		probe_mysql_jobs_check(f->env.mysql);
+	}
 	assert_int_equal(calls, want);
 }
 
