@@ -4,6 +4,7 @@ hangs or is pulled out, another one holds it in time. The figures are those of t
 VRRP version 2, adverts every second and priority 101 everywhere.
 """
 
+import os
 import re
 import shutil
 import socket
@@ -13,7 +14,7 @@ import pytest
 
 from lab.client import at_once
 from lab.cluster import VIP
-from lab.daemon import once
+from lab.daemon import REPO, once
 from lab.netns import cable
 from lab.vrrp import Ear, Keepalived, Leash, Prober, advert, forge
 from lab.wait import stays, wait_until
