@@ -23,7 +23,7 @@ static void print(struct watch *w, struct str what)
 	strftime(when, sizeof(when), "%H:%M:%S", &tm);
 	printf("%s %s: %.*s\n", when, f->daemon, STR_ARG(what));
 	if (fflush(stdout) != 0)
-		ev_break(w->loop, EVBREAK_ALL); /* nobody reads on */
+		ev_break(w->loop, EVBREAK_ALL); /* the reader is gone */
 }
 
 static void on_up(struct watch *w)

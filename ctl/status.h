@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What an operator wants to see first: who runs, who holds the address, who is up, how much goes through. */
+/*
+ * What an operator wants to see first: which daemons run, which board holds the address, which
+ * servers are up, the traffic.
+ */
 #ifndef CTL_STATUS_H
 #define CTL_STATUS_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A check is a target (the verdict), a probe (the look) and a timer (when the next one is due);
+ * A check is a target (the verdict), a probe and a timer (when the next probe is due);
  * exactly one of timer and probe is on its way. A reload makes a new set beside the old one, lets
  * states pass over by name, and frees the old: a probe in flight is dropped and begun anew.
  *
@@ -67,7 +67,7 @@ static void on_due(struct ev_loop *loop UNUSED, struct ev_timer *w, int events U
 
 /* ---- verdicts */
 
-static void say_status(const struct checks *s)
+static void update_status(const struct checks *s)
 {
 	unsigned up = 0;
 
@@ -85,7 +85,10 @@ static void describe(const struct check *c, char *to, size_t size)
 		snprintf(to, size, "check %s", c->conf->name + strlen("check/"));
 }
 
-/* The one place where a change of state is told: to the log, to watchers, to the service manager. */
+/*
+ * The one place where a change of state is reported: to the log, to watchers, to the service
+ * manager.
+ */
 static void announce(const struct check *c)
 {
 	bool up = c->target.state == HEALTH_UP;
@@ -98,7 +101,7 @@ static void announce(const struct check *c)
 	       c->record.reason);
 	snprintf(text, sizeof(text), "%s %s %s %s", name, state, result, c->record.reason);
 	c->set->env.event(c->set->env.arg, text);
-	say_status(c->set);
+	update_status(c->set);
 }
 
 static void log_result(const struct check *c, const struct probe_result *r)
@@ -199,7 +202,7 @@ static void adopt_record(struct check *c, const struct health_record *r, const s
 	fill_record(c);
 }
 
-/* From the table of another process, so every field is doubted. */
+/* From the table of another process, so every field is validated. */
 static void adopt_from_table(struct check *c, const struct health_view *v)
 {
 	struct health_record r;
@@ -246,7 +249,7 @@ static void schedule_all(struct checks *s)
 {
 	for (unsigned i = 0; i < s->n; i++)
 		schedule(&s->list[i], FIRST_SPREAD_US * i / s->n);
-	say_status(s);
+	update_status(s);
 }
 
 static int begin_all(struct checks *s, const struct health_conf *conf, struct err *e)
@@ -294,8 +297,8 @@ void checks_free(struct checks *s)
 	free(s);
 }
 
-/* One whose probe goes on as before keeps its pace; what is new or another thing is looked at now. */
-static void pass_on(struct checks *s, struct check *c, struct check *old)
+/* A check whose probe goes on as before keeps its time; a new or different one is probed now. */
+static void carry_over_schedule(struct checks *s, struct check *c, struct check *old)
 {
 	ev_tstamp left = 0.;
 
@@ -325,16 +328,19 @@ int checks_reload(struct checks *s, const struct health_conf *conf, struct err *
 		return -1;
 	}
 	for (unsigned i = 0; i < conf->n; i++)
-		pass_on(s, &list[i], find(old, old_n, str_c(list[i].conf->name)));
+		carry_over_schedule(s, &list[i], find(old, old_n, str_c(list[i].conf->name)));
 	end_checks(s, old, old_n);
 	s->list = list;
 	s->n = conf->n;
-	say_status(s);
+	update_status(s);
 	checks_check(s);
 	return 0;
 }
 
-/* A target is waited for or probed, never both: a timer that has expired and is not served yet waits still. */
+/*
+ * A target is waited for or probed, never both: a timer that has expired and is not served yet
+ * waits still.
+ */
 static bool is_scheduled(const struct check *c)
 {
 	return ev_is_active(&c->due) || ev_is_pending(&c->due);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * libcurl says which descriptors it waits for and when it wants to be called; each descriptor is an
- * ev_io, the time one ev_timer. What libcurl is told may free any watch, so nothing is touched after
- * a call of curl_multi_socket_action() but the loop itself, whose calls stay: done() of one may
- * remove others, and then their messages are gone with them.
+ * ev_io, the time one ev_timer. What libcurl is told may free any watch, so nothing is touched
+ * after a call of curl_multi_socket_action() but the loop itself, whose calls stay: done() of one
+ * may remove others, and then their messages are gone with them.
  */
 #include "curl_loop.h"
 

@@ -16,7 +16,7 @@ struct curl_loop; /* private */
 /* A transfer, embedded in what it is for. */
 struct curl_call {
 	uint32_t magic; /* private: set while in a loop */
-	CURL *easy;	/* set by the owner, who also cleans it up, after curl_loop_remove() */
+	CURL *easy;	/* set by the owner, and cleaned up by it, after curl_loop_remove() */
 	/* From the loop, once: it has ended, and is no longer in the loop. May free the call. */
 	void (*done)(struct curl_call *call, CURLcode code);
 	struct curl_loop *in; /* ro: NULL while not in a loop */

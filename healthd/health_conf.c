@@ -62,7 +62,7 @@ static const struct conf_key check_keys[] = {
 		  .flags = CONF_REQUIRED | CONF_CONCRETE),
 	CONF_FUNC(struct check, expect, struct conf_expect, "expect", "200-399", conf_parse_expect,
 		  "STATUS | STATUS-STATUS", "Statuses that make an http probe good."),
-	CONF_STR(struct check, user, "user", NULL, "Who logs in to the database.", .hi = 80,
+	CONF_STR(struct check, user, "user", NULL, "The database user to log in as.", .hi = 80,
 		 .syntax = "NAME"),
 	CONF_STR(struct check, password, "password", NULL, "The password to it.",
 		 .flags = CONF_SECRET),
@@ -115,7 +115,7 @@ static const struct conf_key health_keys[] = {
 		 "Percent by which the time between probes varies, so that boards do not probe in "
 		 "step."),
 	CONF_BOOL(struct health, log_checks, "log-checks", "no",
-		  "Log each probe whose result is another one than before, not changes of state "
+		  "Log each probe with another result than the one before, not changes of state "
 		  "only."),
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The frame around the kinds: one timer a probe is its deadline while it runs, and the bell that
- * brings its result to done() from the loop once it has ended. The deadline is set at the start and
+ * The frame around the kinds: one timer a probe is its deadline while it runs, and brings its
+ * result to done() from the loop once it has ended. The deadline is set at the start and
  * nothing extends it.
  */
 #include "probe.h"
@@ -53,14 +53,14 @@ void probe_error_text(int error, char to[PROBE_REASON])
 		snprintf(to, PROBE_REASON, "%c%s", tolower((unsigned char)text[0]), text + 1);
 }
 
-static void ring(struct probe *p, double after_s)
+static void set_timer(struct probe *p, double after_s)
 {
 	ev_timer_stop(p->env->loop, &p->limit);
 	ev_timer_set(&p->limit, after_s, 0.);
 	ev_timer_start(p->env->loop, &p->limit);
 }
 
-static void settle(struct probe *p, enum health_result result, uint32_t code)
+static void conclude(struct probe *p, enum health_result result, uint32_t code)
 {
 	p->result.result = result;
 	p->result.code = code;
@@ -79,8 +79,8 @@ void probe_end(struct probe *p, enum health_result result, uint32_t code, const 
 	vsnprintf(p->result.reason, sizeof(p->result.reason), fmt, ap);
 	va_end(ap);
 	str_sanitize(p->result.reason);
-	settle(p, result, code);
-	ring(p, 0.);
+	conclude(p, result, code);
+	set_timer(p, 0.);
 }
 
 static void on_limit(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
@@ -91,7 +91,7 @@ static void on_limit(struct ev_loop *loop UNUSED, struct ev_timer *w, int events
 	if (p->running) {
 		snprintf(p->result.reason, sizeof(p->result.reason), "no answer within %u ms",
 			 p->spec->timeout_ms);
-		settle(p, p->ops->late(p), 0);
+		conclude(p, p->ops->timeout_result(p), 0);
 	}
 	p->done(p, &p->result);
 }
@@ -139,6 +139,6 @@ void probe_start(struct probe *p)
 	p->started_us = clock_now_us();
 	p->result = (struct probe_result){0};
 	ev_now_update(p->env->loop); /* the limit counts from now, not from the turn's begin */
-	ring(p, p->spec->timeout_ms / 1e3);
+	set_timer(p, p->spec->timeout_ms / 1e3);
 	p->ops->start(p);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * One look at a target: a connection, an HTTP request, or a login and a query. Kinds are a table of
- * operations; who schedules probes knows none of them.
+ * One probe of a target: a connection, an HTTP request, or a login and a query. Kinds are a table
+ * of operations; the scheduler (checks.c) knows none of them.
  *
  * A probe belongs to the main loop. After probe_start(), done() is called exactly once, from the
  * loop and never from within probe_start(), at the latest when the time is up; unless the probe is
@@ -51,7 +51,7 @@ struct probe_result {
 	enum health_result result;
 	uint32_t code; /* HTTP status or database error, 0: none */
 	uint32_t latency_us;
-	char reason[PROBE_REASON]; /* for people: one line, printable, whatever the peer sent */
+	char reason[PROBE_REASON]; /* one printable line, whatever the peer sent */
 };
 
 #define PROBE_MAGIC UINT32_C(0x94b1d27e)
@@ -76,11 +76,11 @@ struct probe_ops {
 	size_t size; /* of the struct that begins with a struct probe */
 	void (*init)(struct probe *p);
 	void (*start)(struct probe *p);
-	/* Lets go of what start() began; p may start again. Called when it has ended in time too. */
+	/* Releases what start() began; p may start again. Called when it has ended in time too. */
 	void (*stop)(struct probe *p);
 	void (*fini)(struct probe *p);
 	/* The time is up: which stage has not ended? */
-	enum health_result (*late)(struct probe *p);
+	enum health_result (*timeout_result)(struct probe *p);
 };
 
 #define X(name) extern const struct probe_ops probe_##name##_ops;
@@ -96,7 +96,7 @@ bool probe_is_busy(const struct probe *p);
 
 bool probe_good(enum health_result result);
 const char *probe_kind_text(enum probe_kind kind);
-/* Would both look at the same thing in the same way, but for the time they wait? */
+/* Would both probe the same thing in the same way, but for the time they wait? */
 bool probe_same(const struct probe_spec *a, const struct probe_spec *b);
 
 /* ---- for the kinds */

@@ -74,7 +74,8 @@ static void on_done(struct curl_call *call, CURLcode code)
 	else if (code == CURLE_COULDNT_CONNECT)
 		end_unconnected(h);
 	else if (code == CURLE_OPERATION_TIMEDOUT)
-		probe_end(p, p->ops->late(p), 0, "no answer within %u ms", p->spec->timeout_ms);
+		probe_end(p, p->ops->timeout_result(p), 0, "no answer within %u ms",
+			  p->spec->timeout_ms);
 	else if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT)
 		probe_end(p, HEALTH_SOCKERR, 0, "%s", curl_easy_strerror(code));
 	else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)
@@ -155,7 +156,7 @@ static void http_fini(struct probe *p)
 	curl_slist_free_all(h->fields);
 }
 
-static enum health_result http_late(struct probe *p)
+static enum health_result http_timeout_result(struct probe *p)
 {
 	return connected(http_of(p)) ? HEALTH_L7TOUT : HEALTH_L4TOUT;
 }
@@ -166,5 +167,5 @@ const struct probe_ops probe_http_ops = {
 	.start = http_start,
 	.stop = http_stop,
 	.fini = http_fini,
-	.late = http_late,
+	.timeout_result = http_timeout_result,
 };

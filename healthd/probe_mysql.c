@@ -34,7 +34,7 @@ struct job {
 	struct letter letter; /* posted when the thread is about to end */
 	struct probe_mysql_jobs *jobs;
 	struct job *prev, *next;
-	struct mysql_probe *probe; /* main thread only; NULL: nobody waits for it any more */
+	struct mysql_probe *probe; /* main thread only; NULL: its result is no longer wanted */
 	pthread_t thread;
 	struct arena arena;
 	struct probe_spec spec; /* strings in the arena */
@@ -57,7 +57,7 @@ static struct mysql_probe *mysql_of(struct probe *p)
 
 /* ---- on the thread */
 
-static void conclude(struct job *j, enum health_result result, unsigned code, const char *reason)
+static void set_result(struct job *j, enum health_result result, unsigned code, const char *reason)
 {
 	j->result = result;
 	j->code = code;
@@ -95,17 +95,17 @@ static enum health_result classify(unsigned code)
  * Where the library's text is wrong, ours: with the system's error number a refusal reads "in
  * progress", and a plugin that is not allowed has bytes of the login for a name.
  */
-static void conclude_error(struct job *j, MYSQL *db)
+static void set_error(struct job *j, MYSQL *db)
 {
 	unsigned code = mysql_errno(db);
 	enum health_result result = classify(code);
 
 	if (result == HEALTH_L4CON)
-		conclude(j, result, code, "cannot connect");
+		set_result(j, result, code, "cannot connect");
 	else if (code == CR_PLUGIN_NOT_ALLOWED)
-		conclude(j, result, code, "it asks for a login by another plugin than " PLUGINS);
+		set_result(j, result, code, "it asks for a login by another plugin than " PLUGINS);
 	else
-		conclude(j, result, code, mysql_error(db));
+		set_result(j, result, code, mysql_error(db));
 }
 
 static bool set_options(MYSQL *db, uint32_t timeout_ms)
@@ -126,37 +126,37 @@ static bool login(struct job *j, MYSQL *db)
 
 	addr_format_ip(&s->address, host);
 	if (!set_options(db, s->timeout_ms)) {
-		conclude(j, HEALTH_SOCKERR, 0, "the client library cannot restrict logins");
+		set_result(j, HEALTH_SOCKERR, 0, "the client library cannot restrict logins");
 		return false;
 	}
 	if (mysql_real_connect(db, host, s->user.p, s->password.p, s->database.p,
 			       addr_port(&s->address), NULL, 0))
 		return true;
-	conclude_error(j, db);
+	set_error(j, db);
 	return false;
 }
 
-static void ask(struct job *j, MYSQL *db)
+static void run_query(struct job *j, MYSQL *db)
 {
 	MYSQL_RES *rows;
 
 	if (mysql_real_query(db, j->spec.query.p, j->spec.query.n) != 0) {
-		conclude_error(j, db);
+		set_error(j, db);
 		return;
 	}
 	rows = mysql_use_result(db);
 	if (mysql_field_count(db) > 0 && (!rows || !mysql_fetch_row(rows))) {
 		if (mysql_errno(db))
-			conclude_error(j, db);
+			set_error(j, db);
 		else
-			conclude(j, HEALTH_L7STS, 0, "the query gave no row");
+			set_result(j, HEALTH_L7STS, 0, "the query gave no row");
 	} else {
-		conclude(j, HEALTH_L7OK, 0, mysql_get_server_info(db));
+		set_result(j, HEALTH_L7OK, 0, mysql_get_server_info(db));
 	}
 	mysql_free_result(rows);
 }
 
-static void *run_job(void *arg)
+static void *job_main(void *arg)
 {
 	struct job *j = arg;
 	MYSQL db;
@@ -164,10 +164,10 @@ static void *run_job(void *arg)
 	MAGIC_CHECK(j, JOB_MAGIC);
 	mysql_thread_init();
 	if (!mysql_init(&db)) {
-		conclude(j, HEALTH_SOCKERR, 0, "no memory for a database client");
+		set_result(j, HEALTH_SOCKERR, 0, "no memory for a database client");
 	} else {
 		if (login(j, &db))
-			ask(j, &db);
+			run_query(j, &db);
 		mysql_close(&db);
 	}
 	mysql_thread_end();
@@ -207,14 +207,14 @@ static int start_thread(struct job *j)
 
 	MUST0(pthread_attr_init(&attr));
 	MUST0(pthread_attr_setstacksize(&attr, STACK));
-	rc = pthread_create(&j->thread, &attr, run_job, j);
+	rc = pthread_create(&j->thread, &attr, job_main, j);
 	pthread_attr_destroy(&attr);
 	return rc;
 }
 
-static void on_ended(struct letter *letter);
+static void on_job_end(struct letter *letter);
 
-static void begin(struct mysql_probe *m)
+static void start_job(struct mysql_probe *m)
 {
 	struct probe_mysql_jobs *jobs = m->probe.env->mysql;
 	struct job *j = def_xcalloc(1, sizeof(*j));
@@ -222,7 +222,7 @@ static void begin(struct mysql_probe *m)
 
 	MUST(!m->job && m->probe.running);
 	MAGIC_SET(j, JOB_MAGIC);
-	j->letter.run = on_ended;
+	j->letter.run = on_job_end;
 	j->jobs = jobs;
 	j->next = jobs->first;
 	if (j->next)
@@ -240,7 +240,7 @@ static void begin(struct mysql_probe *m)
 	m->job = j;
 }
 
-static void on_ended(struct letter *letter)
+static void on_job_end(struct letter *letter)
 {
 	struct job *j = container_of(letter, struct job, letter);
 
@@ -252,7 +252,7 @@ static void on_ended(struct letter *letter)
 		m->job = NULL;
 	if (m && m->waiting) {
 		m->waiting = false;
-		begin(m);
+		start_job(m);
 	} else if (m && m->probe.running) {
 		probe_end(&m->probe, j->result, j->code, "%s", j->reason);
 	}
@@ -306,7 +306,7 @@ static void mysql_probe_start(struct probe *p)
 	if (m->job)
 		m->waiting = true;
 	else
-		begin(m);
+		start_job(m);
 }
 
 static void mysql_probe_stop(struct probe *p)
@@ -322,8 +322,10 @@ static void mysql_probe_fini(struct probe *p)
 		m->job->probe = NULL;
 }
 
-/* Where the library hangs it does not tell; a hung server still gets connections, from its kernel. */
-static enum health_result mysql_probe_late(struct probe *p UNUSED)
+/*
+ * Where the library hangs it does not tell; a hung server still gets connections, from its kernel.
+ */
+static enum health_result mysql_probe_timeout_result(struct probe *p UNUSED)
 {
 	return HEALTH_L7TOUT;
 }
@@ -334,5 +336,5 @@ const struct probe_ops probe_mysql_ops = {
 	.start = mysql_probe_start,
 	.stop = mysql_probe_stop,
 	.fini = mysql_probe_fini,
-	.late = mysql_probe_late,
+	.timeout_result = mysql_probe_timeout_result,
 };

@@ -79,7 +79,7 @@ static void tcp_fini(struct probe *p UNUSED)
 {
 }
 
-static enum health_result tcp_late(struct probe *p UNUSED)
+static enum health_result tcp_timeout_result(struct probe *p UNUSED)
 {
 	return HEALTH_L4TOUT;
 }
@@ -90,5 +90,5 @@ const struct probe_ops probe_tcp_ops = {
 	.start = tcp_start,
 	.stop = tcp_stop,
 	.fini = tcp_fini,
-	.late = tcp_late,
+	.timeout_result = tcp_timeout_result,
 };

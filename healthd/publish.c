@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A table has its records before it has its name: it is made aside, and nobody sees it half filled.
+ * A table has its records before it has its name: it is made aside, so no reader sees it half
+ * filled.
  *
  * At an orderly end the file goes, but the service manager holds the table for a restart, and for a
  * restart only.

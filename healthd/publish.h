@@ -21,7 +21,10 @@ struct publish {
 void publish_init(struct publish *p, struct ev_loop *loop, const char *path);
 void publish_fini(struct publish *p); /* the file goes */
 
-/* The table of the healthd before this one: from the service manager after a restart, the file after a crash. -1: none. */
+/*
+ * The table of the healthd before this one: from the service manager after a restart, the file
+ * after a crash. -1: none.
+ */
 int publish_open_last(const struct publish *p, struct health_view *v);
 
 /* A new table of these records replaces the one before it. -1 with e set: that one goes on. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The first frame must not be the only one: a switch may be learning, a neighbour may have lost it,
- * and the old holder may have answered a question in the same millisecond. Hence the series. The
- * refresh heals what nobody noticed.
+ * and the old master may have answered a request in the same millisecond. Hence the series. The
+ * refresh mends what went unnoticed.
  */
 #include "announce.h"
 
@@ -105,7 +105,7 @@ void announce_fini(struct announce *a)
 int announce_open(struct announce *a, int ifindex, const uint8_t mac[6], struct err *e)
 {
 	announce_close(a);
-	/* Protocol 0: it hears nothing. */
+	/* Protocol 0: it receives nothing. */
 	a->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (a->fd < 0)
 		return err_set(e, "packet socket: %m");

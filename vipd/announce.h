@@ -2,7 +2,7 @@
 /*
  * Gratuitous ARP (RFC 5227 §3, RFC 9568 §8.2): tells switches and neighbours on one interface where
  * the virtual addresses live now. A series of 0, 10, 100 ms, 1 s, 5 s, then a refresh now and then.
- * Each time as a request and as a reply, because there are stacks that heed only one of them.
+ * Each time as a request and as a reply, because there are stacks that take only one of them.
  */
 #ifndef ANNOUNCE_H
 #define ANNOUNCE_H
@@ -32,7 +32,7 @@ void announce_init(struct announce *a, struct ev_loop *loop);
 void announce_fini(struct announce *a);
 
 /*
- * Speaks on this interface with this hardware address from now on. 0, or -1 with e. Needs
+ * Announces on this interface with this hardware address from now on. 0, or -1 with e. Needs
  * CAP_NET_RAW.
  */
 int announce_open(struct announce *a, int ifindex, const uint8_t mac[6], struct err *e);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * One question so far: who is master here, and why (not). Changes come by `watch`, as "instance
- * NAME state ...".
+ * One command so far: the state of each router, its master, and why it is not ours. Changes come by
+ * `watch`, as "instance NAME state ...".
  */
 #include "ctl.h"
 
@@ -17,6 +17,6 @@ static void state(struct text *reply, struct str args UNUSED, bool json, void *a
 }
 
 const struct ctl_command ctl_commands[] = {
-	{"state", "", "each virtual router: state, priority, who is master", false, state},
+	{"state", "", "each virtual router: state, priority, master", false, state},
 	{NULL, NULL, NULL, false, NULL},
 };

@@ -5,7 +5,7 @@
 
 #include "ipc/ctl.h"
 
-/* Run with the struct daemon as their argument, whose user is the struct instances. */
+/* Run with the struct daemon as their argument; its user is the struct instances. */
 extern const struct ctl_command ctl_commands[];
 
 #endif

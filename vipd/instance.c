@@ -4,7 +4,7 @@
  * answers is done (perform). Nothing else sends, adds or removes.
  *
  * Order on waking: adverts that wait in the socket are read before the timer is served, and the
- * timer is served before a lost address is restored or renewed; so a vipd that was frozen learns
+ * timer is served before a lost address is restored or renewed; so a vipd that was suspended learns
  * that it was replaced before it touches anything.
  *
  * Sockets follow the interface: they are opened anew when its index, address or hardware address
@@ -25,7 +25,7 @@
 
 enum {
 	READ_MAX = 64,	   /* packets at a time */
-	FAULT_HOLD_S = 30, /* how long we stand back when the address does not stay */
+	FAULT_HOLD_S = 30, /* in FAULT when the address does not stay */
 	REOPEN_S = 1,	   /* between attempts to open sockets */
 	PACKET_MAX = 20 + 40 + 8 + 4 * 255 + VRRP_PKT_AUTH_SIZE + 1,
 };
@@ -91,7 +91,7 @@ static void send_advert(struct instance *i, uint8_t priority)
 	if (i->fd < 0)
 		return;
 	if (vrrp_sock_send(i->fd, str_of((const char *)raw, n)) == 0) {
-		count(i, priority ? STAT_adverts_sent : STAT_resignations_sent);
+		count(i, priority ? STAT_adverts_sent : STAT_priority_zero_sent);
 		return;
 	}
 	count(i, STAT_adverts_failed);
@@ -123,10 +123,10 @@ static void note_state(struct instance *i, enum vrrp_fsm_state was, const char *
 	i->env->event(i->env->arg, text);
 }
 
-/* An address could not be set: stand back for a while. */
+/* An address could not be set: FAULT for a while. */
 static void address_failed(struct instance *i, const char *why)
 {
-	log_err("instance %s: %s; standing back for %d s", i->conf.name, why, FAULT_HOLD_S);
+	log_err("instance %s: %s; in FAULT for %d s", i->conf.name, why, FAULT_HOLD_S);
 	i->address_fault = true;
 	ev_timer_stop(i->env->loop, &i->fault_hold);
 	ev_timer_set(&i->fault_hold, FAULT_HOLD_S, 0);
@@ -157,7 +157,7 @@ static void perform(struct instance *i, const struct vrrp_fsm_out *out)
 {
 	if (out->acts & VRRP_FSM_SEND)
 		send_advert(i, out->priority);
-	if (out->acts & VRRP_FSM_RESIGN)
+	if (out->acts & VRRP_FSM_SEND_ZERO)
 		send_advert(i, 0);
 	if (out->acts & VRRP_FSM_HOLD)
 		hold(i);
@@ -219,18 +219,18 @@ static void feed(struct instance *i, struct vrrp_fsm_event e)
  */
 static void log_drop(struct instance *i, enum vrrp_pkt_drop d, const struct vrrp_pkt *p)
 {
-	char who[16];
+	char source[16];
 
 	if (d == VRRP_PKT_DROP_vrid || d == VRRP_PKT_DROP_own || i->dropped & UINT32_C(1) << d)
 		return;
 	i->dropped |= UINT32_C(1) << d;
 	if (p && d == VRRP_PKT_DROP_interval)
 		log_err("instance %s: %s sends every %u s, we every %u s: with version 2 both become master",
-			i->conf.name, ip_text(p->source, who), p->interval_us / 1000000,
+			i->conf.name, ip_text(p->source, source), p->interval_us / 1000000,
 			i->packet.interval_us / 1000000);
 	else
 		log_warn("instance %s: advert%s%s ignored: %s", i->conf.name, p ? " from " : "",
-			 p ? ip_text(p->source, who) : "", vrrp_pkt_drop_text(d));
+			 p ? ip_text(p->source, source) : "", vrrp_pkt_drop_text(d));
 }
 
 static void drop(struct instance *i, enum vrrp_pkt_drop d, const struct vrrp_pkt *p)
@@ -253,11 +253,11 @@ static void take_advert(struct instance *i, struct str packet)
 		drop(i, d, &p);
 		return;
 	}
-	count(i, STAT_adverts_heard);
+	count(i, STAT_adverts_received);
 	if (p.priority == 0)
-		count(i, STAT_resignations_heard);
+		count(i, STAT_priority_zero_received);
 	if (i->fsm.state == VRRP_FSM_MASTER && !i->fsm.leaving)
-		count(i, STAT_duels);
+		count(i, STAT_conflicts);
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_ADVERT,
 					.priority = p.priority,
 					.source = p.source,
@@ -291,7 +291,7 @@ static void on_timer(struct ev_loop *loop UNUSED, struct ev_timer *w, int revent
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_TIMER});
 }
 
-/* The machine is asked first: one that overslept must not renew. */
+/* The state machine is asked first: a master that was suspended must not renew. */
 static void on_renew(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct instance *i = instance_of(w, renew);
@@ -364,7 +364,7 @@ static void make_rules(struct instance *i)
 		.tie_us = vip_conf_rank_us(c, i->link.source, true),
 		.tie_known = vip_conf_is_board(c, i->link.source),
 		.rank_us = vip_conf_rank_us(c, i->link.source, false),
-		.linger_us = c->linger_ms * 1000,
+		.handover_us = c->handover_ms * 1000,
 	};
 }
 
@@ -392,7 +392,8 @@ static void refresh_link(struct instance *i)
 		log_err("instance %s: %s", i->conf.name, e.text);
 	i->fault = link_fault(&i->link);
 	if (was.ifindex != i->link.ifindex) {
-		if (i->addrs.held) /* another interface under the name: the addresses went with the old one */
+		/* Another interface under the name: the addresses went with the old one. */
+		if (i->addrs.held)
 			feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS,
 							.faults = VRRP_FSM_FAULT_LINK});
 		vip_addr_bind(&i->addrs, i->link.ifindex);
@@ -437,23 +438,23 @@ static void on_our_addr(struct instance *i, const struct netlink_addr *a, bool g
 	char which[16];
 
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_TIMER}); /* still entitled to it? */
-	switch (vip_addr_heard(&i->addrs, a, gone, clock_now_us())) {
+	switch (vip_addr_notify(&i->addrs, a, gone, clock_now_us())) {
 	case VIP_ADDR_NOTHING:
 		break;
 	case VIP_ADDR_RESTORED:
 		count(i, STAT_addresses_restored);
-		log_warn("instance %s: somebody removed %s; it is set again", i->conf.name,
-			 ip_text(a->ip, which));
+		log_warn("instance %s: %s was removed by another program; it is set again",
+			 i->conf.name, ip_text(a->ip, which));
 		announce_start(&i->announce);
 		break;
-	case VIP_ADDR_INTRUDER:
+	case VIP_ADDR_UNEXPECTED:
 		count(i, STAT_addresses_refused);
 		log_warn(
-			"instance %s: somebody set %s here though another board holds it; it is removed",
+			"instance %s: %s was set by another program though this board is not master; it is removed",
 			i->conf.name, ip_text(a->ip, which));
 		break;
 	case VIP_ADDR_LOST:
-		address_failed(i, "somebody keeps removing the address");
+		address_failed(i, "another program keeps removing the address");
 		feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = faults(i)});
 		break;
 	}
@@ -488,8 +489,9 @@ static void on_track(struct track *t)
 {
 	struct instance *i = instance_of(t, track);
 
-	feed(i, (struct vrrp_fsm_event){
-			.type = VRRP_FSM_FIT, .fit = track_fit(t), .bonus = track_bonus(t)});
+	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_ELIGIBLE,
+					.eligible = track_eligible(t),
+					.bonus = track_bonus(t)});
 }
 
 /* ---- life */
@@ -621,7 +623,7 @@ void instance_check(const struct instance *i)
 	MUST(i->done || is_set(&i->timer) == (vrrp_fsm_due(&i->fsm) != VRRP_FSM_NEVER));
 }
 
-/* ---- for people */
+/* ---- reports */
 
 static const char *track_text(const struct instance *i)
 {
@@ -646,7 +648,7 @@ static void report_json(const struct instance *i, struct text *to)
 	text_json_int(to, "version", i->packet.version);
 	text_json_int(to, "priority", vrrp_fsm_priority(&i->rules, &i->fsm));
 	text_json_bool(to, "held", i->addrs.held);
-	text_json_bool(to, "fit", i->fsm.fit);
+	text_json_bool(to, "eligible", i->fsm.eligible);
 	text_json_bool(to, "leaving", i->fsm.leaving);
 	text_json_str(to, "track", str_c(track_text(i)));
 	text_json_str(to, "source", str_c(i->link.source ? ip_text(i->link.source, ip) : ""));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * One virtual router: the state machine with its socket, timer, interface, addresses, announcements
- * and leash.
+ * and tracked daemon.
  *
  * It lives from instance_new() to instance_free() on one loop. It never gives up: whatever is
  * missing (interface, carrier, address, socket) is waited for.
@@ -32,12 +32,12 @@ struct instance_env {
 /* The configuration is copied. Starts at once. */
 struct instance *instance_new(const struct instance_env *env, const struct vip_conf_instance *conf);
 
-/* Ends at once: a master resigns and removes its addresses. NULL is fine. */
+/* Ends at once: a master sends priority 0 and removes its addresses. NULL is fine. */
 void instance_free(struct instance *i);
 
 /*
- * Planned end: a master resigns and answers until the successor speaks; env->done follows, maybe
- * before the return.
+ * Planned end: a master sends priority 0 and answers until its successor has taken over; env->done
+ * follows, maybe before the return.
  */
 void instance_stop(struct instance *i);
 

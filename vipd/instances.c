@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two arrays: those of the configuration, and those that were taken out of it and still linger. Who
- * is done is freed by a timer at the start of the next turn, never inside its own call.
+ * Two arrays: the instances of the configuration, and those that were taken out of it and are still
+ * handing over. An instance that is done is freed by a timer at the start of the next turn, never
+ * inside its own call.
  */
 #include "instances.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Usable means what VRRP's FAULT state asks: the interface is there, up, has carrier (IFF_RUNNING),
- * and has an address of its own to speak from. The virtual address never is the source of an
- * advert: two routers would then speak with one address, and the tie-break by address could not
+ * and has an address of its own to send from. The virtual address never is the source of an
+ * advert: two routers would then send from one address, and the tie-break by address could not
  * work.
  */
 #include "link.h"

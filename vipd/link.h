@@ -2,10 +2,9 @@
 /*
  * One interface, found by name: what an instance needs to know of it, and whether it can be used.
  *
- * Usable is a link that is up, has carrier, and has an address of its own to speak from. With the
- * boards listed in the configuration only one of theirs will do: an address of another kind is a
- * stopgap (IPv4LL before the lease comes) or of another network, and peers that hear it would hear
- * a stranger.
+ * Usable is a link that is up, has carrier, and has an address of its own to send from. With the
+ * boards listed in the configuration only one of theirs will do: another address is a stopgap
+ * (IPv4LL before the lease comes) or of another network, and unknown to the peers.
  *
  * A link is read anew whenever netlink says that something about it changed. It may be absent, come
  * later, and come back under another index.
@@ -25,7 +24,10 @@ struct link {
 	uint8_t mac[6];	 /* ro */
 };
 
-/* What an address is to us: a virtual one, one that is no board's though boards are listed, or our own. */
+/*
+ * What an address is to us: a virtual one, one that is no board's though boards are listed, or our
+ * own.
+ */
 enum link_role { LINK_VIRTUAL, LINK_UNLISTED, LINK_OWN };
 
 /*

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two netlink sockets: one for requests and their answers, one that only listens to the link and
- * IPv4 address groups. Were they one, an event between request and answer would have to be queued
- * here.
+ * Two netlink sockets: one for requests and their answers, one for the events of the link and IPv4
+ * address groups. Were they one, an event between request and answer would have to be queued here.
  *
  * Addresses we set carry IFA_PROTO (Linux 5.18; older kernels ignore it), so that `ip addr` shows
- * whose they are, and IFA_F_NOPREFIXROUTE, so that no traffic of the board's own is routed by them.
+ * that they are vipd's, and IFA_F_NOPREFIXROUTE, so that no traffic of the board's own is routed by
+ * them.
  */
 #include "netlink.h"
 
@@ -28,7 +28,7 @@ enum { PROTO_VRRP = 112, EVENT_BUFFER = 256 * 1024 };
 struct netlink {
 	uint32_t magic;
 	struct ev_loop *loop;
-	struct nl_sock *ask, *hear;
+	struct nl_sock *requests, *events;
 	struct ev_io readable;
 	struct netlink_watch *watches;
 	struct netlink_watch *next; /* of the walk under way, kept right by netlink_unwatch */
@@ -108,7 +108,7 @@ static void link_of(struct rtnl_link *rl, struct netlink_link *l)
 
 /* ---- events */
 
-static void tell_addr(struct netlink *n, const struct netlink_addr *a, bool gone)
+static void notify_addr(struct netlink *n, const struct netlink_addr *a, bool gone)
 {
 	struct netlink_watch *w;
 
@@ -118,7 +118,7 @@ static void tell_addr(struct netlink *n, const struct netlink_addr *a, bool gone
 	}
 }
 
-static void tell_link(struct netlink *n, const struct netlink_link *l, bool gone)
+static void notify_link(struct netlink *n, const struct netlink_link *l, bool gone)
 {
 	struct netlink_watch *w;
 
@@ -128,7 +128,7 @@ static void tell_link(struct netlink *n, const struct netlink_link *l, bool gone
 	}
 }
 
-static void tell_lost(struct netlink *n)
+static void notify_lost(struct netlink *n)
 {
 	struct netlink_watch *w;
 
@@ -147,10 +147,10 @@ static void on_object(struct nl_object *o, void *arg)
 
 	if (type == RTM_NEWADDR || type == RTM_DELADDR) {
 		if (addr_of((struct rtnl_addr *)o, &a))
-			tell_addr(n, &a, type == RTM_DELADDR);
+			notify_addr(n, &a, type == RTM_DELADDR);
 	} else if (type == RTM_NEWLINK || type == RTM_DELLINK) {
 		link_of((struct rtnl_link *)o, &l);
-		tell_link(n, &l, type == RTM_DELLINK);
+		notify_link(n, &l, type == RTM_DELLINK);
 	}
 }
 
@@ -166,12 +166,12 @@ static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int revent
 	int rc;
 
 	do {
-		rc = nl_recvmsgs_default(n->hear);
+		rc = nl_recvmsgs_default(n->events);
 	} while (rc >= 0);
 	if (rc == -NLE_AGAIN)
 		return;
 	log_warn("netlink: events were lost (%s), reading everything anew", nl_geterror(rc));
-	tell_lost(n);
+	notify_lost(n);
 }
 
 /* ---- life */
@@ -198,12 +198,12 @@ static int listen_to_events(struct netlink *n, struct err *e)
 {
 	int rc;
 
-	nl_socket_disable_seq_check(n->hear);
-	nl_socket_modify_cb(n->hear, NL_CB_VALID, NL_CB_CUSTOM, on_event, n);
-	nl_socket_set_buffer_size(n->hear, EVENT_BUFFER, 0);
-	rc = nl_socket_add_memberships(n->hear, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, 0);
+	nl_socket_disable_seq_check(n->events);
+	nl_socket_modify_cb(n->events, NL_CB_VALID, NL_CB_CUSTOM, on_event, n);
+	nl_socket_set_buffer_size(n->events, EVENT_BUFFER, 0);
+	rc = nl_socket_add_memberships(n->events, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, 0);
 	if (rc >= 0)
-		rc = nl_socket_set_nonblocking(n->hear);
+		rc = nl_socket_set_nonblocking(n->events);
 	return rc < 0 ? err_set(e, "netlink: %s", nl_geterror(rc)) : 0;
 }
 
@@ -214,14 +214,14 @@ struct netlink *netlink_new(struct ev_loop *loop, struct err *e)
 
 	MAGIC_SET(n, NETLINK_MAGIC);
 	n->loop = loop;
-	n->ask = open_socket(e);
-	n->hear = n->ask ? open_socket(e) : NULL;
-	if (!n->hear || listen_to_events(n, e) < 0) {
+	n->requests = open_socket(e);
+	n->events = n->requests ? open_socket(e) : NULL;
+	if (!n->events || listen_to_events(n, e) < 0) {
 		netlink_free(n);
 		return NULL;
 	}
-	setsockopt(nl_socket_get_fd(n->ask), SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-	ev_io_init(&n->readable, on_readable, nl_socket_get_fd(n->hear), EV_READ);
+	setsockopt(nl_socket_get_fd(n->requests), SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	ev_io_init(&n->readable, on_readable, nl_socket_get_fd(n->events), EV_READ);
 	ev_io_start(loop, &n->readable);
 	return n;
 }
@@ -233,10 +233,10 @@ void netlink_free(struct netlink *n)
 	MUST(!n->watches);
 	if (ev_is_active(&n->readable))
 		ev_io_stop(n->loop, &n->readable);
-	if (n->hear)
-		nl_socket_free(n->hear);
-	if (n->ask)
-		nl_socket_free(n->ask);
+	if (n->events)
+		nl_socket_free(n->events);
+	if (n->requests)
+		nl_socket_free(n->requests);
 	MAGIC_WIPE(n, NETLINK_MAGIC);
 	free(n);
 }
@@ -246,7 +246,7 @@ void netlink_check(const struct netlink *n, unsigned watches)
 	unsigned found = 0;
 
 	MAGIC_CHECK(n, NETLINK_MAGIC);
-	MUST(n->hear && n->ask && ev_is_active(&n->readable));
+	MUST(n->events && n->requests && ev_is_active(&n->readable));
 	MUST(!n->next || is_watching(n, n->next));
 	for (const struct netlink_watch *w = n->watches; w; w = w->next) {
 		MUST(++found <= watches);
@@ -290,13 +290,13 @@ static struct rtnl_addr *object_of(const struct netlink_addr *a, uint32_t lifeti
 	return ra;
 }
 
-/* Sends and frees msg, waits for the kernel's verdict: 0 or a negative libnl error. */
-static int ask_kernel(struct netlink *n, struct nl_msg *msg)
+/* Sends and frees msg, waits for the kernel's answer: 0 or a negative libnl error. */
+static int request(struct netlink *n, struct nl_msg *msg)
 {
-	int rc = nl_send_auto(n->ask, msg);
+	int rc = nl_send_auto(n->requests, msg);
 
 	nlmsg_free(msg);
-	return rc < 0 ? rc : nl_wait_for_ack(n->ask);
+	return rc < 0 ? rc : nl_wait_for_ack(n->requests);
 }
 
 static int fail_addr(struct err *e, const char *verb, const struct netlink_addr *a, int rc)
@@ -318,7 +318,7 @@ int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t l
 	if (rc == 0) {
 		nla_put_u8(msg, IFA_PROTO, PROTO_VRRP);
 		nla_put_u32(msg, IFA_FLAGS, IFA_F_NOPREFIXROUTE);
-		rc = ask_kernel(n, msg);
+		rc = request(n, msg);
 	}
 	return rc < 0 ? fail_addr(e, "cannot set", a, rc) : 0;
 }
@@ -336,7 +336,7 @@ int netlink_addr_del(struct netlink *n, const struct netlink_addr *a, struct err
 	if (ra)
 		rtnl_addr_put(ra);
 	if (rc == 0)
-		rc = ask_kernel(n, msg);
+		rc = request(n, msg);
 	if (rc == -NLE_NOADDR || rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV)
 		return 0;
 	return rc < 0 ? fail_addr(e, "cannot remove", a, rc) : 0;
@@ -368,16 +368,16 @@ int netlink_addr_each(struct netlink *n, int ifindex,
 		      struct err *e)
 {
 	struct walk w = {.ifindex = ifindex, .each = each, .arg = arg};
-	struct nl_cb *old = nl_socket_get_cb(n->ask), *cb = nl_cb_clone(old);
+	struct nl_cb *old = nl_socket_get_cb(n->requests), *cb = nl_cb_clone(old);
 	int rc;
 
 	nl_cb_put(old);
 	if (!cb)
 		return err_set(e, "netlink: out of memory");
 	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_dump, &w);
-	rc = nl_rtgen_request(n->ask, RTM_GETADDR, AF_INET, NLM_F_DUMP);
+	rc = nl_rtgen_request(n->requests, RTM_GETADDR, AF_INET, NLM_F_DUMP);
 	if (rc >= 0)
-		rc = nl_recvmsgs(n->ask, cb);
+		rc = nl_recvmsgs(n->requests, cb);
 	nl_cb_put(cb);
 	return rc < 0 ? err_set(e, "cannot list addresses: %s", nl_geterror(rc)) : 0;
 }
@@ -385,7 +385,7 @@ int netlink_addr_each(struct netlink *n, int ifindex,
 int netlink_link_get(struct netlink *n, const char *name, struct netlink_link *l, struct err *e)
 {
 	struct rtnl_link *rl;
-	int rc = rtnl_link_get_kernel(n->ask, 0, name, &rl);
+	int rc = rtnl_link_get_kernel(n->requests, 0, name, &rl);
 
 	if (rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV)
 		return 0;

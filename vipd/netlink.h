@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What vipd asks of rtnetlink(7), through libnl: set and remove IPv4 addresses, read links, hear of
- * changes.
+ * What vipd needs of rtnetlink(7), through libnl: set and remove IPv4 addresses, read links, events
+ * of changes.
  *
  * Nothing is cached: the kernel is asked when something matters. Requests are answered before the
  * call returns (the kernel does so at once; a lost answer costs a second). Events come on the loop.
@@ -32,7 +32,10 @@ struct netlink_addr {
 	char label[IF_NAMESIZE]; /* "" for none */
 };
 
-/* Embedded by who wants to hear of changes. Removed by netlink_unwatch, also from inside a call. */
+/*
+ * A receiver of events, embedded in what they are for. Removed by netlink_unwatch(), also from
+ * inside a call.
+ */
 struct netlink_watch {
 	struct netlink_watch *next; /* private */
 	/* A link appeared, changed, or is gone. */

@@ -10,15 +10,16 @@
 	X(masters, GAUGE, "instances that are master")                                             \
 	X(adverts_sent, COUNTER, "adverts sent")                                                   \
 	X(adverts_failed, COUNTER, "adverts that the kernel did not take")                         \
-	X(adverts_heard, COUNTER, "good adverts of our routers")                                   \
-	X(resignations_sent, COUNTER, "adverts of priority 0 sent")                                \
-	X(resignations_heard, COUNTER, "adverts of priority 0 heard")                              \
+	X(adverts_received, COUNTER, "good adverts of our routers")                                \
+	X(priority_zero_sent, COUNTER, "adverts of priority 0 sent")                               \
+	X(priority_zero_received, COUNTER, "adverts of priority 0 received")                       \
 	X(became_master, COUNTER, "changes to master")                                             \
 	X(became_backup, COUNTER, "changes to backup")                                             \
 	X(became_fault, COUNTER, "changes to fault")                                               \
-	X(duels, COUNTER, "adverts of a rival heard as master")                                    \
-	X(addresses_restored, COUNTER, "addresses that somebody removed and vipd set again")       \
-	X(addresses_refused, COUNTER, "addresses that somebody set and vipd removed")
+	X(conflicts, COUNTER, "adverts of another master received as master")                      \
+	X(addresses_restored, COUNTER,                                                             \
+	  "addresses that another program removed and vipd set again")                             \
+	X(addresses_refused, COUNTER, "addresses that another program set and vipd removed")
 
 #define STATS_DROP_ROW_(name, text) STAT_dropped_##name,
 enum { STATS_ENUM(VIPD_STATS) VRRP_PKT_DROPS(STATS_DROP_ROW_) STAT_COUNT };

@@ -22,7 +22,7 @@ static struct track *checked(struct track *t)
 /* The track that a watcher is a member of. */
 #define track_of(w, member) checked(container_of(w, struct track, member))
 
-static void judge(struct track *t)
+static void update_state(struct track *t)
 {
 	bool alive = (t->watch.connected || ev_is_active(&t->grace)) && !t->hangs;
 
@@ -30,15 +30,15 @@ static void judge(struct track *t)
 		return;
 	t->alive = alive;
 	log_notice("%s %s", t->rule.daemon,
-		   alive	? "is there"
-		   : t->hangs	? "hangs: its heartbeat stands still"
-		   : t->goodbye ? "has stopped"
-				: "has died");
+		   alive	 ? "is there"
+		   : t->hangs	 ? "hangs: its heartbeat stands still"
+		   : t->stopping ? "has stopped"
+				 : "has died");
 	t->changed(t);
 }
 
-/* Does the table's heartbeat stand still? */
-static bool heart_stopped(struct track *t)
+/* Is the table's heartbeat too old? */
+static bool heartbeat_stale(struct track *t)
 {
 	struct err e;
 
@@ -53,13 +53,13 @@ static void on_poll(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents
 {
 	struct track *t = track_of(w, poll);
 
-	t->hangs = t->watch.connected && heart_stopped(t);
-	judge(t);
+	t->hangs = t->watch.connected && heartbeat_stale(t);
+	update_state(t);
 }
 
 static void on_grace(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
-	judge(track_of(w, grace));
+	update_state(track_of(w, grace));
 }
 
 static void on_up(struct watch *w)
@@ -67,9 +67,9 @@ static void on_up(struct watch *w)
 	struct track *t = track_of(w, watch);
 
 	ev_timer_stop(t->loop, &t->grace);
-	t->goodbye = false;
+	t->stopping = false;
 	t->hangs = false;
-	judge(t);
+	update_state(t);
 }
 
 static void on_line(struct watch *w, struct str line)
@@ -77,7 +77,7 @@ static void on_line(struct watch *w, struct str line)
 	struct track *t = track_of(w, watch);
 
 	if (str_eq(line, STR("stopping")))
-		t->goodbye = true;
+		t->stopping = true;
 }
 
 static void on_down(struct watch *w)
@@ -85,11 +85,11 @@ static void on_down(struct watch *w)
 	struct track *t = track_of(w, watch);
 
 	t->hangs = false;
-	if (t->goodbye && t->alive) {
+	if (t->stopping && t->alive) {
 		ev_timer_set(&t->grace, TRACK_RESTART_S, 0);
 		ev_timer_start(t->loop, &t->grace);
 	}
-	judge(t);
+	update_state(t);
 }
 
 void track_start(struct track *t, struct ev_loop *loop, const struct vip_conf_track *rule,
@@ -126,7 +126,7 @@ void track_stop(struct track *t)
 	t->running = false;
 }
 
-bool track_fit(const struct track *t)
+bool track_eligible(const struct track *t)
 {
 	return t->rule.mode != VIP_CONF_TRACK_RELEASE || t->alive;
 }

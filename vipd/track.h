@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The leash on a daemon of this board. It breaks the instant the daemon dies, because the kernel
- * then closes its end of the control socket, and within seconds when it hangs, because the
- * heartbeat in its table grows old.
+ * Liveness of a daemon of this board, by a connection to its control socket. The kernel closes it
+ * the instant the daemon dies; a daemon that hangs is noticed within seconds, because the heartbeat
+ * in its table grows old.
  *
  * Before the daemon was ever seen it counts as dead: a vipd that starts first waits for it. A
- * daemon that said goodbye ("stopping") gets a moment to come back, so that its restart does not
- * move the address.
+ * daemon that has said "stopping" gets a moment to come back, so that its restart does not move the
+ * address.
  */
 #ifndef TRACK_H
 #define TRACK_H
@@ -30,7 +30,7 @@ struct track {
 	struct stats_view table;	  /* private */
 	char table_path[108];		  /* private */
 	bool running;			  /* private: started and there is something to track */
-	bool goodbye;			  /* private: it said that it stops */
+	bool stopping;			  /* private: it has said "stopping" */
 	bool hangs;			  /* private */
 	bool alive;			  /* ro */
 };
@@ -41,7 +41,7 @@ void track_start(struct track *t, struct ev_loop *loop, const struct vip_conf_tr
 void track_stop(struct track *t); /* accepts one that was never started */
 
 /* What the state machine makes of it. */
-bool track_fit(const struct track *t);
+bool track_eligible(const struct track *t);
 int track_bonus(const struct track *t);
 
 #endif

@@ -189,8 +189,8 @@ static enum vip_addr_event restore(struct vip_addr *v, int64_t now)
 	return VIP_ADDR_LOST;
 }
 
-enum vip_addr_event vip_addr_heard(struct vip_addr *v, const struct netlink_addr *a, bool gone,
-				   int64_t now)
+enum vip_addr_event vip_addr_notify(struct vip_addr *v, const struct netlink_addr *a, bool gone,
+				    int64_t now)
 {
 	struct copies c;
 
@@ -206,5 +206,5 @@ enum vip_addr_event vip_addr_heard(struct vip_addr *v, const struct netlink_addr
 	if (v->held)
 		return restore(v, now);
 	remove_copies(v, &c);
-	return VIP_ADDR_INTRUDER;
+	return VIP_ADDR_UNEXPECTED;
 }

@@ -9,8 +9,8 @@
  * and the board's own traffic would leave from the virtual address.
  *
  * The lifetime bounds what a dead or hung vipd leaves behind: unless renewed, the kernel takes the
- * address away. What others do to the address is undone: removed ones come back, foreign ones are
- * taken off.
+ * address away. What other programs do to the addresses is undone: removed ones are set again,
+ * unexpected ones are removed.
  */
 #ifndef VIP_ADDR_H
 #define VIP_ADDR_H
@@ -42,9 +42,9 @@ struct vip_addr {
 /* What a change of an address in the kernel meant. */
 enum vip_addr_event {
 	VIP_ADDR_NOTHING,
-	VIP_ADDR_RESTORED, /* ours was removed and is there again: announce it */
-	VIP_ADDR_LOST,	   /* it was removed too often, or does not come back */
-	VIP_ADDR_INTRUDER, /* it appeared though we do not hold it; it was removed */
+	VIP_ADDR_RESTORED,   /* ours was removed and is there again: announce it */
+	VIP_ADDR_LOST,	     /* it was removed too often, or does not come back */
+	VIP_ADDR_UNEXPECTED, /* it was there though we do not hold it, and is removed */
 };
 
 void vip_addr_init(struct vip_addr *v, struct netlink *netlink, const struct vip_addr_set *want);
@@ -71,8 +71,8 @@ int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct 
 /* Is this one of ours? (Any interface.) */
 bool vip_addr_is(const struct vip_addr *v, uint32_t ip);
 
-/* Tells what netlink said about an address. */
-enum vip_addr_event vip_addr_heard(struct vip_addr *v, const struct netlink_addr *a, bool gone,
-				   int64_t now);
+/* Passes on what netlink said about an address. */
+enum vip_addr_event vip_addr_notify(struct vip_addr *v, const struct netlink_addr *a, bool gone,
+				    int64_t now);
 
 #endif

@@ -4,9 +4,9 @@
  * of them the plain values the instances work by, checking what only several keys or sections
  * together can tell.
  *
- * Ties. Boards of equal priority claim one after another in the order of their addresses, the
- * highest first, because that is also the one who would win the duel if two claimed at once (RFC
- * 3768 §6.4.3). With the boards listed the step is a hundredth of the interval; without the list it
+ * Ties. Boards of equal priority become master one after another in the order of their addresses,
+ * the highest first, because that is also the one that wins if two become master at once (RFC 3768
+ * §6.4.3). With the boards listed the step is a hundredth of the interval; without the list it
  * is a thousandth for each number of the last octet.
  */
 #include "vip_conf.h"
@@ -18,7 +18,7 @@ struct vrrp_section { /* [vrrp VI_1] */
 	struct str name;
 	struct str interface;
 	uint32_t virtual_router_id, priority, version;
-	uint32_t advert_ms, linger_ms, lifetime_ms;
+	uint32_t advert_ms, handover_ms, lifetime_ms;
 	struct vip_addr_set addrs;
 	bool preempt, last_resort;
 	struct vip_conf_track track;
@@ -127,7 +127,7 @@ static int parse_track(void *field, struct str text, struct arena *arena UNUSED,
 
 static const struct conf_key vrrp_keys[] = {
 	CONF_STR(struct vrrp_section, interface, "interface", NULL,
-		 "Where VRRP is spoken and the address is put. It may appear later than vipd.",
+		 "Where adverts are sent and the address is set. It may appear later than vipd.",
 		 .lo = 1, .hi = IF_NAMESIZE - 1, .flags = CONF_REQUIRED),
 	CONF_U32(
 		struct vrrp_section, virtual_router_id, "virtual_router_id", NULL, 1, 255,
@@ -152,7 +152,7 @@ static const struct conf_key vrrp_keys[] = {
 	CONF_FUNC(
 		struct vrrp_section, track, struct vip_conf_track, "track", "none", parse_track,
 		TRACK_SYNTAX,
-		"Leash on a daemon of this board: when it dies or hangs, release the address, or change the priority."),
+		"Tracks a daemon of this board: when it dies or hangs, release the address, or change the priority."),
 	CONF_BOOL(
 		struct vrrp_section, last_resort, "last_resort", "yes",
 		"With the tracked daemon dead on all boards, hold the address all the same, at priority 1."),
@@ -163,8 +163,8 @@ static const struct conf_key vrrp_keys[] = {
 		struct vrrp_section, lifetime_ms, "lifetime", "2s", 1000, 3600000,
 		"Whole seconds after which the kernel drops an address that vipd no longer renews."),
 	CONF_MSEC(
-		struct vrrp_section, linger_ms, "linger", "1s", 0, 2000,
-		"Longest time that a planned stop goes on answering until the successor has spoken."),
+		struct vrrp_section, handover_ms, "handover", "1s", 0, 2000,
+		"Longest time that a planned stop goes on answering until the successor has taken over."),
 	CONF_STR(
 		struct vrrp_section, auth_pass, "auth_pass", NULL,
 		"Version 2: password of at most 8 bytes, in clear text in every advert; for peers that insist.",
@@ -318,7 +318,7 @@ static void build_instance(struct build *b, struct vip_conf_instance *i)
 	i->priority = (uint8_t)v->priority;
 	i->preempt = v->preempt;
 	i->last_resort = v->last_resort;
-	i->linger_ms = v->linger_ms;
+	i->handover_ms = v->handover_ms;
 	i->track = v->track;
 	i->addrs = v->addrs;
 	i->garp_refresh_ms = vip->garp_refresh_ms;

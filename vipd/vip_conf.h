@@ -20,7 +20,7 @@ enum vip_conf_track_mode { VIP_CONF_TRACK_NONE, VIP_CONF_TRACK_RELEASE, VIP_CONF
 
 struct vip_conf_track {
 	enum vip_conf_track_mode mode;
-	char daemon[16]; /* whose control socket is the leash: "lbd" */
+	char daemon[16]; /* the tracked one: "lbd" */
 	int weight;	 /* as keepalived's: +n while it lives, or -n while it does not */
 };
 
@@ -35,7 +35,7 @@ struct vip_conf_instance {
 	struct vrrp_pkt_rules packet; /* source is not known here */
 	uint8_t priority;
 	bool preempt, last_resort;
-	uint32_t linger_ms;
+	uint32_t handover_ms;
 	struct vip_addr_set addrs;
 	struct vip_conf_track track;
 	uint32_t garp_refresh_ms;
@@ -69,8 +69,8 @@ bool vip_conf_same_router(const struct vip_conf_instance *a, const struct vip_co
 uint8_t vip_conf_priority(const struct vip_conf_instance *i, uint32_t ip);
 
 /*
- * What that router adds to its skew so as not to claim together with others: among all routers, or
- * only among those of its own priority (0 when it has no equal).
+ * What that router adds to its skew so as not to become master together with others: among all
+ * routers, or only among those of its own priority (0 when it has no equal).
  */
 uint32_t vip_conf_rank_us(const struct vip_conf_instance *i, uint32_t ip, bool among_equals);
 

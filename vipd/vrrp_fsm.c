@@ -2,36 +2,37 @@
 /*
  * One function per kind of event, each a switch on the state where it matters.
  *
- *            START, no fault            silence, or skew after a resignation
+ *            START, no fault            master down, or skew after priority 0
  *     INIT ─────────────────▶ BACKUP ─────────────────────────────────────▶ MASTER
  *       ▲                      ▲  │ ◀───────────────────────────────────────  │ │
- *       │ STOP    fault cleared│  │ fault     better advert, unfit, late wake │ │ STOP: linger, INIT
+ *       │ STOP    fault cleared│  │ fault   better advert, release, late wake │ │ STOP: handover, INIT
  *       └──────────────────── FAULT ◀──────────────────────────────────────── ┘ ▼
  *
  * Invariants: only MASTER holds the addresses, and every way out of MASTER carries DROP. There is
- * one timer: in MASTER the next advert (or the end of lingering), in BACKUP the moment to claim,
- * otherwise never. In BACKUP it is always derived from silent_since_us, so a change of fitness or
- * rules needs no history.
+ * one timer: in MASTER the next advert (or the end of the handover), in BACKUP the moment to become
+ * master, otherwise never. In BACKUP it is always derived from silent_since_us, so a change of
+ * eligibility or rules needs no history.
  *
  * Where we go beyond RFC 3768 and RFC 9568:
- * - Equal priorities. Backups of equal priority would claim in the same instant. Each adds tie_us,
- *   so that one is first and the others hear it in time. Unless the caller knows, the last master's
- *   priority tells whether to expect equals.
- * - Fitness. An unfit master resigns at once and does not claim, except as the last resort: after
- *   three whole master-down times without any master it takes the address at priority 1. Whoever is
- *   fit treats priority 1 like a resignation.
- * - A planned stop resigns but keeps the addresses until a successor's advert is heard, and a moment
- *   longer: the successor speaks first and sets its address then.
- * - Late wake. A master that finds its last advert older than a master-down time was frozen; its
- *   peers have replaced it. It drops the addresses without a word and listens for an interval. A
- *   late backup does the same before it claims, since the adverts it missed may still be in the
- *   socket.
- * - A master that yields speaks once more, so that the winner knows that there was a rival and
+ * - Equal priorities. Backups of equal priority would become master in the same instant. Each adds
+ *   tie_us, so that one is first and the others receive its advert in time. Unless the caller
+ *   knows, the last master's priority tells whether to expect equals.
+ * - Eligibility. A master that is not eligible sends priority 0 at once and does not become master
+ *   again, except as the last resort: after three whole master-down times without any master it
+ *   takes the address at priority 1. An eligible router treats priority 1 like priority 0.
+ * - Handover. A planned stop sends priority 0 but keeps the addresses until the successor's advert
+ *   is received, and a moment longer: the successor sends its advert first and sets its address
+ *   then.
+ * - Late wake. A master that finds its last advert older than a master-down time was suspended; its
+ *   peers have replaced it. It drops the addresses without an advert and listens for an interval. A
+ *   late backup does the same before it becomes master, since the adverts it missed may still be in
+ *   the socket.
+ * - A master that gives way sends one more advert, so that the winner knows of the conflict and
  *   announces again.
  */
 #include "vrrp_fsm.h"
 
-enum { OVERLAP_US = 20000 }; /* from the successor's first word to its gratuitous ARP, amply */
+enum { OVERLAP_US = 20000 }; /* from the successor's first advert to its gratuitous ARP, amply */
 
 const char *vrrp_fsm_state_name(enum vrrp_fsm_state state)
 {
@@ -53,7 +54,7 @@ int64_t vrrp_fsm_due(const struct vrrp_fsm *s)
 
 uint8_t vrrp_fsm_priority(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)
 {
-	if (!s->fit)
+	if (!s->eligible)
 		return VRRP_FSM_LAST_RESORT_PRIORITY;
 	return (uint8_t)MAX(1, MIN(254, r->priority + s->bonus));
 }
@@ -73,7 +74,7 @@ int64_t vrrp_fsm_skew_us(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *
 	int64_t unit = r->version == 3 ? interval_us(r, s) : INT64_C(1000000);
 	uint8_t own = vrrp_fsm_priority(r, s);
 	bool tie = r->tie_known || s->master_priority == 0 || s->master_priority == own;
-	uint32_t apart = !s->fit ? r->rank_us : tie ? r->tie_us : 0;
+	uint32_t apart = !s->eligible ? r->rank_us : tie ? r->tie_us : 0;
 
 	return (256 - own) * unit / 256 + apart;
 }
@@ -86,9 +87,9 @@ int64_t vrrp_fsm_down_us(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *
 /* How long a backup waits, counted from silent_since_us. */
 static int64_t wait_us(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)
 {
-	if (!s->fit)
+	if (!s->eligible)
 		return r->last_resort ? 3 * vrrp_fsm_down_us(r, s) : VRRP_FSM_NEVER;
-	return s->resigned ? vrrp_fsm_skew_us(r, s) : vrrp_fsm_down_us(r, s);
+	return s->master_left ? vrrp_fsm_skew_us(r, s) : vrrp_fsm_down_us(r, s);
 }
 
 static void arm_backup(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, int64_t now)
@@ -104,7 +105,7 @@ static void enter(struct vrrp_fsm *s, enum vrrp_fsm_state state, const char *why
 	s->state = state;
 	s->since_us = now;
 	s->leaving = false;
-	s->resigned = false;
+	s->master_left = false;
 	s->listening = false;
 	out->why = why;
 }
@@ -138,34 +139,34 @@ static void to_init(struct vrrp_fsm *s, const char *why, struct vrrp_fsm_out *ou
 	out->acts |= VRRP_FSM_DONE;
 }
 
-static void speak(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s,
-		  struct vrrp_fsm_out *out)
+static void send_advert(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s,
+			struct vrrp_fsm_out *out)
 {
 	out->acts |= VRRP_FSM_SEND;
 	out->priority = vrrp_fsm_priority(r, s);
 }
 
-/* Speaks now and counts the interval from now. */
-static void speak_now(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out,
-		      int64_t now)
+/* Sends an advert now and counts the interval from now. */
+static void send_advert_now(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+			    struct vrrp_fsm_out *out, int64_t now)
 {
-	speak(r, s, out);
+	send_advert(r, s, out);
 	s->due_us = now + r->interval_us;
 }
 
-static void claim(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct vrrp_fsm_out *out,
-		  int64_t now)
+static void become_master(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+			  struct vrrp_fsm_out *out, int64_t now)
 {
-	const char *why = !s->fit	? "last resort: nobody fit is there"
-			  : s->resigned ? "the master resigned"
-					: "no master is heard";
+	const char *why = !s->eligible	   ? "last resort: no eligible router is there"
+			  : s->master_left ? "the master sent priority 0"
+					   : "no master is heard";
 
 	enter(s, VRRP_FSM_MASTER, why, out, now);
 	s->master = r->self;
 	s->master_priority = vrrp_fsm_priority(r, s);
 	s->master_interval_us = r->interval_us;
 	out->acts |= VRRP_FSM_HOLD;
-	speak_now(r, s, out, now);
+	send_advert_now(r, s, out, now);
 }
 
 /* Waits one interval more, as if the wait were about to end then. */
@@ -188,18 +189,18 @@ static void on_timer(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct 
 		if (!s->listening && now - s->due_us > interval_us(r, s))
 			listen_once(r, s, now);
 		else
-			claim(r, s, out, now);
+			become_master(r, s, out, now);
 		break;
 	case VRRP_FSM_MASTER:
 		if (s->leaving) {
 			out->acts |= VRRP_FSM_DROP;
 			to_init(s,
-				s->master == r->self ? "stopped; no successor spoke"
-						     : "stopped; the successor has spoken",
+				s->master == r->self ? "stopped; no successor was heard"
+						     : "stopped; the successor has taken over",
 				out, now);
 			break;
 		}
-		speak(r, s, out);
+		send_advert(r, s, out);
 		s->due_us = MAX(s->due_us + r->interval_us, now + r->interval_us / 2);
 		break;
 	case VRRP_FSM_INIT:
@@ -208,10 +209,10 @@ static void on_timer(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct 
 	}
 }
 
-static void heed(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struct vrrp_fsm_event *e,
-		 int64_t now)
+static void follow_master(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+			  const struct vrrp_fsm_event *e, int64_t now)
 {
-	s->resigned = false;
+	s->master_left = false;
 	s->listening = false;
 	s->master = e->source;
 	s->master_priority = e->priority;
@@ -220,28 +221,28 @@ static void heed(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const struc
 	arm_backup(r, s, now);
 }
 
-static void backup_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
-			 const struct vrrp_fsm_event *e, int64_t now)
+static void backup_receives(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+			    const struct vrrp_fsm_event *e, int64_t now)
 {
 	uint8_t own = vrrp_fsm_priority(r, s);
-	bool unfit = e->priority == VRRP_FSM_LAST_RESORT_PRIORITY && own > e->priority;
+	bool last_resort = e->priority == VRRP_FSM_LAST_RESORT_PRIORITY && own > e->priority;
 
 	if (e->priority == 0) {
-		s->resigned = true;
+		s->master_left = true;
 		s->silent_since_us = now;
 		arm_backup(r, s, now);
-	} else if (unfit && !s->resigned) {
-		s->resigned = true;
+	} else if (last_resort && !s->master_left) {
+		s->master_left = true;
 		s->master = e->source;
 		s->silent_since_us = now;
 		arm_backup(r, s, now);
-	} else if (!unfit && (e->priority >= own || !r->preempt)) {
-		heed(r, s, e, now);
+	} else if (!last_resort && (e->priority >= own || !r->preempt)) {
+		follow_master(r, s, e, now);
 	}
 }
 
-static void master_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
-			 const struct vrrp_fsm_event *e, struct vrrp_fsm_out *out, int64_t now)
+static void master_receives(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+			    const struct vrrp_fsm_event *e, struct vrrp_fsm_out *out, int64_t now)
 {
 	uint8_t own = vrrp_fsm_priority(r, s);
 
@@ -253,17 +254,17 @@ static void master_hears(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 		return;
 	}
 	if (e->priority > own || (e->priority == own && e->source > r->self)) {
-		speak(r, s, out);
+		send_advert(r, s, out);
 		out->acts |= VRRP_FSM_DROP;
 		to_backup(r, s,
 			  e->priority > own
 				  ? "a master of higher priority is heard"
 				  : "a master of equal priority and higher address is heard",
 			  out, now);
-		heed(r, s, e, now);
+		follow_master(r, s, e, now);
 		return;
 	}
-	speak_now(r, s, out, now);
+	send_advert_now(r, s, out, now);
 	out->acts |= VRRP_FSM_ANNOUNCE;
 }
 
@@ -272,10 +273,10 @@ static void on_advert(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 {
 	switch (s->state) {
 	case VRRP_FSM_BACKUP:
-		backup_hears(r, s, e, now);
+		backup_receives(r, s, e, now);
 		break;
 	case VRRP_FSM_MASTER:
-		master_hears(r, s, e, out, now);
+		master_receives(r, s, e, out, now);
 		break;
 	case VRRP_FSM_INIT:
 	case VRRP_FSM_FAULT:
@@ -303,44 +304,44 @@ static void on_stop(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct v
 	}
 	if (s->leaving)
 		return;
-	out->acts |= VRRP_FSM_RESIGN;
+	out->acts |= VRRP_FSM_SEND_ZERO;
 	s->leaving = true;
-	s->due_us = now + r->linger_us;
+	s->due_us = now + r->handover_us;
 }
 
-/* Out of MASTER without waiting for anybody. */
-static void let_go(struct vrrp_fsm *s, struct vrrp_fsm_out *out)
+/* Out of MASTER without a handover. */
+static void release(struct vrrp_fsm *s, struct vrrp_fsm_out *out)
 {
 	if (!s->leaving)
-		out->acts |= VRRP_FSM_RESIGN;
+		out->acts |= VRRP_FSM_SEND_ZERO;
 	out->acts |= VRRP_FSM_DROP;
 }
 
-static void on_fit(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
-		   const struct vrrp_fsm_event *e, struct vrrp_fsm_out *out, int64_t now)
+static void on_eligible(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
+			const struct vrrp_fsm_event *e, struct vrrp_fsm_out *out, int64_t now)
 {
-	bool was_fit = s->fit;
+	bool was_eligible = s->eligible;
 	uint8_t was = vrrp_fsm_priority(r, s);
 
-	s->fit = e->fit;
+	s->eligible = e->eligible;
 	s->bonus = e->bonus;
 	switch (s->state) {
 	case VRRP_FSM_BACKUP:
-		if (was_fit != s->fit || was != vrrp_fsm_priority(r, s))
+		if (was_eligible != s->eligible || was != vrrp_fsm_priority(r, s))
 			arm_backup(r, s, now);
 		break;
 	case VRRP_FSM_MASTER:
-		if (was_fit && !s->fit) {
+		if (was_eligible && !s->eligible) {
 			bool leaving = s->leaving;
 
-			let_go(s, out);
+			release(s, out);
 			if (leaving)
 				to_init(s, "stopped; what it served is gone", out, now);
 			else
 				to_backup(r, s, "released: what it leads to is dead", out, now);
 		} else if (!s->leaving && was != vrrp_fsm_priority(r, s)) {
 			s->master_priority = vrrp_fsm_priority(r, s);
-			speak_now(r, s, out, now);
+			send_advert_now(r, s, out, now);
 		}
 		break;
 	case VRRP_FSM_INIT:
@@ -358,7 +359,7 @@ static void on_faults(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 		if (s->faults) {
 			bool leaving = s->leaving;
 
-			let_go(s, out);
+			release(s, out);
 			if (leaving)
 				to_init(s, "stopped; the interface is gone", out, now);
 			else
@@ -383,19 +384,19 @@ static void on_rules(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, struct 
 {
 	if (s->state == VRRP_FSM_BACKUP) {
 		arm_backup(r, s, now);
-	} else if (s->state == VRRP_FSM_MASTER && !s->fit && !r->last_resort) {
-		let_go(s, out);
+	} else if (s->state == VRRP_FSM_MASTER && !s->eligible && !r->last_resort) {
+		release(s, out);
 		to_backup(r, s, "released: no last resort any more", out, now);
 	} else if (s->state == VRRP_FSM_MASTER && !s->leaving) {
 		s->master = r->self;
 		s->master_priority = vrrp_fsm_priority(r, s);
 		s->master_interval_us = r->interval_us;
-		speak_now(r, s, out, now);
+		send_advert_now(r, s, out, now);
 	}
 }
 
 /* A master so late that its peers must have replaced it. */
-static bool overslept(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s, int64_t now)
+static bool was_suspended(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s, int64_t now)
 {
 	return s->state == VRRP_FSM_MASTER && !s->leaving &&
 	       now - s->due_us > vrrp_fsm_down_us(r, s) - r->interval_us;
@@ -410,14 +411,14 @@ void vrrp_fsm_check(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)
 	MUST(r->interval_us > 0);
 	MUST(s->state <= VRRP_FSM_FAULT);
 	MUST(!s->leaving || s->state == VRRP_FSM_MASTER);
-	MUST(!s->resigned || s->state == VRRP_FSM_BACKUP);
+	MUST(!s->master_left || s->state == VRRP_FSM_BACKUP);
 	MUST(!s->listening || s->state == VRRP_FSM_BACKUP);
 	MUST(!runs || s->faults == 0);
 	MUST(s->state != VRRP_FSM_FAULT || s->faults != 0);
-	MUST(s->state != VRRP_FSM_MASTER || s->fit || r->last_resort);
+	MUST(s->state != VRRP_FSM_MASTER || s->eligible || r->last_resort);
 	MUST(s->state != VRRP_FSM_MASTER || s->due_us != VRRP_FSM_NEVER);
 	MUST(s->state != VRRP_FSM_BACKUP ||
-	     (s->due_us == VRRP_FSM_NEVER) == (!s->fit && !r->last_resort));
+	     (s->due_us == VRRP_FSM_NEVER) == (!s->eligible && !r->last_resort));
 	MUST(runs || s->master == 0);
 }
 
@@ -441,9 +442,9 @@ struct vrrp_fsm_out vrrp_fsm_step(const struct vrrp_fsm_rules *r, struct vrrp_fs
 	enum vrrp_fsm_state was = s->state;
 	struct vrrp_fsm_out out = {0};
 
-	if (overslept(r, s, now)) {
+	if (was_suspended(r, s, now)) {
 		out.acts |= VRRP_FSM_DROP;
-		to_backup(r, s, "woke up late: listening before it claims again", &out, now);
+		to_backup(r, s, "woke up late: listening before it is master again", &out, now);
 		listen_once(r, s, now);
 	}
 	switch (e->type) {
@@ -459,8 +460,8 @@ struct vrrp_fsm_out vrrp_fsm_step(const struct vrrp_fsm_rules *r, struct vrrp_fs
 	case VRRP_FSM_ADVERT:
 		on_advert(r, s, e, &out, now);
 		break;
-	case VRRP_FSM_FIT:
-		on_fit(r, s, e, &out, now);
+	case VRRP_FSM_ELIGIBLE:
+		on_eligible(r, s, e, &out, now);
 		break;
 	case VRRP_FSM_FAULTS:
 		on_faults(r, s, e, &out, now);

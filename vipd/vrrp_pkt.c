@@ -2,7 +2,7 @@
 /*
  * Parsing goes outside in: IP header, version, length, checksum; each check may rely on those
  * before it, so no byte is read that was not counted. Whether the advert concerns us is a second
- * question (vrrp_pkt_match), since several instances hear the same group.
+ * question (vrrp_pkt_match), since several instances receive the same group.
  *
  * Differences from keepalived 2.2.7, wished for: a source of 0.0.0.0 is refused; version 3 is
  * accepted with and without pseudo-header in the sum (implementations disagree; RFC 9568 §5.2.8

@@ -17,7 +17,7 @@
 #define VRRP_PKT_AUTH_SIZE 8
 #define VRRP_PKT_SIZE_MAX  (20 + 8 + 4 * VRRP_PKT_ADDRS_MAX + VRRP_PKT_AUTH_SIZE)
 
-/* Why an advert is not listened to. The names are counters' names, the texts are for the log. */
+/* Why an advert is ignored. The names are counters' names, the texts are for the log. */
 #define VRRP_PKT_DROPS(X)                                                                          \
 	X(short, "shorter than its headers")                                                       \
 	X(ip, "not an IPv4 header of this protocol")                                               \
@@ -46,10 +46,10 @@ enum vrrp_pkt_drop {
 
 /* An advert as parsed; it points into the packet. */
 struct vrrp_pkt {
-	uint32_t source;      /* who sent it */
+	uint32_t source;      /* the sender's address */
 	uint8_t version;      /* 2 or 3 */
 	uint8_t vrid;	      /* virtual router */
-	uint8_t priority;     /* 0: the sender resigns */
+	uint8_t priority;     /* 0: the sender is no longer master */
 	uint8_t count;	      /* addresses */
 	uint8_t auth_type;    /* version 2: 0 none, 1 password in clear text (RFC 2338) */
 	bool plain_sum;	      /* version 3: summed without pseudo-header, as RFC 9568 has it */
@@ -58,7 +58,7 @@ struct vrrp_pkt {
 	const uint8_t *auth;  /* version 2: VRRP_PKT_AUTH_SIZE bytes; else NULL */
 };
 
-/* What an instance sends, and demands of what it hears. */
+/* What an instance sends, and demands of what it receives. */
 struct vrrp_pkt_rules {
 	uint8_t version; /* 2 or 3 */
 	uint8_t vrid;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The raw socket of one instance: sends its adverts to 224.0.0.18 and hears those of the others on
- * one interface, never its own.
+ * The raw socket of one instance: sends its adverts to 224.0.0.18 and receives those of the others
+ * on one interface, never its own.
  */
 #ifndef VRRP_SOCK_H
 #define VRRP_SOCK_H

@@ -20,7 +20,7 @@ from lab.vrrp import Ear, Keepalived, Leash, Prober, advert, forge
 from lab.wait import stays, wait_until
 
 BOARDS = "".join(f"[board GreenPi-{i}]\naddress = 192.168.1.{170 + i}\n\n" for i in range(1, 5))
-FAST = {"version": 3, "advert_int": "100ms", "lifetime": "1s", "linger": "300ms"}  # where the figures do not matter
+FAST = {"version": 3, "advert_int": "100ms", "lifetime": "1s", "handover": "300ms"}  # where the figures do not matter
 
 
 def conf(extra="", boards=BOARDS, **keys):
@@ -75,7 +75,7 @@ class Vips:
         assert self.cluster.arp_owners() == {self.cluster.mac(board)}
 
     def close(self):
-        """End all vipds side by side, since each lingers for a successor."""
+        """End all vipds side by side, since each waits for a successor."""
         self.ear.close()
         running = [b.vipd for b in self.boards if "vipd" in b.daemons and b.vipd.running()]
         for result in at_once(len(running), lambda i: running[i].stop()) if running else ():
@@ -99,7 +99,7 @@ def addresses(board):
 # ---- election, and what a holder looks like
 
 
-def test_equals_elect_one_by_address_without_a_duel(vips):
+def test_equals_elect_one_by_address_without_a_conflict(vips):
     vips.start()
 
     def all_hear_another():
@@ -221,7 +221,7 @@ def test_a_frozen_vipd_wakes_as_backup(vips):
     vips.is_in(frozen, "BACKUP")
     stays(lambda: vips.cluster.holders() == [heir], 2)
     assert vips.state(heir)["state"] == "MASTER"
-    assert heir.vipd.counter("duels") == 0
+    assert heir.vipd.counter("conflicts") == 0
 
 
 # ---- the leash
@@ -237,11 +237,11 @@ def test_a_dead_balancer_moves_the_address_within_a_second(vips):
     vips.leashes[old].die()
     heir = wait_until(lambda: vips.holder(1, other_than=old), 2)
     assert time.monotonic() - died < 1.0
-    assert vips.state(old)["fit"] is False
+    assert vips.state(old)["eligible"] is False
     assert len(vips.ear.of(old.address, 0)) == 1
     vips.only(heir)
     vips.leashes[old].live()
-    wait_until(lambda: vips.state(old)["fit"], 3, "the leash is taken up again")
+    wait_until(lambda: vips.state(old)["eligible"], 3, "the leash is taken up again")
     stays(lambda: vips.cluster.holders() == [heir], 1)
 
 
@@ -279,7 +279,7 @@ def test_a_hanging_balancer_is_noticed_by_its_heartbeat(vips):
     vips.holder(5.5, other_than=holder)
     assert "hangs" in holder.vipd.output()
     vips.leashes[holder].beat()
-    wait_until(lambda: vips.state(holder)["fit"], 2, "it beats again")
+    wait_until(lambda: vips.state(holder)["eligible"], 2, "it beats again")
 
 
 def test_the_real_balancer_is_tracked_in_life_death_and_restart(cluster_of):
@@ -297,7 +297,7 @@ def test_the_real_balancer_is_tracked_in_life_death_and_restart(cluster_of):
     heir.lbd.freeze()
     wait_until(lambda: not heir.holds_vip(), 5, "a hang is noticed")
     heir.lbd.thaw()
-    wait_until(lambda: heir.vipd.ask_json("state")["instances"][0]["fit"], 3)
+    wait_until(lambda: heir.vipd.ask_json("state")["instances"][0]["eligible"], 3)
 
 
 def test_without_any_balancer_it_is_held_as_the_last_resort(vips):
@@ -306,13 +306,13 @@ def test_without_any_balancer_it_is_held_as_the_last_resort(vips):
     first = vips.holder()
     for leash in leashes:
         leash.die()
-    wait_until(lambda: vips.state(first)["fit"] is False, 1)
+    wait_until(lambda: vips.state(first)["eligible"] is False, 1)
     last = vips.holder(4)
     assert vips.state(last)["priority"] == 1
     assert "MASTER: last resort" in last.vipd.output()
     back = vips.cluster[1] if last is vips.cluster[2] else vips.cluster[2]
     vips.leashes[back].live()
-    wait_until(lambda: vips.cluster.holders() == [back], 3, "the fit one takes over")
+    wait_until(lambda: vips.cluster.holders() == [back], 3, "the eligible one takes over")
 
 
 def test_weight_moves_the_priority_as_keepaliveds_scripts_do(vips):
@@ -584,7 +584,7 @@ def test_spoilt_adverts_move_nothing(vips):
     assert len(logged) == len(SPOILT) - 1, "once for each reason, not at all for another router"
 
 
-def test_rivals_are_answered_or_obeyed(vips):
+def test_conflicting_masters_are_answered_or_obeyed(vips):
     vips.start(1)
     holder = vips.holder()
     time.sleep(0.2)
@@ -653,7 +653,7 @@ def test_keepalived_hands_over_to_vipd_and_takes_back(vips, keepalived, version,
 
 @needs_keepalived
 @pytest.mark.parametrize("number,winner", [(1, 2), (3, 3)])
-def test_a_duel_with_keepalived_ends_by_address(vips, keepalived, number, winner):
+def test_a_conflict_with_keepalived_ends_by_address(vips, keepalived, number, winner):
     board = vips.cluster[number]
     peer = keepalived(vips.cluster[2]).start()
     vips.cluster.switch.blackhole(board.ns)

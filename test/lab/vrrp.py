@@ -51,12 +51,12 @@ class Leash:
                 return
 
     def say(self, line):
-        """An event, to all who watch."""
+        """An event, to all that watch."""
         for peer in self._peers:
             peer.sendall(line.encode() + b"\n")
 
     def held(self):
-        """Does somebody hold the leash?"""
+        """Is it tracked?"""
         return bool(self._peers)
 
     def die(self):
@@ -273,7 +273,7 @@ vrrp_instance VI_1 {{
         return self
 
     def stop(self):
-        """SIGTERM: it resigns."""
+        """SIGTERM: it sends priority 0."""
         if self.proc:
             self.proc.stop()
             self.proc = None

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Time jumps from event to event: a packet's arrival or a node's wake-up. Between events nothing
- * changes except that leases end, which is looked at whenever somebody asks.
+ * changes except that leases end, which is looked at whenever it matters.
  */
 #include "vrrp_sim.h"
 
@@ -106,7 +106,7 @@ static void step(struct sim *s, struct sim_node *n, struct vrrp_fsm_event e)
 
 	if (out.acts & VRRP_FSM_SEND)
 		broadcast(s, n, out.priority);
-	if (out.acts & VRRP_FSM_RESIGN)
+	if (out.acts & VRRP_FSM_SEND_ZERO)
 		broadcast(s, n, 0);
 	if (out.acts & (VRRP_FSM_HOLD | VRRP_FSM_SEND) && n->fsm.state == VRRP_FSM_MASTER)
 		n->lease_until = s->now + SIM_LEASE;
@@ -121,24 +121,24 @@ static void step(struct sim *s, struct sim_node *n, struct vrrp_fsm_event e)
 	    n->lease_until > s->now)
 		broken(s, "an address without mastership");
 	if (out.acts & VRRP_FSM_SEND && out.priority == 0)
-		broken(s, "an advert of priority 0 that is no resignation");
+		broken(s, "an advert of priority 0 that was not to be sent");
 	plan_wake(s, n);
 }
 
 /* ---- invariants that hold at every moment */
 
-static void watch_rivals(struct sim *s)
+static void watch_conflict(struct sim *s)
 {
-	bool rivals = false;
+	bool conflict = false;
 
 	for (unsigned i = 0; i < s->n; i++)
-		rivals = rivals || sim_master(s, s->node[i].group) == -2;
-	if (!rivals)
-		s->rivals_since = -1;
-	else if (s->rivals_since < 0)
-		s->rivals_since = s->now;
+		conflict = conflict || sim_master(s, s->node[i].group) == -2;
+	if (!conflict)
+		s->conflict_since = -1;
+	else if (s->conflict_since < 0)
+		s->conflict_since = s->now;
 	else
-		s->rivals_worst = MAX(s->rivals_worst, s->now - s->rivals_since);
+		s->conflict_worst = MAX(s->conflict_worst, s->now - s->conflict_since);
 }
 
 static void watch_orphan(struct sim *s)
@@ -175,7 +175,7 @@ static void watch_the_dead(struct sim *s)
 
 static void watch(struct sim *s)
 {
-	watch_rivals(s);
+	watch_conflict(s);
 	watch_orphan(s);
 	watch_the_dead(s);
 }
@@ -245,7 +245,7 @@ void sim_init(struct sim *s, uint64_t seed, unsigned n, bool distinct)
 	s->delay_min = 50;
 	s->delay_max = 400;
 	s->late_max = 500;
-	s->rivals_since = s->orphan_since = -1;
+	s->conflict_since = s->orphan_since = -1;
 	for (unsigned i = 0; i < n; i++) {
 		s->node[i] = (struct sim_node){
 			.rules = {.version = 2,
@@ -257,11 +257,11 @@ void sim_init(struct sim *s, uint64_t seed, unsigned n, bool distinct)
 				  .tie_us = distinct ? 0 : (n - 1 - i) * 10000,
 				  .tie_known = true,
 				  .rank_us = (n - 1 - i) * 10000,
-				  .linger_us = 1000000},
+				  .handover_us = 1000000},
 			.clock_offset = (int64_t)sim_random(s, 1000) * SIM_SECOND,
 			.clock_rate = 1.0 + ((double)sim_random(s, 400) - 200) / 1e6, /* 200 ppm */
 			.linked = true,
-			.fit = true,
+			.eligible = true,
 			.wake_at = INT64_MAX,
 			.idle_since = -1,
 		};
@@ -283,7 +283,7 @@ void sim_start(struct sim *s, unsigned i)
 	step(s, n,
 	     (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS,
 				     .faults = n->linked ? 0 : VRRP_FSM_FAULT_LINK});
-	step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_FIT, .fit = n->fit});
+	step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_ELIGIBLE, .eligible = n->eligible});
 	step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_START});
 }
 
@@ -332,7 +332,8 @@ void sim_freeze(struct sim *s, unsigned i, bool frozen)
 		step(s, n,
 		     (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS,
 					     .faults = n->linked ? 0 : VRRP_FSM_FAULT_LINK});
-		step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_FIT, .fit = n->fit});
+		step(s, n,
+		     (struct vrrp_fsm_event){.type = VRRP_FSM_ELIGIBLE, .eligible = n->eligible});
 	}
 	n->frozen = frozen;
 	if (!frozen) /* the timer or the waiting packets may come first */
@@ -354,13 +355,14 @@ void sim_link(struct sim *s, unsigned i, bool up)
 					     .faults = up ? 0 : VRRP_FSM_FAULT_LINK});
 }
 
-void sim_fit(struct sim *s, unsigned i, bool fit)
+void sim_eligible(struct sim *s, unsigned i, bool eligible)
 {
 	struct sim_node *n = &s->node[i];
 
-	n->fit = fit;
+	n->eligible = eligible;
 	if (awake(n))
-		step(s, n, (struct vrrp_fsm_event){.type = VRRP_FSM_FIT, .fit = fit});
+		step(s, n,
+		     (struct vrrp_fsm_event){.type = VRRP_FSM_ELIGIBLE, .eligible = eligible});
 	watch(s);
 }
 

@@ -22,7 +22,7 @@ struct sim_node {
 	struct vrrp_fsm fsm;
 	int64_t clock_offset;
 	double clock_rate;
-	bool powered, running, frozen, linked, fit;
+	bool powered, running, frozen, linked, eligible;
 	unsigned group;	     /* nodes of one group hear each other */
 	int64_t lease_until; /* the kernel has the address until then */
 	int64_t renewed;
@@ -47,8 +47,8 @@ struct sim {
 	unsigned loss_percent;
 	int64_t delay_min, delay_max; /* of a packet */
 	int64_t late_max;	      /* of a process that is to be woken */
-	int64_t rivals_since;	      /* two working masters of one group since then; -1 none */
-	int64_t rivals_worst;	      /* longest such time */
+	int64_t conflict_since;	      /* two working masters of one group since then; -1 none */
+	int64_t conflict_worst;	      /* longest such time */
 	int64_t orphan_since;	      /* no holder in node 0's group since then; -1 none */
 	int64_t orphan_worst;
 	const char *broken; /* the first invariant that did not hold */
@@ -66,7 +66,7 @@ void sim_kill(struct sim *s, unsigned i);  /* SIGKILL: the address stays until i
 void sim_cut(struct sim *s, unsigned i);   /* power */
 void sim_freeze(struct sim *s, unsigned i, bool frozen);
 void sim_link(struct sim *s, unsigned i, bool up);
-void sim_fit(struct sim *s, unsigned i, bool fit);
+void sim_eligible(struct sim *s, unsigned i, bool eligible);
 void sim_group(struct sim *s, unsigned i, unsigned group);
 
 bool sim_works(const struct sim_node *n); /* on, running, awake, on the wire */

@@ -64,7 +64,7 @@ static void has_the_posts_defaults(void **state UNUSED)
 	assert_int_equal(i->addrs.lifetime_s, 2);
 	assert_int_equal(i->priority, 100);
 	assert_int_equal(i->track.mode, VIP_CONF_TRACK_NONE);
-	assert_int_equal(i->linger_ms, 1000);
+	assert_int_equal(i->handover_ms, 1000);
 	assert_int_equal(i->garp_refresh_ms, 60000);
 	assert_true(i->preempt && i->last_resort && f.conf->mlock);
 	arena_fini(&f.arena);
@@ -76,7 +76,7 @@ static void takes_every_key(void **state UNUSED)
 	const struct vip_conf_instance *i = load_good(
 		&f, BASE "address = 10.0.0.1, 10.0.0.2/8\naddress = 10.0.0.3\npriority=254\n"
 			 "version=3\nadvert_int=250ms\npreempt=no\ntrack=lbd weight -20\n"
-			 "last_resort=no\nlabel=none\nlifetime=1s\nlinger=0\n"
+			 "last_resort=no\nlabel=none\nlifetime=1s\nhandover=0\n"
 			 "v3_checksum=rfc9568\n[vip]\ngarp_refresh=0\nmlock=no\n");
 
 	assert_int_equal(i->addrs.count, 3);
@@ -189,7 +189,7 @@ static void boards_give_priority_and_rank(void **state UNUSED)
 	assert_int_equal(vip_conf_priority(i, BOARD1), 101);
 	assert_int_equal(vip_conf_priority(i, BOARD3), 104);
 	assert_int_equal(vip_conf_priority(i, VIP + 9), 101);
-	assert_int_equal(vip_conf_rank_us(i, BOARD3, true), 0); /* nobody else has 104 */
+	assert_int_equal(vip_conf_rank_us(i, BOARD3, true), 0); /* no other has 104 */
 	assert_int_equal(vip_conf_rank_us(i, BOARD2, true), 0); /* the first of those with 101 */
 	assert_int_equal(vip_conf_rank_us(i, BOARD1, true), 10000);
 	assert_int_equal(vip_conf_rank_us(i, BOARD3, false), 0);

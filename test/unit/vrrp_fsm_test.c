@@ -24,17 +24,17 @@
 #define SKEW101_US 605468
 #define DOWN101_US 3605468
 #define TIE_US	   20000
-/* unfit: three times (3 s + 255/256 s + tie) */
+/* not eligible: three times (3 s + 255/256 s + tie) */
 #define LAST_US (3 * (3000000 + 996093 + TIE_US))
 
 enum {
 	SEND = VRRP_FSM_SEND,
-	RESIGN = VRRP_FSM_RESIGN,
+	ZERO = VRRP_FSM_SEND_ZERO,
 	HOLD = VRRP_FSM_HOLD,
 	DROP = VRRP_FSM_DROP,
 	ANNOUNCE = VRRP_FSM_ANNOUNCE,
 	DONE = VRRP_FSM_DONE,
-	ALL = SEND | RESIGN | HOLD | DROP | ANNOUNCE | DONE,
+	ALL = SEND | ZERO | HOLD | DROP | ANNOUNCE | DONE,
 };
 #define SENDS(priority) (SEND | (priority) << 8) /* when it is not 101 */
 
@@ -47,7 +47,7 @@ static const struct vrrp_fsm_rules post = {
 	.interval_us = 1000000,
 	.tie_us = TIE_US,
 	.rank_us = TIE_US,
-	.linger_us = 1000000,
+	.handover_us = 1000000,
 };
 
 struct line {
@@ -75,29 +75,29 @@ struct line {
 	{                                                                                          \
 		.type = VRRP_FSM_RULES                                                             \
 	}
-#define EV_FIT                                                                                     \
+#define EV_ELIGIBLE                                                                                \
 	{                                                                                          \
-		.type = VRRP_FSM_FIT, .fit = true                                                  \
+		.type = VRRP_FSM_ELIGIBLE, .eligible = true                                        \
 	}
-#define EV_UNFIT                                                                                   \
+#define EV_INELIGIBLE                                                                              \
 	{                                                                                          \
-		.type = VRRP_FSM_FIT, .fit = false                                                 \
+		.type = VRRP_FSM_ELIGIBLE, .eligible = false                                       \
 	}
 #define EV_BONUS(n)                                                                                \
 	{                                                                                          \
-		.type = VRRP_FSM_FIT, .fit = true, .bonus = (n)                                    \
+		.type = VRRP_FSM_ELIGIBLE, .eligible = true, .bonus = (n)                          \
 	}
 #define EV_FAULT(f)                                                                                \
 	{                                                                                          \
 		.type = VRRP_FSM_FAULTS, .faults = (f)                                             \
 	}
-#define EV_HEAR(p, who)                                                                            \
+#define EV_HEAR(p, from)                                                                           \
 	{                                                                                          \
-		.type = VRRP_FSM_ADVERT, .priority = (p), .source = (who), .interval_us = 1000000  \
+		.type = VRRP_FSM_ADVERT, .priority = (p), .source = (from), .interval_us = 1000000 \
 	}
-#define EV_HEAR3(p, who, us)                                                                       \
+#define EV_HEAR3(p, from, us)                                                                      \
 	{                                                                                          \
-		.type = VRRP_FSM_ADVERT, .priority = (p), .source = (who), .interval_us = (us)     \
+		.type = VRRP_FSM_ADVERT, .priority = (p), .source = (from), .interval_us = (us)    \
 	}
 
 #define BACKUP VRRP_FSM_BACKUP
@@ -132,7 +132,7 @@ static void play_on(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const st
 
 /* Every story of a router that works begins so. */
 #define BORN_FIT                                                                                   \
-	{0, EV_FIT, INIT, 0, NEVER},                                                               \
+	{0, EV_ELIGIBLE, INIT, 0, NEVER},                                                          \
 	{                                                                                          \
 		0, EV_START, BACKUP, 0, DOWN101_US + TIE_US                                        \
 	}
@@ -177,7 +177,7 @@ static void without_preempt_a_lower_master_stays(void **state UNUSED)
 	     {3605.468, EV_TIMER, MASTER, SEND | HOLD, 4605468});
 }
 
-static void a_resignation_leaves_the_skew(void **state UNUSED)
+static void priority_zero_leaves_the_skew(void **state UNUSED)
 {
 	PLAY(&post, BORN_FIT, {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
 	     {1500, EV_HEAR(0, LOW), BACKUP, 0, 1500000 + SKEW101_US + TIE_US},
@@ -207,17 +207,17 @@ static void master_yields_to_who_is_higher(void **state UNUSED)
 
 static void a_planned_stop_answers_until_the_successor_speaks(void **state UNUSED)
 {
-	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, RESIGN, 5000000},
+	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, ZERO, 5000000},
 	     {4100, EV_STOP, MASTER, 0, 5000000}, {4200, EV_HEAR(0, LOW), MASTER, 0, 5000000},
-	     {4300, EV_FIT, MASTER, 0, 5000000}, {4400, EV_RULES, MASTER, 0, 5000000},
+	     {4300, EV_ELIGIBLE, MASTER, 0, 5000000}, {4400, EV_RULES, MASTER, 0, 5000000},
 	     {4606, EV_HEAR(50, LOW), MASTER, 0, 4626000},
 	     {4610, EV_HEAR(50, LOW), MASTER, 0, 4626000},
 	     {4626, EV_TIMER, INIT, DROP | DONE, NEVER});
-	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, RESIGN, 5000000},
+	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, ZERO, 5000000},
 	     {4999.999, EV_TIMER, MASTER, 0, 5000000}, {5000, EV_TIMER, INIT, DROP | DONE, NEVER});
-	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, RESIGN, 5000000},
-	     {4100, EV_UNFIT, INIT, DROP | DONE, NEVER});
-	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, RESIGN, 5000000},
+	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, ZERO, 5000000},
+	     {4100, EV_INELIGIBLE, INIT, DROP | DONE, NEVER});
+	PLAY(&post, BORN_MASTER, {4000, EV_STOP, MASTER, ZERO, 5000000},
 	     {4100, EV_FAULT(VRRP_FSM_FAULT_LINK), INIT, DROP | DONE, NEVER});
 }
 
@@ -229,9 +229,9 @@ static void who_holds_nothing_stops_at_once(void **state UNUSED)
 	PLAY(&post, {10, EV_STOP, INIT, DONE, NEVER});
 }
 
-static void a_fault_resigns_and_lets_go(void **state UNUSED)
+static void a_fault_sends_priority_zero_and_drops(void **state UNUSED)
 {
-	PLAY(&post, BORN_MASTER, {4000, EV_FAULT(VRRP_FSM_FAULT_LINK), FAULT, RESIGN | DROP, NEVER},
+	PLAY(&post, BORN_MASTER, {4000, EV_FAULT(VRRP_FSM_FAULT_LINK), FAULT, ZERO | DROP, NEVER},
 	     {4100, EV_HEAR(1, LOW), FAULT, 0, NEVER},
 	     {4200, EV_FAULT(VRRP_FSM_FAULT_LINK | VRRP_FSM_FAULT_ADDRESS), FAULT, 0, NEVER},
 	     {4300, EV_FAULT(VRRP_FSM_FAULT_ADDRESS), FAULT, 0, NEVER},
@@ -240,24 +240,24 @@ static void a_fault_resigns_and_lets_go(void **state UNUSED)
 	PLAY(&post, BORN_FIT, {10, EV_FAULT(1), FAULT, 0, NEVER});
 }
 
-static void release_resigns_and_claims_nothing(void **state UNUSED)
+static void a_release_sends_priority_zero_and_claims_nothing(void **state UNUSED)
 {
-	PLAY(&post, BORN_MASTER, {4000, EV_UNFIT, BACKUP, RESIGN | DROP, 4000000 + LAST_US},
+	PLAY(&post, BORN_MASTER, {4000, EV_INELIGIBLE, BACKUP, ZERO | DROP, 4000000 + LAST_US},
 	     {4700, EV_HEAR(101, LOW), BACKUP, 0, 4700000 + LAST_US},
 	     {5000, EV_HEAR(1, LOW), BACKUP, 0, 5000000 + LAST_US},
 	     {6000, EV_HEAR(0, LOW), BACKUP, 0,
-	      6000000 + LAST_US}, /* a resignation is for the others */
-	     {6100, EV_FIT, BACKUP, 0, 6000000 + SKEW101_US},
+	      6000000 + LAST_US}, /* priority 0 is for the others */
+	     {6100, EV_ELIGIBLE, BACKUP, 0, 6000000 + SKEW101_US},
 	     {6200, EV_HEAR(101, HIGH), BACKUP, 0, 6200000 + DOWN101_US + TIE_US});
 }
 
 static void waits_for_its_track_at_start(void **state UNUSED)
 {
 	PLAY(&post, {0, EV_START, BACKUP, 0, LAST_US},
-	     {500, EV_FIT, BACKUP, 0, DOWN101_US + TIE_US},
+	     {500, EV_ELIGIBLE, BACKUP, 0, DOWN101_US + TIE_US},
 	     {3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468});
 	PLAY(&post, {0, EV_START, BACKUP, 0, LAST_US},
-	     {9000, EV_FIT, BACKUP, 0, 9000000}, /* long silence already: at once */
+	     {9000, EV_ELIGIBLE, BACKUP, 0, 9000000}, /* long silence already: at once */
 	     {9000, EV_TIMER, MASTER, SEND | HOLD, 10000000});
 }
 
@@ -269,19 +269,19 @@ static void the_last_resort_is_priority_1(void **state UNUSED)
 	PLAY(&post, {0, EV_START, BACKUP, 0, AT},
 	     {AT / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, AT + 1000000},
 	     {AT / 1000.0 + 1000, EV_TIMER, MASTER, SENDS(1), AT + 2000000},
-	     {AT / 1000.0 + 1100, EV_UNFIT, MASTER, 0, AT + 2000000},
-	     {AT / 1000.0 + 1200, EV_FIT, MASTER, SENDS(101), AT + 2200000},
-	     {AT / 1000.0 + 1300, EV_UNFIT, BACKUP, RESIGN | DROP, AT + 1300000 + LAST_US});
+	     {AT / 1000.0 + 1100, EV_INELIGIBLE, MASTER, 0, AT + 2000000},
+	     {AT / 1000.0 + 1200, EV_ELIGIBLE, MASTER, SENDS(101), AT + 2200000},
+	     {AT / 1000.0 + 1300, EV_INELIGIBLE, BACKUP, ZERO | DROP, AT + 1300000 + LAST_US});
 	PLAY(&post, {0, EV_START, BACKUP, 0, AT},
 	     {AT / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, AT + 1000000},
 	     {AT / 1000.0 + 100, EV_HEAR(101, LOW), BACKUP, SENDS(1) | DROP,
 	      AT + 100000 + LAST_US});
 	none.last_resort = false;
 	PLAY(&none, {0, EV_START, BACKUP, 0, NEVER}, {99999, EV_TIMER, BACKUP, 0, NEVER},
-	     {99999, EV_FIT, BACKUP, 0, 99999000});
+	     {99999, EV_ELIGIBLE, BACKUP, 0, 99999000});
 }
 
-static void the_fit_take_over_from_the_last_resort(void **state UNUSED)
+static void an_eligible_router_replaces_the_last_resort(void **state UNUSED)
 {
 	PLAY(&post, BORN_FIT, {1000, EV_HEAR(101, LOW), BACKUP, 0, 1000000 + DOWN101_US + TIE_US},
 	     {2000, EV_HEAR(1, HIGH), BACKUP, 0, 2000000 + SKEW101_US + TIE_US},
@@ -357,7 +357,7 @@ static void a_last_resort_can_be_forbidden_later(void **state UNUSED)
 	static const struct line alone[] = {
 		{0, EV_START, BACKUP, 0, LAST_US},
 		{LAST_US / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, LAST_US + 1000000}};
-	static const struct line barred[] = {{12500, EV_RULES, BACKUP, RESIGN | DROP, NEVER}};
+	static const struct line barred[] = {{12500, EV_RULES, BACKUP, ZERO | DROP, NEVER}};
 
 	play_on(&r, &s, alone, 2);
 	r.last_resort = false;
@@ -372,7 +372,7 @@ static void version_3_counts_in_the_masters_interval(void **state UNUSED)
 	r.interval_us = 100000;
 	r.tie_us = 2000;
 	/* 3 x 100 ms + 155/256 x 100 ms */
-	PLAY(&r, {0, EV_FIT, INIT, 0, NEVER}, {0, EV_START, BACKUP, 0, 360546 + 2000},
+	PLAY(&r, {0, EV_ELIGIBLE, INIT, 0, NEVER}, {0, EV_START, BACKUP, 0, 360546 + 2000},
 	     {100, EV_HEAR3(101, LOW, 10000), BACKUP, 0, 100000 + 36054 + 2000},
 	     {110, EV_HEAR3(200, LOW, 1000000), BACKUP, 0, 110000 + 3605468},
 	     {200, EV_HEAR3(0, LOW, 1000000), BACKUP, 0, 200000 + 605468},
@@ -382,7 +382,7 @@ static void version_3_counts_in_the_masters_interval(void **state UNUSED)
 static void the_skew_orders_priorities(void **state UNUSED)
 {
 	struct vrrp_fsm_rules r = post;
-	struct vrrp_fsm s = {.fit = true, .master_priority = 255};
+	struct vrrp_fsm s = {.eligible = true, .master_priority = 255};
 	int64_t last = INT64_MAX;
 
 	for (unsigned p = 1; p <= 254; p++) {
@@ -400,16 +400,16 @@ int main(void)
 		cmocka_unit_test(stays_backup_while_a_master_speaks),
 		cmocka_unit_test(preempts_a_lower_priority),
 		cmocka_unit_test(without_preempt_a_lower_master_stays),
-		cmocka_unit_test(a_resignation_leaves_the_skew),
+		cmocka_unit_test(priority_zero_leaves_the_skew),
 		cmocka_unit_test(master_answers_who_is_lower),
 		cmocka_unit_test(master_yields_to_who_is_higher),
 		cmocka_unit_test(a_planned_stop_answers_until_the_successor_speaks),
 		cmocka_unit_test(who_holds_nothing_stops_at_once),
-		cmocka_unit_test(a_fault_resigns_and_lets_go),
-		cmocka_unit_test(release_resigns_and_claims_nothing),
+		cmocka_unit_test(a_fault_sends_priority_zero_and_drops),
+		cmocka_unit_test(a_release_sends_priority_zero_and_claims_nothing),
 		cmocka_unit_test(waits_for_its_track_at_start),
 		cmocka_unit_test(the_last_resort_is_priority_1),
-		cmocka_unit_test(the_fit_take_over_from_the_last_resort),
+		cmocka_unit_test(an_eligible_router_replaces_the_last_resort),
 		cmocka_unit_test(weight_moves_the_priority),
 		cmocka_unit_test(a_frozen_master_listens_first),
 		cmocka_unit_test(a_frozen_backup_listens_first),

@@ -29,8 +29,8 @@ static void elected(struct sim *s, uint64_t seed, unsigned n, bool distinct)
 
 static void forget_worst(struct sim *s)
 {
-	s->rivals_worst = s->orphan_worst = 0;
-	s->rivals_since = s->orphan_since = -1;
+	s->conflict_worst = s->orphan_worst = 0;
+	s->conflict_since = s->orphan_since = -1;
 }
 
 static void started_together_the_highest_address_wins_without_a_duel(void **state UNUSED)
@@ -44,7 +44,7 @@ static void started_together_the_highest_address_wins_without_a_duel(void **stat
 		sim_run(&s, SECONDS(5));
 		assert_null(s.broken);
 		assert_int_equal(sim_master(&s, 0), n - 1);
-		assert_int_equal(s.rivals_worst, 0);
+		assert_int_equal(s.conflict_worst, 0);
 		for (unsigned i = 0; i < n - 1; i++)
 			assert_int_equal(s.node[i].transitions,
 					 1); /* INIT to BACKUP, never MASTER */
@@ -81,7 +81,7 @@ static void a_power_cut_costs_less_than_four_seconds(void **state UNUSED)
 		assert_true(sim_master(&s, 0) >= 0);
 		assert_true(s.orphan_worst > SECONDS(2.5));
 		assert_true(s.orphan_worst < SECONDS(3.65));
-		assert_int_equal(s.rivals_worst, 0);
+		assert_int_equal(s.conflict_worst, 0);
 	}
 }
 
@@ -114,7 +114,7 @@ static void a_release_moves_it_within_the_skew(void **state UNUSED)
 		elected(&s, seed, 4, false);
 		master = sim_master(&s, 0);
 		forget_worst(&s);
-		sim_fit(&s, (unsigned)master, false);
+		sim_eligible(&s, (unsigned)master, false);
 		sim_run(&s, s.now + SECONDS(8));
 		assert_true(sim_master(&s, 0) >= 0);
 		assert_int_not_equal(sim_master(&s, 0), master);
@@ -122,21 +122,21 @@ static void a_release_moves_it_within_the_skew(void **state UNUSED)
 	}
 }
 
-static void unfit_on_all_it_is_held_as_the_last_resort(void **state UNUSED)
+static void ineligible_everywhere_it_is_held_as_the_last_resort(void **state UNUSED)
 {
 	struct sim s;
 	int master;
 
 	elected(&s, 7, 4, false);
 	for (unsigned i = 0; i < 4; i++)
-		sim_fit(&s, i, false);
+		sim_eligible(&s, i, false);
 	forget_worst(&s);
 	sim_run(&s, s.now + SECONDS(20));
 	master = sim_master(&s, 0);
 	assert_true(master >= 0);
 	assert_true(s.orphan_worst > SECONDS(10) && s.orphan_worst < SECONDS(13));
-	sim_fit(&s, master == 0 ? 1 : 0, true); /* one recovers */
-	sim_run(&s, s.now + SECONDS(1.7));	/* an advert of priority 1, then the skew */
+	sim_eligible(&s, master == 0 ? 1 : 0, true); /* one recovers */
+	sim_run(&s, s.now + SECONDS(1.7));	     /* an advert of priority 1, then the skew */
 	assert_int_equal(sim_master(&s, 0), master == 0 ? 1 : 0);
 }
 
@@ -156,7 +156,7 @@ static void a_healed_partition_ends_with_one_master_at_once(void **state UNUSED)
 		forget_worst(&s);
 		sim_run(&s, s.now + SECONDS(5));
 		assert_true(sim_master(&s, 0) >= 2);
-		assert_true(s.rivals_worst < SECONDS(1.01)); /* until either speaks */
+		assert_true(s.conflict_worst < SECONDS(1.01)); /* until either sends */
 		assert_int_equal(s.orphan_worst, 0);
 	}
 }
@@ -179,7 +179,7 @@ static void a_frozen_master_wakes_as_backup(void **state UNUSED)
 		sim_run(&s, s.now + SECONDS(10));
 		assert_null(s.broken);
 		assert_int_equal(sim_master(&s, 0), successor);
-		assert_true(s.rivals_worst < SECONDS(0.01));
+		assert_true(s.conflict_worst < SECONDS(0.01));
 	}
 }
 
@@ -225,7 +225,7 @@ static void something_happens(struct sim *s)
 		break;
 	case 7:
 	case 8:
-		sim_fit(s, i, !s->node[i].fit);
+		sim_eligible(s, i, !s->node[i].eligible);
 		break;
 	case 9:
 		sim_group(s, i, (unsigned)sim_random(s, 3));
@@ -240,7 +240,7 @@ static void something_happens(struct sim *s)
 	}
 }
 
-/* Quiet: nobody is frozen, packets arrive. What is dead stays dead. */
+/* Quiet: none is frozen, packets arrive. What is dead stays dead. */
 static void calm(struct sim *s)
 {
 	s->loss_percent = 0;
@@ -257,7 +257,7 @@ static const struct sim_node *best_of(const struct sim *s, unsigned group)
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct sim_node *n = &s->node[i];
 
-		if (n->group == group && sim_works(n) && n->fit &&
+		if (n->group == group && sim_works(n) && n->eligible &&
 		    (!best || n->rules.priority > best->rules.priority))
 			best = n;
 	}
@@ -267,7 +267,7 @@ static const struct sim_node *best_of(const struct sim *s, unsigned group)
 static const char *judge_group(const struct sim *s, unsigned group)
 {
 	const struct sim_node *best = best_of(s, group);
-	bool anybody = false;
+	bool works = false;
 	int master = sim_master(s, group);
 
 	for (unsigned i = 0; i < s->n; i++) {
@@ -275,20 +275,20 @@ static const char *judge_group(const struct sim *s, unsigned group)
 
 		if (n->group != group)
 			continue;
-		anybody = anybody || sim_works(n);
+		works = works || sim_works(n);
 		if (sim_holds(s, i) && (int)i != master)
-			return "somebody else holds the address";
+			return "another board holds the address";
 	}
 	if (master == -2)
 		return "two masters";
-	if (anybody && master == -1)
+	if (works && master == -1)
 		return "no master";
-	if (!anybody)
+	if (!works)
 		return NULL;
 	if (!sim_holds(s, (unsigned)master))
 		return "the master has no address";
-	if (best && !s->node[master].fit)
-		return "the master is unfit though a fit one is there";
+	if (best && !s->node[master].eligible)
+		return "the master is not eligible though an eligible one is there";
 	if (best && s->node[master].rules.priority < best->rules.priority)
 		return "the master has not the highest priority";
 	return NULL;
@@ -346,7 +346,7 @@ static void every_history_settles(void **state UNUSED)
  * Equal priorities, nothing lost: whatever dies and comes back, two masters never coexist
  * noticeably.
  */
-static void without_loss_there_are_no_rivals(void **state UNUSED)
+static void without_loss_there_is_no_conflict(void **state UNUSED)
 {
 	for (uint64_t seed = 1; seed <= 500; seed++) {
 		struct sim s;
@@ -368,18 +368,18 @@ static void without_loss_there_are_no_rivals(void **state UNUSED)
 				sim_stop(&s, i);
 				break;
 			case 3:
-				sim_fit(&s, i, !s.node[i].fit);
+				sim_eligible(&s, i, !s.node[i].eligible);
 				break;
 			default:
 				sim_start(&s, i);
 			}
 		}
 		sim_run(&s, s.now + SECONDS(20));
-		if (s.broken || s.rivals_worst > SECONDS(0.01))
-			print_message("seed %u: %s, rivals for %d us\n", (unsigned)seed,
-				      s.broken ? s.broken : "", (int)s.rivals_worst);
+		if (s.broken || s.conflict_worst > SECONDS(0.01))
+			print_message("seed %u: %s, conflict for %d us\n", (unsigned)seed,
+				      s.broken ? s.broken : "", (int)s.conflict_worst);
 		assert_null(s.broken);
-		assert_true(s.rivals_worst <= SECONDS(0.01));
+		assert_true(s.conflict_worst <= SECONDS(0.01));
 	}
 }
 
@@ -391,12 +391,12 @@ int main(void)
 		cmocka_unit_test(a_power_cut_costs_less_than_four_seconds),
 		cmocka_unit_test(a_planned_stop_leaves_no_gap),
 		cmocka_unit_test(a_release_moves_it_within_the_skew),
-		cmocka_unit_test(unfit_on_all_it_is_held_as_the_last_resort),
+		cmocka_unit_test(ineligible_everywhere_it_is_held_as_the_last_resort),
 		cmocka_unit_test(a_healed_partition_ends_with_one_master_at_once),
 		cmocka_unit_test(a_frozen_master_wakes_as_backup),
 		cmocka_unit_test(a_killed_one_answers_no_longer_than_its_lease),
 		cmocka_unit_test(every_history_settles),
-		cmocka_unit_test(without_loss_there_are_no_rivals),
+		cmocka_unit_test(without_loss_there_is_no_conflict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
