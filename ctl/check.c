@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "ipc/text.h"
-#include "site.h"
+#include "daemons.h"
 
 extern char **environ;
 
@@ -90,11 +90,11 @@ static void merge(struct text *all, const struct text *more)
 /* The exit status that one daemon's answer makes. */
 static int check_by(const char *daemon, const char *conf_path, struct text *all)
 {
-	char program[SITE_PATH_SIZE];
+	char program[DAEMONS_PATH_SIZE];
 	struct text out;
 	int status;
 
-	if (!site_program(daemon, program)) {
+	if (!daemons_program(daemon, program)) {
 		fprintf(stderr, "greenpictl: no program %s: its sections are not checked\n",
 			daemon);
 		return 2;
@@ -113,9 +113,9 @@ int check_command(const char *conf_path)
 	struct text all;
 	int rc = 0;
 
-	text_init(&all, SITE_DAEMONS * OUTPUT_MAX);
-	for (size_t i = 0; i < SITE_DAEMONS; i++)
-		rc = MAX(rc, check_by(site_daemons[i], conf_path, &all));
+	text_init(&all, DAEMONS_COUNT * OUTPUT_MAX);
+	for (size_t i = 0; i < DAEMONS_COUNT; i++)
+		rc = MAX(rc, check_by(daemons_names[i], conf_path, &all));
 	if (all.n)
 		fwrite(all.p, 1, all.n, stderr);
 	text_fini(&all);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "site.h"
+#include "daemons.h"
 
 int counters_take(struct counters *c, const char *path, int64_t now_us, struct err *e)
 {
@@ -91,11 +91,12 @@ void counters_print(const struct counters *c, bool json, struct text *to)
 int counters_command(const char *run_dir, const char *daemon, bool json)
 {
 	static struct counters c;
-	char path[SITE_PATH_SIZE];
+	char path[DAEMONS_PATH_SIZE];
 	struct text out;
 	struct err e;
 
-	if (counters_take(&c, site_path(run_dir, daemon, ".shm", path), clock_now_us(), &e) < 0) {
+	if (counters_take(&c, daemons_path(run_dir, daemon, ".shm", path), clock_now_us(), &e) <
+	    0) {
 		fprintf(stderr, "greenpictl: %s\n", e.text);
 		return 1;
 	}

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "ipc/watch.h"
-#include "site.h"
+#include "daemons.h"
 
 struct follower {
 	struct watch watch;
@@ -44,20 +44,20 @@ static void on_down(struct watch *w)
 
 int events_command(const char *run_dir)
 {
-	struct follower followers[SITE_DAEMONS];
+	struct follower followers[DAEMONS_COUNT];
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
-	char path[SITE_PATH_SIZE];
+	char path[DAEMONS_PATH_SIZE];
 
 	MUST(loop);
-	for (size_t i = 0; i < SITE_DAEMONS; i++) {
+	for (size_t i = 0; i < DAEMONS_COUNT; i++) {
 		followers[i] = (struct follower){
 			.watch = {.up = on_up, .line = on_line, .down = on_down},
-			.daemon = site_daemons[i]};
+			.daemon = daemons_names[i]};
 		watch_start(&followers[i].watch, loop,
-			    site_path(run_dir, site_daemons[i], ".sock", path));
+			    daemons_path(run_dir, daemons_names[i], ".sock", path));
 	}
 	ev_run(loop, 0);
-	for (size_t i = 0; i < SITE_DAEMONS; i++)
+	for (size_t i = 0; i < DAEMONS_COUNT; i++)
 		watch_stop(&followers[i].watch);
 	ev_loop_destroy(loop);
 	return 1;

@@ -12,14 +12,14 @@
 #include "counters.h"
 #include "daemon.h"
 #include "events.h"
-#include "site.h"
+#include "daemons.h"
 #include "status.h"
 
 static int usage(FILE *to)
 {
 	fprintf(to,
 		"usage: greenpictl [-r DIR] COMMAND\n\n"
-		"  status [json]           who runs, who holds the address, who is up, how much goes through\n"
+		"  status [json]           daemons, the address, servers, traffic\n"
 		"  check [FILE]            is the configuration good for all daemons? (%s)\n"
 		"  events                  all daemons' events as they come\n"
 		"  counters DAEMON [json]  a daemon's counters\n"
@@ -40,7 +40,7 @@ static bool wants_json(char **words, int n)
 
 static int with_daemon(const char *run_dir, const char *command, char **words, int n)
 {
-	if (n == 0 || !site_known(words[0]))
+	if (n == 0 || !daemons_known(words[0]))
 		return usage(stderr);
 	if (strcmp(command, "counters") == 0) {
 		bool json = wants_json(words + 1, n - 1);

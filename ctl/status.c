@@ -13,7 +13,7 @@
 #include "counters.h"
 #include "ipc/health.h"
 #include "ipc/watch.h"
-#include "site.h"
+#include "daemons.h"
 
 #define ASK_MS	   1000
 #define MEASURE_MS 1000
@@ -28,7 +28,7 @@ struct seen_daemon {
 };
 
 struct seen {
-	struct seen_daemon daemon[SITE_DAEMONS];
+	struct seen_daemon daemon[DAEMONS_COUNT];
 	struct text vrrp;    /* vipd's answer to "state" */
 	struct text servers; /* lbd's to "servers": MAINT and DRAIN are known to it alone */
 	struct health_view health;
@@ -41,11 +41,11 @@ struct seen {
 static bool ask(const char *run_dir, const char *daemon, const char *question, bool json,
 		struct text *reply, struct err *e)
 {
-	char path[SITE_PATH_SIZE], line[64];
+	char path[DAEMONS_PATH_SIZE], line[64];
 
 	snprintf(line, sizeof(line), "%s%s", question, json ? " json" : "");
 	text_init(reply, REPLY_MAX);
-	if (watch_ask(site_path(run_dir, daemon, ".sock", path), line, reply, ASK_MS, e) == 0 &&
+	if (watch_ask(daemons_path(run_dir, daemon, ".sock", path), line, reply, ASK_MS, e) == 0 &&
 	    reply->n > 1 && !str_starts(str_of(reply->p, reply->n), STR("error:")))
 		return true;
 	text_fini(reply);
@@ -54,23 +54,23 @@ static bool ask(const char *run_dir, const char *daemon, const char *question, b
 
 static void count(struct seen *s, const char *run_dir, bool again)
 {
-	char path[SITE_PATH_SIZE];
+	char path[DAEMONS_PATH_SIZE];
 
-	for (size_t i = 0; i < SITE_DAEMONS; i++) {
+	for (size_t i = 0; i < DAEMONS_COUNT; i++) {
 		struct seen_daemon *d = &s->daemon[i];
 
 		(void)counters_take(again ? &d->after : &d->before,
-				    site_path(run_dir, d->name, ".shm", path), clock_now_us(),
+				    daemons_path(run_dir, d->name, ".shm", path), clock_now_us(),
 				    NULL);
 	}
 }
 
 static void look_at_health(struct seen *s, const char *run_dir)
 {
-	char path[SITE_PATH_SIZE];
+	char path[DAEMONS_PATH_SIZE];
 	int64_t now_us = clock_now_us();
 
-	(void)health_open(&s->health, site_path(run_dir, HEALTH_FILE, "", path), NULL);
+	(void)health_open(&s->health, daemons_path(run_dir, HEALTH_FILE, "", path), NULL);
 	s->health_stale = health_stale(&s->health, now_us);
 	if (s->health.shmem.mem)
 		s->health_age_us = shmem_age_us(&s->health.shmem, now_us);
@@ -78,10 +78,10 @@ static void look_at_health(struct seen *s, const char *run_dir)
 
 static void gather(struct seen *s, const char *run_dir, bool json)
 {
-	for (size_t i = 0; i < SITE_DAEMONS; i++) {
+	for (size_t i = 0; i < DAEMONS_COUNT; i++) {
 		struct seen_daemon *d = &s->daemon[i];
 
-		d->name = site_daemons[i];
+		d->name = daemons_names[i];
 		d->runs = ask(run_dir, d->name, "version", json, &d->version, &d->why_not);
 	}
 	ask(run_dir, "vipd", "state", json, &s->vrrp, NULL);
@@ -94,7 +94,7 @@ static void gather(struct seen *s, const char *run_dir, bool json)
 
 static void release(struct seen *s)
 {
-	for (size_t i = 0; i < SITE_DAEMONS; i++)
+	for (size_t i = 0; i < DAEMONS_COUNT; i++)
 		text_fini(&s->daemon[i].version);
 	text_fini(&s->vrrp);
 	text_fini(&s->servers);
@@ -103,7 +103,7 @@ static void release(struct seen *s)
 
 static const struct seen_daemon *daemon_named(const struct seen *s, const char *name)
 {
-	for (size_t i = 0; i < SITE_DAEMONS; i++)
+	for (size_t i = 0; i < DAEMONS_COUNT; i++)
 		if (str_eq(str_c(s->daemon[i].name), str_c(name)))
 			return &s->daemon[i];
 	WRONG("no such daemon");
@@ -204,7 +204,7 @@ static void health_text(struct text *out, const struct seen *s)
 
 static void as_text(struct text *out, const struct seen *s)
 {
-	for (size_t i = 0; i < SITE_DAEMONS; i++) {
+	for (size_t i = 0; i < DAEMONS_COUNT; i++) {
 		daemon_text(out, &s->daemon[i]);
 		if (&s->daemon[i] == daemon_named(s, "vipd"))
 			indented(out, &s->vrrp);
@@ -269,7 +269,7 @@ static void as_json(struct text *out, const struct seen *s)
 {
 	text_json_open(out, NULL, '{');
 	text_json_open(out, "daemons", '{');
-	for (size_t i = 0; i < SITE_DAEMONS; i++)
+	for (size_t i = 0; i < DAEMONS_COUNT; i++)
 		daemon_json(out, &s->daemon[i]);
 	text_json_close(out, '}');
 	if (s->vrrp.n > 1)
@@ -299,7 +299,7 @@ int status_command(const char *run_dir, bool json)
 		as_text(&out, &s);
 	fwrite(out.p, 1, out.n, stdout);
 	text_fini(&out);
-	for (size_t i = 0; i < SITE_DAEMONS; i++)
+	for (size_t i = 0; i < DAEMONS_COUNT; i++)
 		rc |= !s.daemon[i].runs;
 	release(&s);
 	return rc;
