@@ -10,10 +10,12 @@
 #include "shell.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "fds.h"
 #include "loop/budget.h"
 #include "loop/drain.h"
 
@@ -34,6 +36,7 @@ struct shell {
 	void **contexts;	/* one a worker */
 	struct listener *listeners;
 	struct shell_plan plan; /* of the generation published last */
+	struct fds_fit fit;	/* what the descriptors allow of it */
 	unsigned published;	/* its number */
 	struct stats stats;
 	struct budget *clients;
@@ -99,6 +102,46 @@ static bool among(const struct listener *const *all, unsigned n, const struct li
 	return false;
 }
 
+/* ---- descriptors */
+
+static unsigned count_sockets(const struct shell *s)
+{
+	unsigned n = 0;
+	for (const struct listener *l = s->listeners; l; l = l->next)
+		n += l->count;
+	return n;
+}
+
+static void warn_lowered(uint64_t limit, const struct shell_plan *p, const struct fds_fit *f)
+{
+	char origin[64] = "";
+	if (f->origin < p->origin)
+		snprintf(origin, sizeof(origin), " and %u connections to the origin instead of %u",
+			 f->origin, p->origin);
+	if (f->clients < p->maxconn || *origin)
+		log_warn("%" PRIu64
+			 " descriptors allow %u clients at once instead of maxconn = %u%s; "
+			 "%" PRIu64 " would be enough (LimitNOFILE= of the service, ulimit -n)",
+			 limit, f->clients, p->maxconn, origin, f->enough);
+}
+
+/* The plan of the current generation, and what of it can be had. Its listeners are open. */
+static void make_plan(struct shell *s)
+{
+	uint64_t limit = fds_limit();
+	s->plan = (struct shell_plan){0};
+	s->ops->plan(daemon_current(s->daemon), &s->plan);
+	struct fds_plan p = {.maxconn = s->plan.maxconn,
+			     .per_client = s->plan.per_client,
+			     .origin = s->plan.origin,
+			     .listening = count_sockets(s),
+			     .loops = s->n_workers + 1};
+	s->fit = fds_fit(limit, &p);
+	warn_lowered(limit, &s->plan, &s->fit);
+	if (daemon_ctl(s->daemon))
+		ctl_set_max(daemon_ctl(s->daemon), s->fit.control);
+}
+
 /* ---- on a worker's thread */
 
 static void listen_on(struct shell_worker *w, struct listener *const *all, unsigned n)
@@ -154,6 +197,7 @@ static int on_worker_start(struct worker *worker, void *arg)
 	*w = (struct shell_worker){.shell = s,
 				   .worker = worker,
 				   .gen = daemon_ref(g),
+				   .origin = s->fit.origin,
 				   .stats = stats_block(&s->stats, worker->id)};
 	MAGIC_SET(w, WORKER_MAGIC);
 	struct http_server_conf c = {.max_conns = UINT32_MAX, .budget = s->clients};
@@ -194,7 +238,8 @@ struct apply_round {
 	struct shell *shell;
 	_Atomic unsigned left; /* workers that have not applied it */
 	unsigned number;       /* of the generation */
-	uint32_t maxconn, buffers;
+	struct fds_fit fit;
+	uint32_t buffers;
 	unsigned n;
 	struct listener *listeners[SHELL_LISTEN_MAX];
 	struct apply_message messages[];
@@ -206,6 +251,7 @@ static void apply(struct shell_worker *w, struct daemon_generation *g, const str
 	/* Connections above a lowered maxconn are served on: they keep their claim to a buffer. */
 	slab_set_cap(&w->worker->buffers, MAX(w->worker->buffers.cap, r->buffers));
 	w->gen = daemon_ref(g);
+	w->origin = r->fit.origin;
 	w->shell->ops->apply(w);
 	listen_on(w, r->listeners, r->n);
 	daemon_unref(old);
@@ -232,7 +278,7 @@ static void on_applied(struct letter *l)
 	struct apply_round *r = container_of(l, struct apply_round, done);
 	MAGIC_CHECK(r, ROUND_MAGIC);
 	if (r->number == r->shell->published)
-		budget_set_limit(r->shell->clients, r->maxconn);
+		budget_set_limit(r->shell->clients, r->fit.clients);
 	for (struct listener *one = r->shell->listeners; one; one = one->next)
 		if (one->retiring && one->retiring <= r->number)
 			listener_retired(one);
@@ -260,19 +306,18 @@ void shell_publish(struct shell *s)
 	struct daemon_generation *g = daemon_current(s->daemon);
 	size_t size = sizeof(struct apply_round) + s->n_workers * sizeof(struct apply_message);
 	struct apply_round *r = def_xcalloc(1, size);
-	s->plan = (struct shell_plan){0};
-	s->ops->plan(g, &s->plan);
+	make_plan(s);
 	MAGIC_SET(r, ROUND_MAGIC);
 	r->done.run = on_applied;
 	r->shell = s;
 	atomic_init(&r->left, s->n_workers);
 	r->number = s->published = g->number;
-	r->maxconn = s->plan.maxconn;
+	r->fit = s->fit;
 	r->buffers = s->plan.buffers;
 	r->n = wanted(s, r->listeners);
 	retire_removed(r);
-	if (r->maxconn < budget_limit(s->clients))
-		budget_set_limit(s->clients, r->maxconn);
+	if (r->fit.clients < budget_limit(s->clients))
+		budget_set_limit(s->clients, r->fit.clients);
 	for (unsigned i = 0; i < s->n_workers; i++) {
 		r->messages[i] = (struct apply_message){.letter.run = on_apply,
 							.worker = shell_worker(s, i),
@@ -351,12 +396,14 @@ struct shell *shell_open(struct daemon *d, const struct shell_ops *ops, void *us
 	s->ops = ops;
 	s->user = user;
 	daemon_set_user(d, s);
-	ops->plan(daemon_current(d), &s->plan);
-	s->n_workers = listener_workers(s->plan.workers);
-	s->clients = budget_new(s->plan.maxconn);
+	struct shell_plan p = {0};
+	ops->plan(daemon_current(d), &p);
+	s->n_workers = listener_workers(p.workers);
 	mailbox_init(&s->mailbox, daemon_loop(d));
-	if (open_missing(s, &s->plan, e) < 0)
+	if (open_missing(s, &p, e) < 0)
 		return NULL;
+	make_plan(s);
+	s->clients = budget_new(s->fit.clients);
 	open_stats(s);
 	return s;
 }

@@ -12,7 +12,7 @@
  * a reload whose new address cannot be had leaves everything as it was; what it drops is closed by each worker.
  *
  * maxconn is one budget over all workers. A lower one counts at once, but ends no connection; a higher one as soon as
- * all workers have the memory for it.
+ * all workers have the memory for it. More than the descriptor limit allows is not had: it is lowered, with a warning.
  *
  * The shell is the daemon's user (daemon_user()). All of it is the main thread's but what says "worker's thread".
  */
@@ -32,7 +32,10 @@ struct shell;
 struct shell_plan {
 	uint32_t workers; /* 0: one a core. The first generation's counts */
 	uint32_t maxconn; /* clients at once, over all workers */
-	uint32_t buffers; /* most I/O buffers a worker may use; a reload does not lower it */
+	uint32_t
+		per_client; /* descriptors: 1, or 2 if a request may need a connection to a server */
+	uint32_t origin;    /* connections beside, to a server that all share; 0: none */
+	uint32_t buffers;   /* most I/O buffers a worker may use; a reload does not lower it */
 	unsigned n_listen;
 	struct addr listen[SHELL_LISTEN_MAX];
 };
@@ -45,6 +48,7 @@ struct shell_worker {
 	struct daemon_generation *gen; /* ro: what new requests work by; held */
 	struct http_server *server;    /* ro: tags are struct listener */
 	stats_cell *stats;	       /* ro: this worker's block of counters */
+	uint32_t origin;	       /* ro: plan.origin of gen, as far as descriptors allow */
 	/* private */
 	struct http_server_stats seen; /* of server, as last added to stats */
 	struct ev_timer publish;

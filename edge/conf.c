@@ -16,8 +16,10 @@ static const struct conf_key edge_keys[] = {
 		  "Larger responses pass through and are not stored."),
 	CONF_U32(struct edge_settings, workers, "workers", "0", 0, 64,
 		 "Worker threads; 0: one a core.", .flags = CONF_RESTART),
-	CONF_U32(struct edge_settings, maxconn, "maxconn", "4096", 1, 1000000,
-		 "Client connections held at once."),
+	CONF_U32(
+		struct edge_settings, maxconn, "maxconn", "4096", 1, 1000000,
+		"Client connections held at once; more wait in the kernel's queue. Lowered, with a warning, to what the "
+		"descriptor limit allows beside the connections to the origin."),
 	CONF_U32(struct edge_settings, origin_maxconn, "origin-maxconn", "256", 1, 1000000,
 		 "Requests to the origin at once."),
 	CONF_MSEC(struct edge_settings, default_ttl_ms, "default-ttl", "120s", 0, 2000000000,

@@ -19,7 +19,9 @@ static void plan(const struct daemon_generation *g, struct shell_plan *p)
 	const struct edge_config *c = conf_of(g);
 	p->workers = c->settings->workers;
 	p->maxconn = c->settings->maxconn;
-	p->buffers = p->maxconn + c->settings->origin_maxconn + 64;
+	p->per_client = 1;
+	p->origin = c->settings->origin_maxconn;
+	p->buffers = p->maxconn + p->origin + 64;
 	for (unsigned i = 0; i < c->n_listen; i++)
 		p->listen[p->n_listen++] = c->listen[i];
 }

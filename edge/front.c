@@ -40,7 +40,7 @@ static struct http_client_conf client_conf(const struct shell_worker *w)
 	const struct edge_settings *s = conf_of(w->gen)->settings;
 	unsigned workers = shell_workers(w->shell);
 	struct http_client_conf c = HTTP_CLIENT_CONF_DEFAULT;
-	c.max_calls = MAX(1, (s->origin_maxconn + workers - 1) / workers);
+	c.max_calls = MAX(1, (w->origin + workers - 1) / workers);
 	c.connect_us = s->connect_ms * CLOCK_MSEC;
 	c.response_us = c.body_us = s->response_ms * CLOCK_MSEC;
 	c.idle_us = s->origin_idle_ms * CLOCK_MSEC;
@@ -56,7 +56,7 @@ void front_init(struct shell_worker *w)
 	deadline_class_init(&f->on_silence, w->worker->loop,
 			    conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC, serve_silent);
 	f->origin = http_client_new(w->worker, &c);
-	slab_init(&f->fetches, fetch_size(), conf_of(w->gen)->settings->origin_maxconn, 16);
+	slab_init(&f->fetches, fetch_size(), w->origin, 16);
 }
 
 void front_apply(struct shell_worker *w)
@@ -65,7 +65,7 @@ void front_apply(struct shell_worker *w)
 	struct http_client_conf c = client_conf(w);
 	http_client_set_conf(f->origin, &c);
 	deadline_class_set(&f->on_silence, conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC);
-	slab_set_cap(&f->fetches, conf_of(w->gen)->settings->origin_maxconn);
+	slab_set_cap(&f->fetches, w->origin);
 }
 
 void front_fini(struct shell_worker *w)

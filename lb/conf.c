@@ -29,8 +29,10 @@ static const struct conf_section stats_section = CONF_SINGLE(struct lb_stats, "s
 static const struct conf_key lb_keys[] = {
 	CONF_U32(struct lb_settings, workers, "workers", "0", 0, 64,
 		 "Worker threads; 0: one a core.", .flags = CONF_RESTART),
-	CONF_U32(struct lb_settings, maxconn, "maxconn", "4096", 1, 1000000,
-		 "Client connections held at once; more wait in the kernel's queue."),
+	CONF_U32(
+		struct lb_settings, maxconn, "maxconn", "4096", 1, 1000000,
+		"Client connections held at once; more wait in the kernel's queue. Lowered, with a warning, to what the "
+		"descriptor limit allows: each may need one more, to a server."),
 	CONF_MSEC(struct lb_settings, request_ms, "request-timeout", "10s", 1, 3600000,
 		  "From the first byte of a request to the end of its head: then 408."),
 	CONF_MSEC(struct lb_settings, keepalive_ms, "keep-alive-timeout", "15s", 1, 3600000,

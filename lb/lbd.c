@@ -13,6 +13,7 @@ static void plan(const struct daemon_generation *g, struct shell_plan *p)
 	const struct lb_config *c = conf_of(g);
 	p->workers = c->settings->workers;
 	p->maxconn = c->settings->maxconn;
+	p->per_client = 2;
 	p->buffers = 2 * (p->maxconn + 64);
 	for (unsigned i = 0; i < c->n_binds; i++)
 		p->listen[p->n_listen++] = c->binds[i].addr;

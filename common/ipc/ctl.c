@@ -19,8 +19,7 @@
 #define LINE_MAX_   1024
 #define OUT_MAX	    (4u << 20)
 #define WATCHER_MAX (64u << 10) /* bytes a watcher may be behind */
-#define PEERS_MAX   64
-#define RESUME_S    0.25 /* after descriptors ran out */
+#define RESUME_S    0.25	/* after descriptors ran out */
 
 struct peer {
 	struct ev_io readable, writable;
@@ -40,7 +39,7 @@ struct ctl {
 	const struct ctl_command *commands;
 	void *arg;
 	struct peer *peers;
-	unsigned count;
+	unsigned count, max;
 	char path[108];
 };
 
@@ -278,9 +277,9 @@ static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int events)
 		not_accepted(c);
 		return;
 	}
-	struct peer *p = c->count < PEERS_MAX ? calloc(1, sizeof(*p)) : NULL;
+	struct peer *p = c->count < c->max ? calloc(1, sizeof(*p)) : NULL;
 	if (!p) {
-		log_warn("control socket: more than %d connections", PEERS_MAX);
+		log_warn("control socket: more than %u connections", c->max);
 		close(fd);
 		return;
 	}
@@ -305,11 +304,17 @@ struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_com
 	c->loop = loop;
 	c->commands = commands;
 	c->arg = arg;
+	c->max = CTL_MAX;
 	str_copy(c->path, sizeof(c->path), str_c(path));
 	ev_io_init(&c->acceptable, on_acceptable, fd, EV_READ);
 	ev_timer_init(&c->resume, on_resume, 0., 0.);
 	ev_io_start(loop, &c->acceptable);
 	return c;
+}
+
+void ctl_set_max(struct ctl *c, unsigned max)
+{
+	c->max = max;
 }
 
 void ctl_free(struct ctl *c)

@@ -29,10 +29,15 @@ struct ctl_command {
 	void (*run)(struct text *reply, struct str args, bool json, void *arg);
 };
 
+#define CTL_MAX 64 /* connections at once, unless told otherwise */
+
 /* commands ends with a row whose name is NULL. NULL with e set when the socket cannot be had. */
 struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_command *commands,
 		    void *arg, struct err *e);
 void ctl_free(struct ctl *c); /* closes all, removes the socket file; accepts NULL */
+
+/* Connections at once: one more is closed as soon as it was accepted. */
+void ctl_set_max(struct ctl *c, unsigned max);
 
 /* One line to every watcher; no newline in it. Does nothing for c NULL. */
 void ctl_event(struct ctl *c, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -2,12 +2,14 @@
 """How many clients lbd and edged serve at once: one limit over all workers, and what a reload of it does."""
 
 import contextlib
+import resource
 import select
+import threading
 
 import pytest
 
 from lab.lab import edged_conf, lbd_conf
-from lab.origin import reply
+from lab.origin import reply, when
 from lab.wait import wait_until
 
 
@@ -24,17 +26,21 @@ def edged_limits(lab, maxconn, workers):
 class Proxy:
     """One of the two daemons, with clients that stay connected."""
 
-    def __init__(self, lab, name, maxconn, workers, stack):
+    def __init__(self, stack, lab, name, maxconn, workers, descriptors=None):
         self.limits = lambda m: {"lbd": lbd_limits, "edged": edged_limits}[name](lab, m, workers)
-        self.daemon = getattr(lab, name)(conf=self.limits(maxconn))
+        self.daemon = getattr(lab, name)(conf=self.limits(maxconn), start=False)
+        self.daemon.descriptors = descriptors
+        self.daemon.start()
         self.stack = stack
         self.served, self.waiting = [], []
+        self.came = 0
 
-    def come(self, n):
+    def come(self, n, target="/x"):
         """n more clients that have asked and got no answer yet."""
         for _ in range(n):
             c = self.stack.enter_context(self.daemon.conn())
-            c.send("GET /x HTTP/1.1\r\nHost: greenpi.test\r\n\r\n")
+            c.send(f"GET {target.format(self.came)} HTTP/1.1\r\nHost: greenpi.test\r\n\r\n")
+            self.came += 1
             self.waiting.append(c)
 
     def answered(self, n):
@@ -64,13 +70,17 @@ class Proxy:
     def reload(self, maxconn):
         self.daemon.write_conf(self.limits(maxconn))
         assert "done" in self.daemon.tell("reload")
-        wait_until(lambda: self.daemon.ask_json("state")["maxconn"] == maxconn, deadline=5)
+        wait_until(lambda: self.maxconn() == maxconn, deadline=5)
+
+    def maxconn(self):
+        """What it goes by."""
+        return self.daemon.ask_json("state")["maxconn"]
 
 
 @pytest.fixture(name="proxy")
 def proxy_(lab):
     with contextlib.ExitStack() as stack:
-        yield lambda name, maxconn, workers: Proxy(lab, name, maxconn, workers, stack)
+        yield lambda *args, **kw: Proxy(stack, lab, *args, **kw)
 
 
 both = pytest.mark.parametrize("name", ["lbd", "edged"])
@@ -148,3 +158,44 @@ def test_those_who_give_up_waiting_hold_no_place(proxy, name):
     for _ in range(20):
         p.leave(1)
         p.answered(1)
+
+
+# -- descriptors
+
+def lowered(p):
+    return [line for line in p.daemon.output().splitlines() if "descriptors allow" in line]
+
+
+@both
+@pytest.mark.parametrize("workers", [1])
+def test_few_descriptors_serve_fewer_clients_and_serve_them_well(lab, proxy, name, workers):
+    gate = threading.Event()
+    o = lab.origin(when(gate, reply(200, b"x", {"Cache-Control": "no-store"})))
+    p = proxy(name, 4096, workers, descriptors=64)
+    most = p.maxconn()
+    assert 8 <= most <= 24
+    assert len(lowered(p)) == 1 and f"{most} clients at once instead of maxconn = 4096" in lowered(p)[0]
+    p.come(80, "/page{}")
+    wait_until(lambda: len(o.requests) == most, deadline=20)  # each client has a connection to the origin
+    watches = [p.daemon.watch() for _ in range(2)]
+    assert p.daemon.ask_json("state")["clients"] == most
+    gate.set()
+    p.answered(most)
+    for _ in range(80 - most):
+        p.leave(1)
+        p.answered(1)
+    for w in watches:
+        w.close()
+    assert "open files" not in p.daemon.output() and len(lowered(p)) == 1
+
+
+@both
+def test_a_reload_looks_at_the_descriptors_again(proxy, name):
+    p = proxy(name, 500, 1, descriptors=5000)
+    for limit in (64, 5000, 100, 5000):
+        resource.prlimit(p.daemon.pid, resource.RLIMIT_NOFILE, (limit, 5000))
+        assert "done" in p.daemon.tell("reload")
+        wait_until(lambda now=limit: (p.maxconn() == 500) == (now == 5000), deadline=5)
+    assert len(lowered(p)) == 2
+    p.come(400)
+    p.answered(400)

@@ -41,6 +41,7 @@ class Daemon:
     def __init__(self, name, ns, conf, run_dir, log, env=None):
         self.name, self.ns, self.conf, self.run_dir, self.log = name, ns, conf, run_dir, log
         self.env = env or {}
+        self.descriptors = None  # its limit, soft and hard; None: ours
         self.proc = None
         self.notify = None
         self.reports = []  # of sanitizers, collected as its lives end
@@ -60,6 +61,8 @@ class Daemon:
             os.unlink(path)
         self.notify = Notify(path, fds)
         argv = [binary(self.name), "-c", self.conf, "-r", self.run_dir]
+        if self.descriptors:
+            argv = ["prlimit", f"--nofile={self.descriptors}", "--", *argv]
         self.proc = Proc(self.ns, argv, self.log, {**self.env, "NOTIFY_SOCKET": path}, fds)
         if wait:
             self.wait_ready(deadline)

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a descriptor limit allows: how many clients a daemon may serve so that there is always a descriptor for the
+ * connection that a client's request needs, for the control socket, and for what else a daemon opens.
+ */
+#ifndef FDS_H
+#define FDS_H
+
+#include <stdint.h>
+
+struct fds_plan {
+	uint32_t maxconn; /* clients wanted */
+	uint32_t
+		per_client; /* descriptors: 1, or 2 if a client's request may need a connection to a server */
+	uint32_t origin;    /* connections beside, that do not depend on the clients */
+	uint32_t listening; /* sockets */
+	uint32_t loops;	    /* event loops */
+};
+
+struct fds_fit {
+	uint32_t clients;  /* 1..maxconn */
+	uint32_t origin;   /* 1..origin, or 0 */
+	uint32_t control;  /* control connections at once */
+	uint32_t reserved; /* descriptors for all but clients and connections to servers */
+	uint64_t enough;   /* the limit that would allow all that was wanted */
+};
+
+/* limit: RLIMIT_NOFILE. Clients and origin are lowered only where both together are too many. */
+struct fds_fit fds_fit(uint64_t limit, const struct fds_plan *p);
+
+/* The limit of this process. */
+uint64_t fds_limit(void);
+
+#endif
