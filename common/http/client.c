@@ -16,6 +16,7 @@
 
 #include "http/link.h"
 #include "http/out.h"
+#include "loop/budget.h"
 #include "net/sock.h"
 
 #define CALL_MAGIC   0x4843414cu
@@ -94,6 +95,17 @@ const char *http_client_fail_text(enum http_fail f)
 
 /* ---- ends of a call */
 
+static struct http_active_call *take_call(struct http_client *cl)
+{
+	struct budget *b = cl->conf.budget;
+	if (b && !budget_take(b, NULL))
+		return NULL;
+	struct http_active_call *a = slab_get(&cl->call_slab);
+	if (!a && b)
+		budget_give(b);
+	return a;
+}
+
 static void forget_call(struct http_active_call *a)
 {
 	struct http_client *cl = a->call.client;
@@ -105,6 +117,8 @@ static void forget_call(struct http_active_call *a)
 		a->next->prev = a->prev;
 	MAGIC_WIPE(a, CALL_MAGIC);
 	slab_put(&cl->call_slab, a);
+	if (cl->conf.budget)
+		budget_give(cl->conf.budget);
 }
 
 /* Tells the caller and ends the call. */
@@ -392,7 +406,7 @@ struct http_call *http_client_start(struct http_client *cl, const struct http_ro
 				    void *user, enum http_fail *why)
 {
 	struct http_endpoint *e = http_link_endpoint(cl, route->to);
-	struct http_active_call *a = e ? slab_get(&cl->call_slab) : NULL;
+	struct http_active_call *a = e ? take_call(cl) : NULL;
 	*why = HTTP_FAIL_BUSY;
 	if (!a)
 		return NULL;
@@ -713,6 +727,7 @@ struct http_client *http_client_new(struct worker *w, const struct http_client_c
 
 void http_client_set_conf(struct http_client *cl, const struct http_client_conf *conf)
 {
+	MUST(conf->budget == cl->conf.budget && conf->idle == cl->conf.idle);
 	cl->conf = *conf;
 	cl->call_slab.cap = conf->max_calls;
 	set_waits(cl);

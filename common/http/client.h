@@ -23,11 +23,22 @@
 #include "net/addr.h"
 #include "net/io.h"
 
+struct budget;
 struct http_client;
+
+/* Idle connections of all clients of one worker; its owner's, who sets max at any time. */
+struct http_client_idle {
+	uint32_t n; /* ro */
+	uint32_t max;
+};
 
 struct http_client_conf {
 	uint32_t max_calls; /* running at once on this worker */
 	uint32_t max_idle;  /* idle connections per address on this worker */
+	/* Each call takes a unit; spent, it is HTTP_FAIL_BUSY. May be NULL, does not change, outlives the client. */
+	struct budget *budget;
+	/* One that several clients of a worker share. May be NULL, does not change, outlives the client. */
+	struct http_client_idle *idle;
 	int64_t connect_us; /* one connection attempt */
 	int64_t response_us; /* request sent to the end of the response head; also the longest pause while sending */
 	int64_t body_us; /* longest pause in the response body (not counted while the caller does not consume) */

@@ -37,6 +37,8 @@ static void off_list(struct http_link *l)
 	l->prev->next = l->next;
 	l->next->prev = l->prev;
 	l->endpoint->count--;
+	if (l->client->conf.idle)
+		l->client->conf.idle->n--;
 	deadline_cancel(&l->deadline);
 }
 
@@ -135,8 +137,12 @@ bool http_link_keep(struct http_link *l)
 {
 	struct http_client *cl = l->client;
 	struct http_endpoint *e = l->endpoint;
-	if (l->not_reusable || l->eof || e->count >= cl->conf.max_idle)
+	struct http_client_idle *idle = cl->conf.idle;
+	if (l->not_reusable || l->eof || e->count >= cl->conf.max_idle ||
+	    (idle && idle->n >= idle->max))
 		return false;
+	if (idle)
+		idle->n++;
 	http_in_close(&l->in);
 	l->call = NULL;
 	l->state = HTTP_LINK_IDLE;
