@@ -40,6 +40,7 @@ struct shell {
 	unsigned published;	/* its number */
 	struct stats stats;
 	struct budget *clients;
+	struct budget *calls;	/* to the origin */
 	struct mailbox mailbox; /* from the workers */
 	struct drain *drain;	/* while stopping */
 	struct ev_timer heartbeat;
@@ -197,7 +198,9 @@ static int on_worker_start(struct worker *worker, void *arg)
 	*w = (struct shell_worker){.shell = s,
 				   .worker = worker,
 				   .gen = daemon_ref(g),
+				   .calls = s->calls,
 				   .origin = s->fit.origin,
+				   .idle = s->fit.idle / s->n_workers,
 				   .stats = stats_block(&s->stats, worker->id)};
 	MAGIC_SET(w, WORKER_MAGIC);
 	struct http_server_conf c = {.max_conns = UINT32_MAX, .budget = s->clients};
@@ -252,6 +255,7 @@ static void apply(struct shell_worker *w, struct daemon_generation *g, const str
 	slab_set_cap(&w->worker->buffers, MAX(w->worker->buffers.cap, r->buffers));
 	w->gen = daemon_ref(g);
 	w->origin = r->fit.origin;
+	w->idle = r->fit.idle / w->shell->n_workers;
 	w->shell->ops->apply(w);
 	listen_on(w, r->listeners, r->n);
 	daemon_unref(old);
@@ -277,8 +281,10 @@ static void on_applied(struct letter *l)
 {
 	struct apply_round *r = container_of(l, struct apply_round, done);
 	MAGIC_CHECK(r, ROUND_MAGIC);
-	if (r->number == r->shell->published)
+	if (r->number == r->shell->published) {
 		budget_set_limit(r->shell->clients, r->fit.clients);
+		budget_set_limit(r->shell->calls, r->fit.origin);
+	}
 	for (struct listener *one = r->shell->listeners; one; one = one->next)
 		if (one->retiring && one->retiring <= r->number)
 			listener_retired(one);
@@ -316,8 +322,8 @@ void shell_publish(struct shell *s)
 	r->buffers = s->plan.buffers;
 	r->n = wanted(s, r->listeners);
 	retire_removed(r);
-	if (r->fit.clients < budget_limit(s->clients))
-		budget_set_limit(s->clients, r->fit.clients);
+	budget_set_limit(s->clients, MIN(r->fit.clients, budget_limit(s->clients)));
+	budget_set_limit(s->calls, MIN(r->fit.origin, budget_limit(s->calls)));
 	for (unsigned i = 0; i < s->n_workers; i++) {
 		r->messages[i] = (struct apply_message){.letter.run = on_apply,
 							.worker = shell_worker(s, i),
@@ -404,6 +410,7 @@ struct shell *shell_open(struct daemon *d, const struct shell_ops *ops, void *us
 		return NULL;
 	make_plan(s);
 	s->clients = budget_new(s->fit.clients);
+	s->calls = budget_new(s->fit.origin);
 	open_stats(s);
 	return s;
 }
@@ -447,6 +454,7 @@ void shell_finish(struct shell *s)
 	mailbox_fini(&s->mailbox);
 	drain_free(s->drain);
 	budget_free(s->clients);
+	budget_free(s->calls);
 	close_stats(s);
 	free_listeners(s);
 	for (unsigned i = 0; i < s->n_workers; i++)

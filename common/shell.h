@@ -30,12 +30,11 @@ struct shell;
 
 /* What a generation asks of the shell. */
 struct shell_plan {
-	uint32_t workers; /* 0: one a core. The first generation's counts */
-	uint32_t maxconn; /* clients at once, over all workers */
-	uint32_t
-		per_client; /* descriptors: 1, or 2 if a request may need a connection to a server */
-	uint32_t origin;    /* connections beside, to a server that all share; 0: none */
-	uint32_t buffers;   /* most I/O buffers a worker may use; a reload does not lower it */
+	uint32_t workers;    /* 0: one a core. The first generation's counts */
+	uint32_t maxconn;    /* clients at once, over all workers */
+	uint32_t per_client; /* descriptors: 2 if each may need a connection to a server, else 1 */
+	uint32_t origin;  /* with per_client 1: calls at once to the one server, over all workers */
+	uint32_t buffers; /* most I/O buffers a worker may use; a reload does not lower it */
 	unsigned n_listen;
 	struct addr listen[SHELL_LISTEN_MAX];
 };
@@ -48,7 +47,9 @@ struct shell_worker {
 	struct daemon_generation *gen; /* ro: what new requests work by; held */
 	struct http_server *server;    /* ro: tags are struct listener */
 	stats_cell *stats;	       /* ro: this worker's block of counters */
-	uint32_t origin;	       /* ro: plan.origin of gen, as far as descriptors allow */
+	struct budget *calls;	       /* ro: plan.origin over all workers, for http_client_conf */
+	uint32_t origin;	       /* ro: its limit */
+	uint32_t idle; /* ro: idle connections to servers that this worker may keep */
 	/* private */
 	struct http_server_stats seen; /* of server, as last added to stats */
 	struct ev_timer publish;

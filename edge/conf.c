@@ -21,7 +21,7 @@ static const struct conf_key edge_keys[] = {
 		"Client connections held at once; more wait in the kernel's queue. Lowered, with a warning, to what the "
 		"descriptor limit allows beside the connections to the origin."),
 	CONF_U32(struct edge_settings, origin_maxconn, "origin-maxconn", "256", 1, 1000000,
-		 "Requests to the origin at once."),
+		 "Requests to the origin at once, of all workers."),
 	CONF_MSEC(struct edge_settings, default_ttl_ms, "default-ttl", "120s", 0, 2000000000,
 		  "How long a response is fresh that does not say."),
 	CONF_MSEC(struct edge_settings, grace_ms, "grace", "10s", 0, 2000000000,

@@ -35,12 +35,13 @@ struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
 	return c;
 }
 
-static struct http_client_conf client_conf(const struct shell_worker *w)
+static struct http_client_conf client_conf(struct front *f)
 {
-	const struct edge_settings *s = conf_of(w->gen)->settings;
-	unsigned workers = shell_workers(w->shell);
+	const struct edge_settings *s = conf_of(f->base.gen)->settings;
 	struct http_client_conf c = HTTP_CLIENT_CONF_DEFAULT;
-	c.max_calls = MAX(1, (w->origin + workers - 1) / workers);
+	c.max_calls = UINT32_MAX; /* of one worker */
+	c.budget = f->base.calls;
+	c.idle = &f->idle;
 	c.connect_us = s->connect_ms * CLOCK_MSEC;
 	c.response_us = c.body_us = s->response_ms * CLOCK_MSEC;
 	c.idle_us = s->origin_idle_ms * CLOCK_MSEC;
@@ -51,8 +52,9 @@ void front_init(struct shell_worker *w)
 {
 	struct front *f = front_from(w);
 	const struct edged *own = shell_user(w->shell);
-	struct http_client_conf c = client_conf(w);
+	struct http_client_conf c = client_conf(f);
 	f->index = own->index;
+	f->idle.max = w->idle;
 	deadline_class_init(&f->on_silence, w->worker->loop,
 			    conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC, serve_silent);
 	f->origin = http_client_new(w->worker, &c);
@@ -62,7 +64,8 @@ void front_init(struct shell_worker *w)
 void front_apply(struct shell_worker *w)
 {
 	struct front *f = front_from(w);
-	struct http_client_conf c = client_conf(w);
+	struct http_client_conf c = client_conf(f);
+	f->idle.max = w->idle;
 	http_client_set_conf(f->origin, &c);
 	deadline_class_set(&f->on_silence, conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC);
 	slab_set_cap(&f->fetches, w->origin);

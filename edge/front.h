@@ -14,6 +14,7 @@ struct front {
 	struct shell_worker base;
 	struct index *index;
 	struct http_client *origin;
+	struct http_client_idle idle;	  /* of origin */
 	struct deadline_class on_silence; /* of tunnels */
 	struct slab fetches;
 };

@@ -100,9 +100,11 @@ struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
 	return c;
 }
 
-static struct http_client_conf client_conf(const struct lb_settings *s, const struct conf_pool *p)
+static struct http_client_conf client_conf(struct front *f, const struct conf_pool *p)
 {
+	const struct lb_settings *s = conf_of(f->base.gen)->settings;
 	struct http_client_conf c = HTTP_CLIENT_CONF_DEFAULT;
+	c.idle = &f->idle;
 	c.max_calls = UINT32_MAX; /* one a request: what bounds the clients bounds them */
 	c.connect_us = p->connect_ms * CLOCK_MSEC;
 	c.response_us = c.body_us = p->server_ms * CLOCK_MSEC;
@@ -114,7 +116,7 @@ struct http_client *front_client(struct front *f, const struct lb_pool *p)
 {
 	struct http_client **at = &f->clients[p->live->id];
 	if (!*at) {
-		struct http_client_conf c = client_conf(conf_of(f->base.gen)->settings, p->conf);
+		struct http_client_conf c = client_conf(f, p->conf);
 		*at = http_client_new(f->base.worker, &c);
 	}
 	return *at;
@@ -124,10 +126,11 @@ void front_apply(struct shell_worker *w)
 {
 	struct front *f = front_from(w);
 	const struct lb_config *c = conf_of(w->gen);
+	f->idle.max = w->idle;
 	deadline_class_set(&f->on_silence, c->settings->tunnel_ms * CLOCK_MSEC);
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		struct http_client *cl = f->clients[c->pools[i].live->id];
-		struct http_client_conf cc = client_conf(c->settings, c->pools[i].conf);
+		struct http_client_conf cc = client_conf(f, c->pools[i].conf);
 		if (cl)
 			http_client_set_conf(cl, &cc);
 	}
@@ -153,6 +156,7 @@ void front_publish(struct shell_worker *w)
 void front_init(struct shell_worker *w)
 {
 	struct front *f = front_from(w);
+	f->idle.max = w->idle;
 	access_log_init(&f->log, w->worker->loop, STDOUT_FILENO);
 	deadline_class_init(&f->on_silence, w->worker->loop,
 			    conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC, proxy_silent);

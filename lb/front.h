@@ -15,6 +15,7 @@ struct front {
 	struct shell_worker base;
 	struct http_client *clients[LB_POOLS_MAX]; /* by pool id */
 	struct deadline_class on_silence;	   /* of tunnels */
+	struct http_client_idle idle;		   /* of all of them */
 	struct access_log log;
 	unsigned running; /* requests now */
 };

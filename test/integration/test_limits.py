@@ -167,7 +167,7 @@ def lowered(p):
 
 
 @both
-@pytest.mark.parametrize("workers", [1])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_few_descriptors_serve_fewer_clients_and_serve_them_well(lab, proxy, name, workers):
     gate = threading.Event()
     o = lab.origin(when(gate, reply(200, b"x", {"Cache-Control": "no-store"})))
@@ -175,13 +175,13 @@ def test_few_descriptors_serve_fewer_clients_and_serve_them_well(lab, proxy, nam
     most = p.maxconn()
     assert 8 <= most <= 24
     assert len(lowered(p)) == 1 and f"{most} clients at once instead of maxconn = 4096" in lowered(p)[0]
-    p.come(80, "/page{}")
+    p.come(40, "/page{}")
     wait_until(lambda: len(o.requests) == most, deadline=20)  # each client has a connection to the origin
     watches = [p.daemon.watch() for _ in range(2)]
     assert p.daemon.ask_json("state")["clients"] == most
     gate.set()
     p.answered(most)
-    for _ in range(80 - most):
+    for _ in range(40 - most):
         p.leave(1)
         p.answered(1)
     for w in watches:
@@ -199,3 +199,40 @@ def test_a_reload_looks_at_the_descriptors_again(proxy, name):
     assert len(lowered(p)) == 2
     p.come(400)
     p.answered(400)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_idle_connections_to_servers_leave_room(lab, proxy, workers):
+    p = proxy("lbd", 4096, workers, descriptors=80)
+    gate = threading.Event()
+    servers = [lab.origin(when(gate, reply(200, b"x"))) for _ in range(4)]
+    p.daemon.write_conf(lbd_conf(servers, extra=f"[lb]\nworkers = {workers}\nserver-idle = 1h\n"))
+    assert "done" in p.daemon.tell("reload")
+    most = p.maxconn()
+    for turn, o in enumerate(servers * 2):  # all clients at one server, then all at the next
+        gate.clear()
+        for i in range(len(servers)):
+            p.daemon.tell(f"{'enable' if servers[i] is o else 'disable'} server p/s{i + 1}")
+        p.come(most)
+        wait_until(lambda o=o, n=turn // 4 + 1: len(o.requests) == n * most, deadline=10)
+        gate.set()
+        p.answered(most)
+        p.leave(most)
+        p.answered(0)
+    assert p.daemon.counter("connect_errors") == 0
+    assert "open files" not in p.daemon.output()
+
+
+def test_origin_maxconn_is_one_limit_over_all_workers(lab):
+    gate = threading.Event()
+    o = lab.origin(when(gate, reply(200, b"x", {"Cache-Control": "no-store"})))
+    e = lab.edged(o, workers=4, origin_maxconn=20)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(e.conn()) for _ in range(20)]
+        for i, c in enumerate(clients):
+            c.send(f"GET /{i} HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: len(o.requests) == 20, deadline=10)
+        assert e.get("/more").status == 503
+        gate.set()
+        assert [c.read().status for c in clients] == [200] * 20
+    assert e.get("/more").status == 200
