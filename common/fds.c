@@ -51,8 +51,11 @@ struct fds_fit fds_fit(uint64_t limit, const struct fds_plan *p)
 	uint64_t room = limit > f.reserved ? limit - f.reserved : 0;
 	if (wanted > room)
 		lower(&f, p, room);
-	uint64_t used = (uint64_t)f.clients * p->per_client + f.origin;
-	f.idle = (uint32_t)MIN(room - MIN(room, used), UINT32_MAX);
+	uint64_t servers = (uint64_t)f.clients * (p->per_client - 1) + f.origin;
+	uint64_t left = room - MIN(room, f.clients + servers);
+	uint64_t idle = MIN(left, a_quarter(servers));
+	f.pipes = (uint32_t)MIN((left - idle) / 4, UINT32_MAX);
+	f.idle = (uint32_t)MIN(left - 2 * (uint64_t)f.pipes, UINT32_MAX);
 	return f;
 }
 

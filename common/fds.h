@@ -2,7 +2,7 @@
 /*
  * What a descriptor limit allows: how many clients a daemon may serve so that there is always a descriptor for the
  * connection that a client's request needs, for the control socket, and for what else a daemon opens. Some are for idle
- * connections to servers, a quarter of those in use at least.
+ * connections to servers, a quarter of those in use at least. What is left is shared between more of these and pipes.
  */
 #ifndef FDS_H
 #define FDS_H
@@ -22,6 +22,7 @@ struct fds_fit {
 	uint32_t clients;  /* 1..maxconn */
 	uint32_t origin;   /* 1..origin, or 0 */
 	uint32_t idle;	   /* idle connections to servers */
+	uint32_t pipes;	   /* each is two descriptors */
 	uint32_t control;  /* control connections at once, out of the reserved */
 	uint32_t reserved; /* descriptors for all but the above */
 	uint64_t enough;   /* the limit that would allow all that was wanted */

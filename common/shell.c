@@ -203,6 +203,7 @@ static int on_worker_start(struct worker *worker, void *arg)
 				   .idle = s->fit.idle / s->n_workers,
 				   .stats = stats_block(&s->stats, worker->id)};
 	MAGIC_SET(w, WORKER_MAGIC);
+	pipes_set_max(&worker->pipes, s->fit.pipes / s->n_workers);
 	struct http_server_conf c = {.max_conns = UINT32_MAX, .budget = s->clients};
 	w->server = http_server_new(worker, s->ops->server, &c, w);
 	ev_timer_init(&w->publish, on_publish, PUBLISH_S, PUBLISH_S);
@@ -256,6 +257,7 @@ static void apply(struct shell_worker *w, struct daemon_generation *g, const str
 	w->gen = daemon_ref(g);
 	w->origin = r->fit.origin;
 	w->idle = r->fit.idle / w->shell->n_workers;
+	pipes_set_max(&w->worker->pipes, r->fit.pipes / w->shell->n_workers);
 	w->shell->ops->apply(w);
 	listen_on(w, r->listeners, r->n);
 	daemon_unref(old);

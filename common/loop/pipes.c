@@ -5,13 +5,20 @@
 
 void pipes_init(struct pipes *p)
 {
-	*p = (struct pipes){0};
+	*p = (struct pipes){.max = PIPES_MAX};
 }
 
 static void close_pair(struct pipes_pair pair)
 {
 	close(pair.in);
 	close(pair.out);
+}
+
+void pipes_set_max(struct pipes *p, unsigned max)
+{
+	p->max = MIN(max, PIPES_MAX);
+	while (p->n_kept && p->n_out + p->n_kept > p->max)
+		close_pair(p->kept[--p->n_kept]);
 }
 
 void pipes_fini(struct pipes *p)
@@ -24,7 +31,7 @@ void pipes_fini(struct pipes *p)
 bool pipes_get(struct pipes *p, struct pipes_pair *pair)
 {
 	int fds[2];
-	if (p->n_out == PIPES_MAX)
+	if (p->n_out >= p->max)
 		return false;
 	if (p->n_kept) {
 		*pair = p->kept[--p->n_kept];
@@ -41,7 +48,7 @@ void pipes_put(struct pipes *p, struct pipes_pair *pair, bool empty)
 {
 	MUST(p->n_out > 0);
 	p->n_out--;
-	if (empty && p->n_kept < PIPES_KEPT)
+	if (empty && p->n_kept < PIPES_KEPT && p->n_out + p->n_kept < p->max)
 		p->kept[p->n_kept++] = *pair;
 	else
 		close_pair(*pair);

@@ -8,7 +8,7 @@
 #include "base/def.h"
 
 #define PIPES_KEPT 16  /* empty ones, kept warm */
-#define PIPES_MAX  256 /* out at once: each may hold 64 KiB of the kernel's memory */
+#define PIPES_MAX  256 /* each may hold 64 KiB of the kernel's memory */
 
 /* Non-blocking, close-on-exec. The holder counts what is in it. */
 struct pipes_pair {
@@ -18,10 +18,14 @@ struct pipes_pair {
 struct pipes {
 	struct pipes_pair kept[PIPES_KEPT]; /* private */
 	unsigned n_kept, n_out;		    /* private */
+	unsigned max;			    /* private: of both together */
 };
 
 void pipes_init(struct pipes *p);
 void pipes_fini(struct pipes *p); /* all must be back */
+
+/* Of kept and out together; 0..PIPES_MAX, which it is at first. Those that are out stay out. */
+void pipes_set_max(struct pipes *p, unsigned max);
 
 /* False: too many are out, or no descriptors. */
 bool pipes_get(struct pipes *p, struct pipes_pair *pair);

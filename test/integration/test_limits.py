@@ -62,6 +62,9 @@ class Proxy:
         fds = [fd for fd, _ in poll.poll(seconds * 1000)]
         return next((c for s, c in socks.items() if s.fileno() in fds), None)
 
+    def ready_now(self, c):
+        return bool(select.select([c.sock], [], [], 0)[0])
+
     def leave(self, n):
         """n of the served ones close."""
         for _ in range(n):
@@ -220,6 +223,24 @@ def test_idle_connections_to_servers_leave_room(lab, proxy, workers):
         p.leave(most)
         p.answered(0)
     assert p.daemon.counter("connect_errors") == 0
+    assert "open files" not in p.daemon.output()
+
+
+@both
+@pytest.mark.parametrize("workers", [1, 2])
+def test_pipes_leave_room(lab, proxy, name, workers):
+    lab.origin()
+    p = proxy(name, 4096, workers, descriptors=64)
+    most = p.maxconn()
+    p.come(most, "/t/x?size=5000000&cc=no-store")  # and do not read
+    wait_until(lambda: p.daemon.ask_json("state")["clients"] == most, deadline=10)
+    wait_until(lambda: all(p.ready_now(c) for c in p.waiting), deadline=10)
+    watches = [p.daemon.watch() for _ in range(3)]
+    for c in p.waiting:
+        answer = c.read()
+        assert answer.status == 200 and len(answer.body) == 5000000
+    for w in watches:
+        w.close()
     assert "open files" not in p.daemon.output()
 
 
