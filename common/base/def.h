@@ -47,10 +47,11 @@ __attribute__((noreturn, cold)) void def_fail0(const char *file, int line, const
  */
 #define MAGIC_SET(p, value)   ((void)((p)->magic = (value)))
 #define MAGIC_CHECK(p, value) MUST((p)->magic == (value))
+/* A volatile store: the compiler would drop a plain one just before free(). */
 #define MAGIC_WIPE(p, value)                                                                       \
 	do {                                                                                       \
 		MAGIC_CHECK(p, value);                                                             \
-		(p)->magic = 0;                                                                    \
+		*(volatile uint32_t *)&(p)->magic = 0;                                             \
 	} while (0)
 
 #define container_of(ptr, type, member)                                                            \

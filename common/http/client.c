@@ -283,25 +283,20 @@ static enum http_out_framing framing_of(const struct http_request *r)
 					     : HTTP_OUT_NONE;
 }
 
-static char *put(char *to, struct str s)
-{
-	memcpy(to, s.p, s.n);
-	return to + s.n;
-}
-
 /* Framing and connection fields, and the blank line. */
 static struct str last_lines(struct http_active_call *a, const struct http_request *r)
 {
-	char digits[STR_U64_SIZE], *p = a->last;
+	char *p = a->last;
 	if (r->body == HTTP_BODY_CHUNKED)
-		p = put(p, STR("Transfer-Encoding: chunked\r\n"));
+		http_out_put(&p, STR("Transfer-Encoding: chunked\r\n"));
 	else if (r->length != HTTP_NO_LENGTH)
-		p = put(put(put(p, STR("Content-Length: ")), str_u64(digits, r->length)),
-			STR("\r\n"));
-	if (r->upgrade.n)
-		p = put(put(put(p, STR("Connection: Upgrade\r\nUpgrade: ")), r->upgrade),
-			STR("\r\n"));
-	p = put(p, STR("\r\n"));
+		http_out_put_length(&p, r->length);
+	if (r->upgrade.n) {
+		http_out_put(&p, STR("Connection: Upgrade\r\nUpgrade: "));
+		http_out_put(&p, r->upgrade);
+		http_out_put(&p, STR("\r\n"));
+	}
+	http_out_put(&p, STR("\r\n"));
 	return str_of(a->last, (size_t)(p - a->last));
 }
 

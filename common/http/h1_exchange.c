@@ -96,38 +96,36 @@ static void h1_consume(struct http_exchange *x, size_t n)
 
 /* ---- the response head */
 
-static char *put(char *to, struct str s)
-{
-	memcpy(to, s.p, s.n);
-	return to + s.n;
-}
-
 /* The reason is cut where it would not fit: it is a comment (RFC 9112 §4). */
 static struct str status_line(char *to, size_t size, unsigned status, struct str reason)
 {
 	char digits[STR_U64_SIZE];
 	if (!reason.n)
 		reason = str_c(http_reason(status));
-	char *p = put(put(put(to, STR("HTTP/1.1 ")), str_u64(digits, status)), STR(" "));
+	char *p = to;
+	http_out_put(&p, STR("HTTP/1.1 "));
+	http_out_put(&p, str_u64(digits, status));
+	http_out_put(&p, STR(" "));
 	reason.n = MIN(reason.n, size - (size_t)(p - to) - 2);
-	p = put(put(p, reason), STR("\r\n"));
+	http_out_put(&p, reason);
+	http_out_put(&p, STR("\r\n"));
 	return str_of(to, (size_t)(p - to));
 }
 
 /* Framing and connection fields, and the blank line. */
 static struct str last_lines(struct http_h1 *h, enum http_out_framing framing, uint64_t length)
 {
-	char digits[STR_U64_SIZE], *p = h->last;
+	char *p = h->last;
 	if (framing == HTTP_OUT_CHUNKED)
-		p = put(p, STR("Transfer-Encoding: chunked\r\n"));
+		http_out_put(&p, STR("Transfer-Encoding: chunked\r\n"));
 	else if (length != HTTP_NO_LENGTH && framing != HTTP_OUT_RAW)
-		p = put(put(put(p, STR("Content-Length: ")), str_u64(digits, length)), STR("\r\n"));
+		http_out_put_length(&p, length);
 	if (h->close)
-		p = put(p, STR("Connection: close\r\n\r\n"));
+		http_out_put(&p, STR("Connection: close\r\n\r\n"));
 	else if (h->head.minor == 0)
-		p = put(p, STR("Connection: keep-alive\r\n\r\n"));
+		http_out_put(&p, STR("Connection: keep-alive\r\n\r\n"));
 	else
-		p = put(p, STR("\r\n"));
+		http_out_put(&p, STR("\r\n"));
 	return str_of(h->last, (size_t)(p - h->last));
 }
 

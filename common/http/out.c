@@ -211,6 +211,20 @@ uint64_t http_out_left(const struct http_out *o)
 	return o->framing == HTTP_OUT_LENGTH ? o->left : UINT64_MAX;
 }
 
+void http_out_put(char **to, struct str s)
+{
+	memcpy(*to, s.p, s.n);
+	*to += s.n;
+}
+
+void http_out_put_length(char **to, uint64_t length)
+{
+	char digits[STR_U64_SIZE];
+	http_out_put(to, STR("Content-Length: "));
+	http_out_put(to, str_u64(digits, length));
+	http_out_put(to, STR("\r\n"));
+}
+
 void http_out_check(const struct http_out *o)
 {
 	MUST(o->head_next <= o->head_count && o->head_count <= HTTP_OUT_PIECES);

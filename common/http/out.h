@@ -65,6 +65,10 @@ bool http_out_complete(const struct http_out *o);
  * still need its last chunk: http_out_send(o, io, NULL, 0, HTTP_PIECE_LAST, …). */
 bool http_out_may_end(const struct http_out *o);
 
+/* Appends to lines under construction, which have room: *to moves on. */
+void http_out_put(char **to, struct str s);
+void http_out_put_length(char **to, uint64_t length); /* a Content-Length field line */
+
 void http_out_check(const struct http_out *o); /* aborts unless the invariants hold */
 
 static inline struct iovec http_iov(struct str s)
