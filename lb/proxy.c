@@ -80,7 +80,7 @@ static void log_access(struct proxy *p)
 {
 	struct http_exchange *x = p->x;
 	int64_t now = now_of(p);
-	unsigned clients = http_server_conns(p->front->base.server);
+	unsigned clients = shell_clients(p->front->base.shell);
 	struct access_entry e = {
 		.peer = x->peer,
 		.frontend = p->bind->frontend,
