@@ -68,6 +68,9 @@ COMMON_OBJ := $(COMMON_SRC:%.c=$(O)/obj/%.o)
 COMMON_LIB := $(O)/libcommon.a
 UNIT_SRC := $(sort $(wildcard test/unit/*_test.c))
 UNIT_BIN := $(UNIT_SRC:test/unit/%.c=$(O)/unit/%)
+# What several unit tests share: an archive that all are linked with.
+UNIT_HELP := $(filter-out $(UNIT_SRC),$(sort $(wildcard test/unit/*.c)))
+UNIT_LIB := $(O)/libunit.a
 FUZZ_SRC := $(sort $(wildcard test/fuzz/*_fuzz.c))
 REPLAY_BIN := $(FUZZ_SRC:test/fuzz/%_fuzz.c=$(O)/fuzz/%_replay)
 FUZZ_BIN := $(FUZZ_SRC:test/fuzz/%.c=$(O)/fuzz/%)
@@ -124,16 +127,18 @@ $(2): $(O)/obj/$(1:%.c=%.o) $(4) $(if $(3),$(O)/lib$(3).a) $(COMMON_LIB)
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@) $$(CC) -o $$@ $$(filter %.o %.a,$$^) $(LIBS_$(3)) $(LIBS_common) $(5) $(LDFLAGS)
 endef
-$(foreach t,$(UNIT_SRC),$(eval $(call test_program,$(t),$(t:test/unit/%.c=$(O)/unit/%),$(PROGRAM_$(call test_of,$(t))),,-lcmocka)))
+$(foreach t,$(UNIT_SRC),$(eval $(call test_program,$(t),$(t:test/unit/%.c=$(O)/unit/%),$(PROGRAM_$(call test_of,$(t))),$(UNIT_LIB),-lcmocka)))
 $(foreach t,$(FUZZ_SRC),$(eval $(call test_program,$(t),$(t:test/fuzz/%_fuzz.c=$(O)/fuzz/%_replay),$(PROGRAM_$(call test_of,$(t))),$(O)/obj/test/fuzz/replay.o)))
 $(foreach t,$(FUZZ_SRC),$(eval $(call test_program,$(t),$(t:test/fuzz/%.c=$(O)/fuzz/%),$(PROGRAM_$(call test_of,$(t))),,-fsanitize=fuzzer)))
 $(O)/obj/test/fuzz/replay.o: INCLUDES := -Icommon
+$(UNIT_HELP:%.c=$(O)/obj/%.o): INCLUDES := -Icommon -Itest/unit
+$(UNIT_LIB): $(UNIT_HELP:%.c=$(O)/obj/%.o)
 
 unit: $(UNIT_BIN) ## build and run the unit tests (SAN=...: on that build)
 	@.ci/unit $^
 
 # Where threads meet, the thread sanitizer looks on too.
-UNIT_THREADS := $(if $(UNIT_SRC),$(shell grep -lE 'pthread_create|worker_set_start|thrd_create' $(UNIT_SRC)))
+UNIT_THREADS := $(if $(UNIT_SRC),$(shell grep -lE 'pthread_create|worker_set_start|thrd_create|rig_setup' $(UNIT_SRC)))
 unit-threads: $(UNIT_THREADS:test/unit/%.c=$(O)/unit/%)
 	@.ci/unit $^
 
@@ -203,7 +208,7 @@ cover: ## line coverage of the unit tests (gcovr), to build/cover/index.html
 lint: lint-tidy lint-cppcheck lint-shell ## clang-tidy, cppcheck, shellcheck
 
 lint-tidy:
-	@.ci/tidy "$(CPPFLAGS) -std=gnu17 $(PKG_CFLAGS)" $(ALL_SRC) $(UNIT_SRC) $(FUZZ_SRC)
+	@.ci/tidy "$(CPPFLAGS) -std=gnu17 $(PKG_CFLAGS)" $(ALL_SRC) $(UNIT_SRC) $(UNIT_HELP) $(FUZZ_SRC)
 
 lint-cppcheck:
 	@.ci/cppcheck "$(CPPFLAGS)" $(ALL_SRC)
