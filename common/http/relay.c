@@ -39,6 +39,8 @@ struct http_relay *http_relay_of(struct deadline *silence)
 
 enum http_framing http_relay_framing(const struct http_head *h)
 {
+	if (h->status == 101)
+		return HTTP_FRAMING_TUNNEL;
 	switch (h->body) {
 	case HTTP_BODY_NONE:
 		return HTTP_FRAMING_NONE;
