@@ -158,12 +158,21 @@ static enum move move(struct http_relay *r)
 	return copy(r);
 }
 
+/* There is more to come, and none of it here already: only so is it sure that body() is called again. */
+static bool server_will_call(const struct http_relay *r)
+{
+	return !r->in_pipe && http_client_body_state(r->call) == HTTP_BODY_MORE;
+}
+
 enum http_relay_state http_relay_response(struct http_relay *r)
 {
 	MAGIC_CHECK(r, RELAY_MAGIC);
 	enum move m = MOVED;
-	for (unsigned i = 0; i < 2 * MOVES_A_TURN && m == MOVED && !r->response_done; i++)
+	for (unsigned i = 0; m == MOVED && !r->response_done; i++) {
+		if (i >= 2 * MOVES_A_TURN && server_will_call(r))
+			break;
 		m = move(r);
+	}
 	r->response_done |= m == ENDED;
 	return state_of(r);
 }
