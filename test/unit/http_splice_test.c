@@ -113,6 +113,33 @@ static void a_reader_that_stops(void **state UNUSED)
 	close(server);
 }
 
+/* What the server says now is not kept back for what it may say later. */
+static void a_server_that_drips(void **state UNUSED)
+{
+	static char piece[100000];
+	int client = rig_dial(), server = -1;
+	uint64_t at = 200000;
+	struct rig_sender s = {.size = at};
+	begin(client, &server, 20 * MB, &s);
+	assert_int_equal(rig_get_pattern(client, at, 0, 0), at);
+	rig_send_join(&s);
+	static const size_t sizes[] = {1, 1000, 1460, 9000, 33000, 65536, 70000, 100000};
+	for (size_t i = 0; i < 3 * ARRAY_LEN(sizes); i++) {
+		size_t n = sizes[i % ARRAY_LEN(sizes)];
+		rig_fill(piece, n, at);
+		int64_t began = clock_now_us();
+		rig_put_n(server, piece, n);
+		assert_int_equal(rig_get_pattern(client, n, at, 0), n);
+		int64_t took_ms = (clock_now_us() - began) / CLOCK_MSEC;
+		if (took_ms > 100)
+			fail_msg("%zu bytes took %d ms", n, (int)took_ms);
+		at += n;
+		usleep(5000);
+	}
+	close(client);
+	close(server);
+}
+
 static void a_server_that_stalls(void **state UNUSED)
 {
 	int client = rig_dial(), server = -1;
@@ -255,15 +282,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		T(bodies_of_many_sizes),
-		T(many_at_once),
-		T(a_reader_that_is_slow),
-		T(a_reader_that_stops),
-		T(a_server_that_stalls),
-		T(a_server_that_cuts),
-		T(a_client_that_resets),
-		T(bodies_until_close),
-		T(a_body_until_close_becomes_chunked),
+		T(bodies_of_many_sizes),  T(many_at_once),
+		T(a_reader_that_is_slow), T(a_reader_that_stops),
+		T(a_server_that_drips),	  T(a_server_that_stalls),
+		T(a_server_that_cuts),	  T(a_client_that_resets),
+		T(bodies_until_close),	  T(a_body_until_close_becomes_chunked),
 		T(chunked_bodies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
