@@ -17,6 +17,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "net/sock.h"
 
 #define LINGER_MAX_US (30 * CLOCK_SECOND) /* of lingering, however busy the client is */
 
@@ -60,6 +61,9 @@ static void drop_exchange(struct http_conn *c)
 static void close_exchange(struct http_conn *c, enum http_end why)
 {
 	struct http_h1 *h = c->h1;
+	/* The end of the connection is the end of such a body: only a reset tells that some of it is missing. */
+	if (why != HTTP_END_DONE && h->x.status && http_out_until_close(&h->out) && !h->tunnel)
+		sock_reset_on_close(c->io.fd);
 	handler_of(c)->closed(&h->x, why);
 	http_h1_fini(h);
 	drop_exchange(c);

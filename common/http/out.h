@@ -58,6 +58,12 @@ static inline bool http_out_pending(const struct http_out *o)
 	return o->early.iov_len || o->head_next < o->head_count || o->line_at < o->line_n;
 }
 
+/* The body ends with the connection. */
+static inline bool http_out_until_close(const struct http_out *o)
+{
+	return o->framing == HTTP_OUT_RAW;
+}
+
 /* The whole message has left. */
 bool http_out_complete(const struct http_out *o);
 

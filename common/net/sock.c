@@ -116,6 +116,13 @@ int sock_accept(int listen_fd, struct addr *peer)
 	return fd;
 }
 
+void sock_reset_on_close(int fd)
+{
+	struct linger now = {.l_onoff = 1};
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now,
+		   sizeof(now)); /* fails on what is closed already */
+}
+
 int sock_error(int fd)
 {
 	socklen_t size = sizeof(int);

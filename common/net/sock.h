@@ -45,6 +45,9 @@ void sock_limit_silence(int fd, bool limit, bool *limited);
 /* Accepts one; -1 with errno EAGAIN when there is none. Options are inherited from the listener. */
 int sock_accept(int listen_fd, struct addr *peer);
 
+/* From now on close() is a reset (SO_LINGER): the peer cannot take the end for an orderly one. */
+void sock_reset_on_close(int fd);
+
 int sock_error(int fd); /* SO_ERROR: 0 or an errno value */
 
 /* The address the peer talks to. */

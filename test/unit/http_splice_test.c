@@ -278,6 +278,26 @@ static void chunked_bodies(void **state UNUSED)
 	assert_int_equal(rig.aborted, 0);
 }
 
+/* Nothing tells an HTTP/1.0 client of a body's end but the connection's: a cut has to look unlike one. */
+static void a_cut_is_seen_by_a_client_that_reads_until_close(void **state UNUSED)
+{
+	char byte;
+	int client = rig_dial();
+	rig_put(client, ask10);
+	int server = rig_accept();
+	rig_head(server);
+	rig_put(server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+	rig_head(client);
+	char got[6] = "";
+	assert_int_equal(rig_get(client, got, 5), 5);
+	close(server);
+	rig_wait_for(&rig.closed, 1);
+	assert_int_equal(rig.last_end, HTTP_END_CUT);
+	assert_int_equal(recv(client, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(client);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
@@ -287,7 +307,7 @@ int main(void)
 		T(a_server_that_drips),	  T(a_server_that_stalls),
 		T(a_server_that_cuts),	  T(a_client_that_resets),
 		T(bodies_until_close),	  T(a_body_until_close_becomes_chunked),
-		T(chunked_bodies),
+		T(chunked_bodies),	  T(a_cut_is_seen_by_a_client_that_reads_until_close),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
