@@ -68,7 +68,8 @@ struct http_handler {
 	void (*readable)(struct http_exchange *x);
 	/* After http_exchange_write() took less than it was offered: more can go now. */
 	void (*writable)(struct http_exchange *x);
-	/* The client half-closed while its request, complete, waits for an answer. May be NULL. */
+	/* The client half-closed while its request, complete, waits for an answer; once. Not when that was known at
+	 * request() already (client_closed). May be NULL. */
 	void (*half_closed)(struct http_exchange *x);
 	void (*closed)(struct http_exchange *x, enum http_end why);
 };
