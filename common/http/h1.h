@@ -51,7 +51,9 @@ struct http_conn {
 	bool eof;   /* the client shut down its sending side */
 	bool leaving; /* its listener is retired: the exchange under way, or the next one, is the last */
 	bool advancing; /* http_h1_advance() is on the stack */
-	bool dead;	/* closed while advancing: freed when it unwinds */
+	/* The io's wishes that go across: its read waits until the socket can be written, its write until it can be read */
+	bool read_wants_write, write_wants_read;
+	bool dead; /* closed while advancing: freed when it unwinds */
 	struct ev_io readable, writable;
 	struct deadline deadline; /* of the handshake, a head, idleness, lingering */
 	struct io io;

@@ -283,8 +283,14 @@ static bool fill(struct http_conn *c, size_t *got)
 	switch (http_in_fill(&c->in, &c->io, got)) {
 	case HTTP_IN_SOME:
 		http_h1_server(c)->stats.bytes_in += *got;
+		if (io_pending(&c->io))
+			ev_feed_event(loop_of(c), &c->readable, EV_READ);
 		return true;
 	case HTTP_IN_NOTHING:
+		if (UNLIKELY(c->io.want & IO_WANT_WRITE)) {
+			c->read_wants_write = true;
+			ev_io_start(loop_of(c), &c->writable);
+		}
 		return true;
 	case HTTP_IN_EOF:
 		c->eof = true;
@@ -412,6 +418,8 @@ static void read_linger(struct http_conn *c)
 	ssize_t n = io_read(&c->io, sink, sizeof(sink));
 	if (n < 0 && errno == EAGAIN)
 		return;
+	if (io_pending(&c->io))
+		ev_feed_event(loop_of(c), &c->readable, EV_READ);
 	if (n <= 0 || now_of(c) - c->started_us > LINGER_MAX_US)
 		http_h1_close(c);
 	else
@@ -455,6 +463,10 @@ static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int events
 {
 	struct http_conn *c = container_of(w, struct http_conn, readable);
 	MAGIC_CHECK(c, HTTP_CONN_MAGIC);
+	if (UNLIKELY(c->write_wants_read)) {
+		c->write_wants_read = false;
+		ev_feed_event(loop_of(c), &c->writable, EV_WRITE);
+	}
 	switch ((enum http_conn_state)c->state) {
 	case HTTP_CONN_HANDSHAKE:
 		handshake(c);
@@ -478,10 +490,16 @@ static void on_writable(struct ev_loop *loop UNUSED, struct ev_io *w, int events
 {
 	struct http_conn *c = container_of(w, struct http_conn, writable);
 	MAGIC_CHECK(c, HTTP_CONN_MAGIC);
+	if (UNLIKELY(c->read_wants_write)) {
+		c->read_wants_write = false;
+		ev_feed_event(loop_of(c), &c->readable, EV_READ);
+	}
 	if (c->state == HTTP_CONN_HANDSHAKE)
 		handshake(c);
-	else
+	else if (c->state == HTTP_CONN_EXCHANGE)
 		http_h1_writable(c);
+	else
+		ev_io_stop(loop_of(c), &c->writable); /* it was a read's wish */
 }
 
 static void head_expired(struct http_conn *c)

@@ -186,23 +186,38 @@ static void h1_respond(struct http_exchange *x, const struct http_response *r)
 static void wait_writable(struct http_h1 *h)
 {
 	struct http_conn *c = h->conn;
-	if (ev_is_active(&c->writable))
+	if (c->write_wants_read)
 		return;
 	ev_io_start(loop_of(c), &c->writable);
-	if (!h->tunnel)
+	if (!h->tunnel && !deadline_armed(&h->send_deadline))
 		deadline_arm(&h->send_deadline, &c->listener->on_send, now_of(c));
 }
 
 static void done_waiting(struct http_h1 *h)
 {
-	ev_io_stop(loop_of(h->conn), &h->conn->writable);
+	h->conn->write_wants_read = false;
+	if (!h->conn->read_wants_write)
+		ev_io_stop(loop_of(h->conn), &h->conn->writable);
 	deadline_cancel(&h->send_deadline);
+}
+
+/* The io took nothing, and will not before it has read something (a change of keys): no writable event helps. */
+static void wait_readable(struct http_h1 *h)
+{
+	struct http_conn *c = h->conn;
+	c->write_wants_read = true;
+	ev_io_stop(loop_of(c), &c->writable);
+	if (!c->eof)
+		ev_io_start(loop_of(c), &c->readable);
+	if (!h->tunnel && !deadline_armed(&h->send_deadline))
+		deadline_arm(&h->send_deadline, &c->listener->on_send, now_of(c));
 }
 
 /* A broken connection is reported from the loop: waiting for it to become writable fires at once. */
 static ssize_t broken(struct http_h1 *h)
 {
 	h->broken = h->cut = true;
+	h->conn->write_wants_read = false;
 	wait_writable(h);
 	return -1;
 }
@@ -219,9 +234,15 @@ static void sent(struct http_h1 *h, size_t n)
 static ssize_t send_out(struct http_h1 *h, const struct iovec *iov, int n, enum http_piece piece)
 {
 	size_t put;
+	errno = 0;
 	ssize_t taken = http_out_send(&h->out, &h->conn->io, iov, n, piece, &put);
+	bool blocked = taken >= 0 && put == 0 && errno == EAGAIN;
 	sent(h, put);
-	return taken < 0 ? broken(h) : taken;
+	if (taken < 0)
+		return broken(h);
+	if (UNLIKELY(blocked && h->conn->io.want == IO_WANT_READ))
+		wait_readable(h);
+	return taken;
 }
 
 /* One direction of a tunnel is over. */

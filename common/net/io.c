@@ -7,21 +7,30 @@
 
 #define IOV_AT_ONCE 1024 /* the kernel's UIO_MAXIOV: more is an error, less is a short write */
 
+/* Says what a call that would block waits for. */
+static ssize_t told(struct io *io, ssize_t n, enum io_want want)
+{
+	if (n < 0)
+		io->want = (uint8_t)want;
+	return n;
+}
+
 static ssize_t tcp_read(struct io *io, void *to, size_t n)
 {
-	return recv(io->fd, to, n, 0);
+	return told(io, recv(io->fd, to, n, 0), IO_WANT_READ);
 }
 
 static ssize_t tcp_writev(struct io *io, const struct iovec *iov, int n, bool more)
 {
 	int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
 	if (n == 1)
-		return send(io->fd, iov[0].iov_base, iov[0].iov_len, flags);
+		return told(io, send(io->fd, iov[0].iov_base, iov[0].iov_len, flags),
+			    IO_WANT_WRITE);
 	struct msghdr msg = {
 		.msg_iov = (struct iovec *)(uintptr_t)iov, /* sendmsg() does not write there */
 		.msg_iovlen = (size_t)MIN(n, IOV_AT_ONCE),
 	};
-	return sendmsg(io->fd, &msg, flags);
+	return told(io, sendmsg(io->fd, &msg, flags), IO_WANT_WRITE);
 }
 
 static ssize_t tcp_splice_in(struct io *io, int pipe, size_t n)

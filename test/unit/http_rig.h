@@ -83,6 +83,20 @@ const char *rig_head(int fd);
 /* One response with Content-Length (or none: no body); the same. */
 const char *rig_one(int fd);
 
+/* ---- an io for listeners that behaves as TLS may: rig.conf.listener.open_io = rig_io_open, io_arg = &a rig_io */
+struct rig_io {
+	bool handshake; /* the client sends "one", is sent "ONE", sends "two"; anything else is refused */
+	bool waits_to_write; /* the step in the middle wants to write, and is asked twice */
+	size_t read_most; /* bytes a read gives, or 0: all that it has. It reads the socket empty, ahead of itself */
+	bool read_wants_write; /* what it read off the socket it gives only after the socket was writable */
+	size_t write_most; /* bytes a write takes, or 0: all; every other one takes none */
+	/* A write is taken only after a byte '!' has come, which is nobody else's (a key that is to be changed). */
+	bool write_wants_read;
+};
+void rig_io_open(struct io *io, int fd, struct addr *peer, const void *arg);
+extern _Atomic int
+	rig_io_refusals; /* reads and writes that would have blocked, since rig_defaults() */
+
 /* ---- a body that tells where each of its bytes belongs */
 char rig_byte(uint64_t offset);
 void rig_fill(char *to, size_t n, uint64_t offset);
