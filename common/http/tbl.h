@@ -23,6 +23,7 @@
 #define HTTP_STATUSES(X)                                                                           \
 	X(100, "Continue")                                                                         \
 	X(101, "Switching Protocols")                                                              \
+	X(102, "Processing")                                                                       \
 	X(103, "Early Hints")                                                                      \
 	X(200, "OK")                                                                               \
 	X(201, "Created")                                                                          \
