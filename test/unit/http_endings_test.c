@@ -205,7 +205,7 @@ static int setup(void **state UNUSED)
 	rig.conf.handler = &handler;
 	rig.conf.raw_origin = true;
 	rig.conf.listener.body_us = 200 * CLOCK_MSEC;
-	rig.conf.listener.send_us = 300 * CLOCK_MSEC;
+	rig.conf.listener.send_us = 1 * CLOCK_SECOND;
 	rig.conf.listener.idle_us = 5 * CLOCK_SECOND;
 	rig.conf.client.connect_us = 5 * CLOCK_SECOND;
 	return rig_begin();
