@@ -112,6 +112,8 @@ struct http_transport {
 	void (*reply)(struct http_exchange *x, const struct http_response *r, struct str body);
 	ssize_t (*write)(struct http_exchange *x, const struct iovec *iov, int n,
 			 enum http_piece piece);
+	/* The address the client connected to, or that a trusted preface named as that; false: not known. */
+	bool (*local)(const struct http_exchange *x, struct addr *to);
 	/* NULL: not possible. */
 	bool (*may_splice)(const struct http_exchange *x);
 	ssize_t (*splice)(struct http_exchange *x, int pipe, size_t n, bool more);
@@ -136,6 +138,16 @@ static inline enum http_body_state http_exchange_body_state(const struct http_ex
 static inline void http_exchange_consume(struct http_exchange *x, size_t n)
 {
 	x->transport->consume(x, n);
+}
+
+/* ---- the connection it came by */
+
+/* The address the client connected to: a system call, unless a trusted preface has named it. False, and a->len 0: it is not
+ * known. */
+static inline bool http_exchange_local(const struct http_exchange *x, struct addr *a)
+{
+	a->len = 0;
+	return x->transport->local && x->transport->local(x, a);
 }
 
 /* ---- the response */

@@ -450,8 +450,9 @@ static void handshake(struct http_conn *c)
 		(c->io.want & IO_WANT_WRITE ? ev_io_start : ev_io_stop)(loop_of(c), &c->writable);
 		break;
 	case IO_REFUSE:
-		tell_refusal(c, HTTP_REFUSAL_HANDSHAKE,
-			     (struct http_bad){.status = 400, .reason = c->io.error});
+		if (c->io.error)
+			tell_refusal(c, HTTP_REFUSAL_HANDSHAKE,
+				     (struct http_bad){.status = 400, .reason = c->io.error});
 		http_h1_close(c);
 		break;
 	}

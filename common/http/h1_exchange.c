@@ -94,6 +94,11 @@ static void h1_consume(struct http_exchange *x, size_t n)
 	http_h1_watch_read(c);
 }
 
+static bool h1_local(const struct http_exchange *x, struct addr *to)
+{
+	return io_local(&h1_of_const(x)->conn->io, to);
+}
+
 /* ---- the response head */
 
 /* The reason is cut where it would not fit: it is a comment (RFC 9112 §4). */
@@ -411,6 +416,7 @@ const struct http_transport http_h1_transport = {
 	.data = h1_data,
 	.body_state = h1_body_state,
 	.consume = h1_consume,
+	.local = h1_local,
 	.interim = h1_interim,
 	.respond = h1_respond,
 	.reply = h1_reply,

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
-/* Plain sockets as an io. A peer that has gone is EPIPE here, never a signal. */
+/*
+ * Plain sockets as an io. A peer that has gone is EPIPE here, never a signal. Its state is the address that a preface
+ * named as the one connected to, on the heap, or NULL.
+ */
 #include "net/io.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
+
+#include "net/sock.h"
 
 #define IOV_AT_ONCE 1024 /* the kernel's UIO_MAXIOV: more is an error, less is a short write */
 
@@ -44,6 +49,15 @@ static ssize_t tcp_splice_out(struct io *io, int pipe, size_t n, bool more)
 	return splice(pipe, NULL, io->fd, NULL, n, flags);
 }
 
+static int tcp_local(const struct io *io, struct addr *to)
+{
+	const struct addr *named = io->state;
+	if (!named)
+		return sock_local(io->fd, to);
+	*to = *named;
+	return 0;
+}
+
 static int tcp_shutdown(struct io *io)
 {
 	return shutdown(io->fd, SHUT_WR);
@@ -54,6 +68,8 @@ static void tcp_close(struct io *io)
 	if (io->fd >= 0)
 		close(io->fd);
 	io->fd = -1;
+	free(io->state);
+	io->state = NULL;
 }
 
 const struct io_ops io_tcp = {
@@ -62,6 +78,18 @@ const struct io_ops io_tcp = {
 	.writev = tcp_writev,
 	.splice_in = tcp_splice_in,
 	.splice_out = tcp_splice_out,
+	.local = tcp_local,
 	.shutdown = tcp_shutdown,
 	.close = tcp_close,
 };
+
+bool io_tcp_set_local(struct io *io, const struct addr *a)
+{
+	MUST(io->ops == &io_tcp && !io->state);
+	struct addr *copy = malloc(sizeof(*copy));
+	if (!copy)
+		return false;
+	*copy = *a;
+	io->state = copy;
+	return true;
+}

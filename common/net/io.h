@@ -14,14 +14,15 @@
 
 #include <sys/uio.h>
 
-#include "base/def.h"
+#include "net/addr.h"
 
 struct io;
 
 enum io_handshake {
-	IO_READY,  /* bytes can flow */
-	IO_WAIT,   /* not yet: when the socket is what `want` says, call again */
-	IO_REFUSE, /* the peer did not begin as it must; io->error says why */
+	IO_READY, /* bytes can flow */
+	IO_WAIT,  /* not yet: when the socket is what `want` says, call again */
+	/* The peer did not begin as it must; io->error says why. NULL: it closed without a word, which needs none. */
+	IO_REFUSE,
 };
 
 enum io_want { IO_WANT_READ = 1, IO_WANT_WRITE = 2 };
@@ -37,6 +38,8 @@ struct io_ops {
 	ssize_t (*splice_out)(struct io *io, int pipe, size_t n, bool more);
 	/* Bytes already read off the socket that the next read will give: no event will tell of them. NULL: none ever. */
 	size_t (*pending)(const struct io *io);
+	/* The address that the peer connected to, or that a trusted preface named as that. NULL: there is none. */
+	int (*local)(const struct io *io, struct addr *to);
 	int (*shutdown)(struct io *io); /* no more writes: FIN or close_notify */
 	void (*close)(struct io *io);	/* also closes fd and sets it to -1 */
 };
@@ -55,6 +58,10 @@ static inline void io_init_tcp(struct io *io, int fd)
 {
 	*io = (struct io){.ops = &io_tcp, .fd = fd, .want = IO_WANT_READ};
 }
+
+/* What local() says from now on, instead of what the socket knows; copied. False: no memory. For tables that give their
+ * connection up to io_tcp. */
+bool io_tcp_set_local(struct io *io, const struct addr *a);
 
 static inline enum io_handshake io_handshake(struct io *io)
 {
@@ -75,6 +82,13 @@ static inline ssize_t io_writev(struct io *io, const struct iovec *iov, int n)
 static inline ssize_t io_writev_more(struct io *io, const struct iovec *iov, int n)
 {
 	return io->ops->writev(io, iov, n, true);
+}
+
+/* A system call, unless a preface has told. False, and a->len 0: not known. */
+static inline bool io_local(const struct io *io, struct addr *a)
+{
+	a->len = 0;
+	return io->ops->local && io->ops->local(io, a) == 0;
 }
 
 static inline bool io_may_splice(const struct io *io)

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/*
+ * An io of an accepted connection that has to begin with a PROXY header (net/proxy_header.h): its handshake takes the
+ * header, and not a byte more, off the socket and is plain TCP from then on.
+ */
+#ifndef NET_PROXY_IO_H
+#define NET_PROXY_IO_H
+
+#include "net/io.h"
+#include "net/nets.h"
+
+/*
+ * Makes the io of fd. If *peer is in proxies, the header is required: io_handshake() refuses without a good one, and
+ * otherwise sets *peer, which lives as long as the io, and what io_local() says, to the addresses that it names.
+ * If not, it is plain TCP. Nothing is read here.
+ *
+ * While the header is incomplete the socket is not readable (SO_RCVLOWAT), unless the peer has closed.
+ */
+void proxy_io_open(struct io *io, int fd, struct addr *peer, const struct nets *proxies);
+
+#endif
