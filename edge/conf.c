@@ -37,7 +37,8 @@ static const struct conf_key edge_keys[] = {
 	CONF_MSEC(struct edge_settings, origin_idle_ms, "origin-idle", "4s", 1, 3600000,
 		  "How long an idle connection to the origin is kept; below its keep-alive time."),
 	CONF_MSEC(struct edge_settings, request_ms, "request-timeout", "10s", 1, 3600000,
-		  "From the first byte of a request to the end of its head: then 408."),
+		  "From the first byte of a request to the end of its head: then 408. A PROXY "
+		  "header has as long."),
 	CONF_MSEC(struct edge_settings, keepalive_ms, "keep-alive-timeout", "15s", 1, 3600000,
 		  "How long a client's connection may be idle."),
 	CONF_MSEC(struct edge_settings, client_ms, "client-timeout", "50s", 1, 3600000,
@@ -58,6 +59,10 @@ static const struct conf_key edge_keys[] = {
 		struct edge_settings, trust, "trust", NULL,
 		"Balancers in front whose word on the client counts: from all others X-Forwarded-*, Forwarded and the "
 		"like are taken out. When not given: 127.0.0.0/8, ::1 and the boards."),
+	CONF_NETS(
+		struct edge_settings, proxies, "proxy-protocol", "none",
+		"Balancers in front whose connections begin with a PROXY header (version 1 or 2), "
+		"which says for whom each is. Theirs have to, no other's may."),
 };
 static const struct conf_section edge_section = CONF_SINGLE(struct edge_settings, "edge", edge_keys,
 							    "The cache.", .flags = CONF_IMPLICIT);

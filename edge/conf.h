@@ -20,7 +20,8 @@ struct edge_settings { /* [edge] */
 	struct conf_list bypass_cookies, purge_from;
 	struct str health_path;
 	bool forwarded_for;
-	struct nets trust; /* as it is written; see edge_config's */
+	struct nets trust;   /* as it is written; see edge_config's */
+	struct nets proxies; /* peers that begin with a PROXY header */
 };
 
 struct edge_config {

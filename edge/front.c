@@ -5,12 +5,18 @@
 #include "base/log.h"
 #include "edged.h"
 #include "fetch.h"
+#include "net/proxy_io.h"
 #include "serve.h"
 
 static void on_refused(struct http_server *s, const struct http_refusal *r)
 {
 	struct front *f = front_from(http_server_user(s));
 	char text[ADDR_TEXT_SIZE];
+	if (r->cause == HTTP_REFUSAL_HANDSHAKE) { /* no request has begun */
+		front_count(f, STAT_proxy_errors);
+		log_warn("conn %s: %s", addr_format(r->peer, text), r->bad.reason);
+		return;
+	}
 	front_count(f, STAT_requests);
 	front_count(f, STAT_refused);
 	log_info("conn %s: %u %s: \"%.*s\"", addr_format(r->peer, text), r->bad.status,
@@ -29,9 +35,13 @@ struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
 {
 	const struct edge_settings *s = conf_of(g)->settings;
 	struct http_listener_conf c = HTTP_LISTENER_CONF_DEFAULT;
-	c.head_us = s->request_ms * CLOCK_MSEC;
+	c.handshake_us = c.head_us = s->request_ms * CLOCK_MSEC;
 	c.idle_us = s->keepalive_ms * CLOCK_MSEC;
 	c.body_us = c.send_us = s->client_ms * CLOCK_MSEC;
+	if (s->proxies.n) {
+		c.open_io = proxy_io_open;
+		c.io_arg = &s->proxies;
+	}
 	return c;
 }
 

@@ -19,6 +19,7 @@
 	X(fetch_errors, COUNTER, "of these, failed ones")                                          \
 	X(purges, COUNTER, "PURGE requests obeyed")                                                \
 	X(refused, COUNTER, "malformed requests")                                                  \
+	X(proxy_errors, COUNTER, "connections refused for want of a good PROXY header")            \
 	X(responses_5xx, COUNTER, "errors answered")                                               \
 	X(connections, COUNTER, "client connections accepted")                                     \
 	X(clients, GAUGE, "client connections open now")                                           \

@@ -9,6 +9,10 @@ static const struct conf_key frontend_keys[] = {
 		  .flags = CONF_REQUIRED),
 	CONF_STR(struct lb_frontend, pool, "pool", NULL, "The pool that serves what comes in here.",
 		 .flags = CONF_REQUIRED),
+	CONF_NETS(
+		struct lb_frontend, proxies, "proxy-protocol", "none",
+		"Balancers in front whose connections begin with a PROXY header (version 1 or 2), "
+		"which says for whom each is. Theirs have to, no other's may."),
 };
 static const struct conf_section frontend_section = CONF_NAMED(
 	struct lb_frontend, "frontend", frontend_keys, "Where clients come in.");
@@ -22,6 +26,7 @@ static const struct conf_key stats_keys[] = {
 		 .flags = CONF_SECRET),
 	CONF_MSEC(struct lb_stats, refresh_ms, "refresh", "0", 0, 3600000,
 		  "How often a browser loads it again; 0: never."),
+	CONF_NETS(struct lb_stats, proxies, "proxy-protocol", "none", "As for a frontend."),
 };
 static const struct conf_section stats_section = CONF_SINGLE(struct lb_stats, "stats", stats_keys,
 							     "The statistics page.");
@@ -34,7 +39,8 @@ static const struct conf_key lb_keys[] = {
 		"Client connections held at once; more wait in the kernel's queue. Lowered, with a warning, to what the "
 		"descriptor limit allows: each may need one more, to a server."),
 	CONF_MSEC(struct lb_settings, request_ms, "request-timeout", "10s", 1, 3600000,
-		  "From the first byte of a request to the end of its head: then 408."),
+		  "From the first byte of a request to the end of its head: then 408. A PROXY "
+		  "header has as long."),
 	CONF_MSEC(struct lb_settings, keepalive_ms, "keep-alive-timeout", "15s", 1, 3600000,
 		  "How long a client's connection may be idle."),
 	CONF_MSEC(struct lb_settings, client_ms, "client-timeout", "50s", 1, 3600000,
@@ -103,11 +109,10 @@ static bool taken(const struct lb_config *c, const struct addr *a)
 	return false;
 }
 
-static void add_bind(struct lb_config *c, struct str text, struct str frontend,
-		     struct lb_pool *pool, struct conf_loc at, struct conf_errors *errors)
+static void add_bind(struct lb_config *c, struct str text, struct lb_bind b, struct conf_loc at,
+		     struct conf_errors *errors)
 {
 	struct err e;
-	struct lb_bind b = {.frontend = frontend, .pool = pool};
 	if (addr_parse(&b.addr, text, 0, &e) < 0)
 		conf_error_at(errors, at, "bind", "%s", e.text);
 	else if (taken(c, &b.addr))
@@ -140,8 +145,9 @@ static void build_frontends(struct daemon_generation *g, struct lb_config *c,
 		if (p && p->n == 0)
 			conf_error_at(errors, conf_key_loc(g->conf, "frontend", i, "pool"), "pool",
 				      "[pool %.*s] has no [server]", STR_ARG(f->pool));
+		struct lb_bind bind = {.frontend = f->name, .pool = p, .proxies = &f->proxies};
 		for (size_t b = 0; b < f->bind.n; b++)
-			add_bind(c, f->bind.v[b], f->name, p,
+			add_bind(c, f->bind.v[b], bind,
 				 conf_key_loc(g->conf, "frontend", i, "bind"), errors);
 	}
 }
@@ -158,9 +164,10 @@ static void build_stats(struct daemon_generation *g, struct lb_config *c,
 	if (c->stats->auth.n && str_find(c->stats->auth, ':') <= 0)
 		conf_error_at(errors, conf_key_loc(g->conf, "stats", 0, "auth"), "auth",
 			      "must be USER:PASSWORD");
+	struct lb_bind bind = {.frontend = STR("stats"), .proxies = &c->stats->proxies};
 	for (size_t b = 0; b < c->stats->bind.n; b++)
-		add_bind(c, c->stats->bind.v[b], STR("stats"), NULL,
-			 conf_key_loc(g->conf, "stats", 0, "bind"), errors);
+		add_bind(c, c->stats->bind.v[b], bind, conf_key_loc(g->conf, "stats", 0, "bind"),
+			 errors);
 }
 
 static struct str node_name(struct daemon_generation *g)

@@ -16,12 +16,14 @@ struct lb_frontend { /* [frontend web] */
 	struct str name;
 	struct conf_list bind;
 	struct str pool;
+	struct nets proxies; /* peers that begin with a PROXY header */
 };
 
 struct lb_stats { /* [stats] */
 	struct conf_list bind;
 	struct str uri, auth;
 	uint32_t refresh_ms;
+	struct nets proxies;
 };
 
 struct lb_settings {	  /* [lb] */
@@ -49,6 +51,7 @@ struct lb_bind {
 	struct addr addr;
 	struct str frontend;  /* its name; "stats" for the page */
 	struct lb_pool *pool; /* NULL: the statistics page */
+	const struct nets *proxies;
 };
 
 struct lb_config {

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/proxy_io.h"
 #include "proxy.h"
 #include "stats_page.h"
 
@@ -33,12 +34,12 @@ static const struct http_handler handler = {.request = on_request,
 					    .writable = proxy_writable,
 					    .closed = on_closed};
 
-static struct str frontend_of(const struct lb_config *c, const struct listener *l)
+static const struct lb_bind *bind_of(const struct lb_config *c, const struct addr *listen)
 {
 	for (unsigned i = 0; i < c->n_binds; i++)
-		if (addr_eq(&c->binds[i].addr, &l->addr))
-			return c->binds[i].frontend;
-	return STR("-");
+		if (addr_eq(&c->binds[i].addr, listen))
+			return &c->binds[i];
+	return NULL;
 }
 
 static const char *refusal_state(enum http_refusal_cause cause)
@@ -49,7 +50,7 @@ static const char *refusal_state(enum http_refusal_cause cause)
 	case HTTP_REFUSAL_CLOSED:
 		return "CR--";
 	case HTTP_REFUSAL_MALFORMED:
-	case HTTP_REFUSAL_HANDSHAKE:
+	case HTTP_REFUSAL_HANDSHAKE: /* not logged as requests */
 		break;
 	}
 	return "PR--";
@@ -59,9 +60,15 @@ static void on_refused(struct http_server *s, const struct http_refusal *r)
 {
 	struct front *f = front_from(http_server_user(s));
 	const struct lb_config *c = conf_of(f->base.gen);
-	struct str name = frontend_of(c, r->tag);
+	const struct lb_bind *bind = bind_of(c, &((const struct listener *)r->tag)->addr);
+	struct str name = bind ? bind->frontend : STR("-");
 	int64_t now_us = worker_now_us(f->base.worker);
 	char text[ADDR_TEXT_SIZE];
+	if (r->cause == HTTP_REFUSAL_HANDSHAKE) { /* no request has begun */
+		stats_add(&f->base.stats[STAT_proxy_errors], 1);
+		log_warn("conn %s: %s", addr_format(r->peer, text), r->bad.reason);
+		return;
+	}
 	stats_add(&f->base.stats[STAT_requests], 1);
 	stats_add(&f->base.stats[STAT_refused], 1);
 	stats_add(&f->base.stats[STAT_responses_4xx], r->bad.status < 500);
@@ -90,13 +97,18 @@ const struct http_server_ops front_server_ops = {.handler = &handler, .refused =
 /* ---- configuration */
 
 struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
-					      const struct addr *listen UNUSED)
+					      const struct addr *listen)
 {
 	const struct lb_settings *s = conf_of(g)->settings;
+	const struct lb_bind *bind = bind_of(conf_of(g), listen);
 	struct http_listener_conf c = HTTP_LISTENER_CONF_DEFAULT;
-	c.head_us = s->request_ms * CLOCK_MSEC;
+	c.handshake_us = c.head_us = s->request_ms * CLOCK_MSEC;
 	c.idle_us = s->keepalive_ms * CLOCK_MSEC;
 	c.body_us = c.send_us = s->client_ms * CLOCK_MSEC;
+	if (bind->proxies->n) {
+		c.open_io = proxy_io_open;
+		c.io_arg = bind->proxies;
+	}
 	return c;
 }
 
@@ -138,12 +150,7 @@ void front_apply(struct shell_worker *w)
 
 const struct lb_bind *front_bind(const struct front *f, const struct http_exchange *x)
 {
-	const struct listener *l = x->tag;
-	const struct lb_config *c = conf_of(f->base.gen);
-	for (unsigned i = 0; i < c->n_binds; i++)
-		if (addr_eq(&c->binds[i].addr, &l->addr))
-			return &c->binds[i];
-	return NULL;
+	return bind_of(conf_of(f->base.gen), &((const struct listener *)x->tag)->addr);
 }
 
 /* ---- the worker's life */

@@ -12,6 +12,7 @@
 	X(shed, COUNTER, "client connections closed for want of memory")                           \
 	X(running, GAUGE, "requests in progress now")                                              \
 	X(refused, COUNTER, "malformed requests")                                                  \
+	X(proxy_errors, COUNTER, "connections refused for want of a good PROXY header")            \
 	X(retries, COUNTER, "further attempts after a failed one")                                 \
 	X(redispatches, COUNTER, "of these, on another server")                                    \
 	X(stale, COUNTER, "kept connections that a server had closed")                             \

@@ -111,7 +111,7 @@ static const struct io_ops waiting = {.name = "PROXY header, begun",
 static const struct io_ops expecting = {
 	.name = "PROXY header", .handshake = look, .shutdown = no_shutdown, .close = close_fd};
 
-void proxy_io_open(struct io *io, int fd, struct addr *peer, const struct nets *proxies)
+void proxy_io_open(struct io *io, int fd, struct addr *peer, const void *proxies)
 {
 	io_init_tcp(io, fd);
 	if (!nets_contain(proxies, peer))

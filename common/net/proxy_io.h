@@ -10,12 +10,12 @@
 #include "net/nets.h"
 
 /*
- * Makes the io of fd. If *peer is in proxies, the header is required: io_handshake() refuses without a good one, and
+ * Makes the io of fd. proxies is a struct nets (of no type here, as a listener passes it). If *peer is in it, the header is required: io_handshake() refuses without a good one, and
  * otherwise sets *peer, which lives as long as the io, and what io_local() says, to the addresses that it names.
  * If not, it is plain TCP. Nothing is read here.
  *
  * While the header is incomplete the socket is not readable (SO_RCVLOWAT), unless the peer has closed.
  */
-void proxy_io_open(struct io *io, int fd, struct addr *peer, const struct nets *proxies);
+void proxy_io_open(struct io *io, int fd, struct addr *peer, const void *proxies);
 
 #endif

@@ -216,8 +216,22 @@ static void every_key_goes_to_its_own_place(void **state)
 		     "[lb]\naccess-log = yes\nforwarded-for = no\ntrust = 10.0.0.0/8, ::1\n"
 		     "trust = 192.168.1.5\n");
 	assert_int_equal(f.made->settings->trust.n, 3);
+	assert_int_equal(f.made->binds[0].proxies->n, 0);
 	assert_true(f.made->settings->access_log);
 	assert_false(f.made->settings->forwarded_for);
+	done();
+}
+
+static void each_bind_has_the_proxies_of_its_section(void **state UNUSED)
+{
+	must_be_good("[frontend a]\nbind = :80 :82\npool = p\nproxy-protocol = 10.0.0.0/8 ::1\n"
+		     "proxy-protocol = 192.0.2.1\n"
+		     "[frontend b]\nbind = :83\npool = p\nproxy-protocol = none\n"
+		     "[stats]\nbind = :81\nproxy-protocol = 10.0.0.1\n" POOL SERVER);
+	static const unsigned want[] = {3, 3, 0, 1};
+	assert_int_equal(f.made->n_binds, ARRAY_LEN(want));
+	for (unsigned i = 0; i < ARRAY_LEN(want); i++)
+		assert_int_equal(f.made->binds[i].proxies->n, want[i]);
 	done();
 }
 
@@ -314,6 +328,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_bounded),
 		cmocka_unit_test(what_is_not_said_is_as_the_manual_says),
 		cmocka_unit_test(every_key_goes_to_its_own_place),
+		cmocka_unit_test(each_bind_has_the_proxies_of_its_section),
 		cmocka_unit_test(a_pool_says_how_its_cookie_works),
 		cmocka_unit_test(the_node_is_the_board_with_an_address_of_this_host_or_the_host),
 		cmocka_unit_test(one_mistake_is_told_once),
