@@ -174,6 +174,7 @@ static void add_server(struct build *b, size_t i)
 		.kind = p->check.kind == CONF_CHECK_HTTP ? PROBE_http : PROBE_tcp,
 		.address = s->address,
 		.timeout_ms = p->check_timeout_ms,
+		.send_proxy = p->send_proxy,
 		.method = p->check.method,
 		.path = p->check.path,
 		.status_lo = p->expect.lo,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "net/proxy_header.h"
 
 static const struct probe_ops *const kinds[] = {
 #define X(name) [PROBE_##name] = &probe_##name##_ops,
@@ -37,10 +38,11 @@ bool probe_good(enum health_result result)
 bool probe_same(const struct probe_spec *a, const struct probe_spec *b)
 {
 	return a->kind == b->kind && addr_eq(&a->address, &b->address) &&
-	       str_eq(a->method, b->method) && str_eq(a->path, b->path) &&
-	       a->status_lo == b->status_lo && a->status_hi == b->status_hi &&
-	       str_eq(a->user, b->user) && str_eq(a->password, b->password) &&
-	       str_eq(a->database, b->database) && str_eq(a->query, b->query);
+	       a->send_proxy == b->send_proxy && str_eq(a->method, b->method) &&
+	       str_eq(a->path, b->path) && a->status_lo == b->status_lo &&
+	       a->status_hi == b->status_hi && str_eq(a->user, b->user) &&
+	       str_eq(a->password, b->password) && str_eq(a->database, b->database) &&
+	       str_eq(a->query, b->query);
 }
 
 void probe_error_text(int error, char to[PROBE_REASON])
@@ -51,6 +53,15 @@ void probe_error_text(int error, char to[PROBE_REASON])
 		snprintf(to, PROBE_REASON, "error %d", error);
 	else
 		snprintf(to, PROBE_REASON, "%c%s", tolower((unsigned char)text[0]), text + 1);
+}
+
+bool probe_send_proxy(const struct probe *p, int fd, bool more)
+{
+	char header[PROXY_HEADER_ROOM];
+	if (!p->spec->send_proxy)
+		return true;
+	size_t n = proxy_header_write(header, p->spec->send_proxy, NULL, NULL);
+	return send(fd, header, n, MSG_NOSIGNAL | (more ? MSG_MORE : 0)) == (ssize_t)n;
 }
 
 static void set_timer(struct probe *p, double after_s)

@@ -41,8 +41,9 @@ enum probe_kind {
 struct probe_spec {
 	enum probe_kind kind;
 	struct addr address;
-	uint32_t timeout_ms;			    /* of the whole probe */
-	struct str method, path;		    /* http */
+	uint32_t timeout_ms;	 /* of the whole probe */
+	unsigned send_proxy;	 /* tcp, http: version of a PROXY header to begin with, 0: none */
+	struct str method, path; /* http */
 	uint32_t status_lo, status_hi;		    /* http: the range that is good */
 	struct str user, password, database, query; /* mysql */
 };
@@ -107,6 +108,12 @@ bool probe_same(const struct probe_spec *a, const struct probe_spec *b);
  */
 void probe_end(struct probe *p, enum health_result result, uint32_t code, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
+
+/*
+ * Begins a connection as the spec's send_proxy says: with a header that names nobody, since the probe is the
+ * prober's own. more: a request follows at once. False: the connection did not take it.
+ */
+bool probe_send_proxy(const struct probe *p, int fd, bool more);
 
 /* The text of an errno, as a reason: "connection refused". */
 void probe_error_text(int error, char to[PROBE_REASON]);

@@ -3,8 +3,12 @@
  * One request on a connection of its own, so that the way a new client goes is what is tried. The
  * path goes out byte for byte as configured, redirections are not followed, no proxy of the
  * environment is asked. Of a body at most BODY_MAX bytes are read: by then the status has decided.
+ *
+ * libcurl's own PROXY header is of version 1 only. So ours is written between connecting and the request, to the
+ * socket that libcurl was given.
  */
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "curl_loop.h"
 #include "probe.h"
@@ -16,6 +20,7 @@ struct http {
 	struct curl_call call;
 	struct curl_slist *fields;
 	size_t body; /* bytes seen */
+	int fd;	     /* libcurl's; with send_proxy only */
 };
 
 static struct http *http_of(struct probe *p)
@@ -78,7 +83,8 @@ static void on_done(struct curl_call *call, CURLcode code)
 			  p->spec->timeout_ms);
 	else if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT)
 		probe_end(p, HEALTH_SOCKERR, 0, "%s", curl_easy_strerror(code));
-	else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)
+	else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
+		 code == CURLE_SEND_ERROR || code == CURLE_ABORTED_BY_CALLBACK)
 		probe_end(p, HEALTH_L7RSP, 0, "connection closed without an answer");
 	else if (code == CURLE_PARTIAL_FILE)
 		probe_end(p, HEALTH_L7RSP, (uint32_t)status, "the answer is cut short");
@@ -110,6 +116,33 @@ static void set_target(CURL *easy, const struct probe_spec *spec)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, spec->method.p);
 }
 
+static curl_socket_t open_socket(void *arg, curlsocktype purpose UNUSED, struct curl_sockaddr *a)
+{
+	struct http *h = arg;
+	MAGIC_CHECK(&h->probe, PROBE_MAGIC);
+	h->fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	return h->fd;
+}
+
+static int begin(void *arg, char *ip UNUSED, char *own_ip UNUSED, int port UNUSED,
+		 int own_port UNUSED)
+{
+	const struct http *h = arg;
+	MAGIC_CHECK(&h->probe, PROBE_MAGIC);
+	return probe_send_proxy(&h->probe, h->fd, true) ? CURL_PREREQFUNC_OK
+							: CURL_PREREQFUNC_ABORT;
+}
+
+static void set_proxy_header(struct http *h)
+{
+	CURL *easy = h->call.easy;
+
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, begin);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, h);
+}
+
 static void http_init(struct probe *p)
 {
 	struct http *h = http_of(p);
@@ -131,6 +164,8 @@ static void http_init(struct probe *p)
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)p->spec->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, h);
+	if (p->spec->send_proxy)
+		set_proxy_header(h);
 }
 
 static void http_start(struct probe *p)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* A connection is made and closed; that it came about is all that is asked. */
+/*
+ * A connection is made and closed; that it came about is all that is asked. A server that insists on a PROXY header gets
+ * one, only so that it does not complain.
+ */
 #include <errno.h>
 
 #include "net/sock.h"
@@ -32,10 +35,12 @@ static void on_writable(struct ev_loop *loop UNUSED, struct ev_io *w, int events
 	struct tcp *t = container_of(w, struct tcp, writable);
 	MAGIC_CHECK(&t->probe, PROBE_MAGIC);
 	int error = sock_error(w->fd);
-	if (error)
+	if (error) {
 		end_by(&t->probe, error);
-	else
+	} else {
+		probe_send_proxy(&t->probe, w->fd, false);
 		probe_end(&t->probe, HEALTH_L4OK, 0, "connected");
+	}
 }
 
 static void tcp_init(struct probe *p)

@@ -18,6 +18,7 @@
 #include "forward.h"
 #include "front.h"
 #include "http/forwarded.h"
+#include "net/proxy_header.h"
 
 #define PROXY_MAGIC 0x4c425058u
 
@@ -38,7 +39,8 @@ struct proxy {
 	bool redispatched, relaying;
 	char cause, phase, set_cookie; /* of HAProxy's termination state */
 	int64_t connect_ms, response_ms;
-	struct str fields; /* the request's, for every attempt */
+	struct str fields;  /* the request's, for every attempt */
+	struct str preface; /* of connections for it: a PROXY header, if the pool wants one */
 	struct str host;
 	char host_text[ADDR_TEXT_SIZE];
 };
@@ -188,13 +190,20 @@ static void cut(struct proxy *p, char cause, char phase)
 
 /* ---- relaying */
 
+/* A connection with a header is this client's alone: after its last request it is of no use to anybody. */
+static void end_call(struct proxy *p)
+{
+	bool last = p->preface.n && p->x->head->close;
+	(last ? http_client_abort : http_client_end)(p->call);
+	p->call = NULL;
+}
+
 static void relayed(struct proxy *p, enum http_relay_state state)
 {
 	if (state == HTTP_RELAY_GOES_ON)
 		return;
 	http_relay_fini(&p->relay);
-	http_client_end(p->call);
-	p->call = NULL;
+	end_call(p);
 	http_exchange_end(p->x);
 }
 
@@ -428,6 +437,7 @@ static void attempt(struct proxy *p, bool new_connection)
 				 .blocks = 1,
 				 .fields = {p->fields}};
 	struct http_route route = {.to = &p->pool->conf_servers[p->index]->address,
+				   .preface = p->preface,
 				   .new_connection = new_connection ||
 						     !http_method_idempotent(h->method)};
 	enum http_fail why;
@@ -474,6 +484,21 @@ static void set_host(struct proxy *p)
 		p->host = str_c(addr_format(&p->pool->conf_servers[0]->address, p->host_text));
 }
 
+/* False: there is no room for it. */
+static bool set_preface(struct proxy *p)
+{
+	unsigned version = p->pool->conf->send_proxy;
+	struct addr local;
+	if (!version)
+		return true;
+	char *to = arena_alloc(&p->x->arena, PROXY_HEADER_ROOM);
+	if (!to)
+		return false;
+	http_exchange_local(p->x, &local);
+	p->preface = str_of(to, proxy_header_write(to, version, p->x->peer, &local));
+	return true;
+}
+
 void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 {
 	struct front *f = front_of(x);
@@ -506,7 +531,7 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 	p->set_cookie = p->sticky.flag == '-' ? '-' : 'N';
 	set_host(p);
 	p->fields = forward_request(&x->arena, p->pool, x->head, x->peer, settings->forwarded_for);
-	if (!p->fields.p)
+	if (!p->fields.p || !set_preface(p))
 		answer_error(p, 431, "The request head is too large to be forwarded.", 'P', 'R');
 	else
 		pick_and_attempt(p);

@@ -205,6 +205,13 @@ static const struct conf_enum balance_names[] = {
 	{NULL, 0},
 };
 
+static const struct conf_enum send_proxy_names[] = {
+	{"no", 0},
+	{"v1", 1},
+	{"v2", 2},
+	{NULL, 0},
+};
+
 #define MINUTE 60000
 #define HOUR   3600000
 
@@ -222,6 +229,10 @@ static const struct conf_key pool_keys[] = {
 		  "Longest wait for a connection to a server."),
 	CONF_MSEC(struct conf_pool, server_ms, "server-timeout", "50s", 1, 24 * HOUR,
 		  "Longest silence of a server that has the request."),
+	CONF_ENUM(
+		struct conf_pool, send_proxy, "send-proxy", "no", send_proxy_names,
+		"Begin each connection with a PROXY header of that version, which tells the server "
+		"for whom it is; then it is used for that client only. Checks begin with one too."),
 	CONF_FUNC(struct conf_pool, check, struct conf_check, "check", "tcp", conf_parse_check,
 		  CHECK_SYNTAX, "How each server is probed."),
 	CONF_FUNC(struct conf_pool, expect, struct conf_expect, "expect", "200-399",

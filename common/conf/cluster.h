@@ -41,6 +41,7 @@ struct conf_pool { /* [pool edges] */
 	struct conf_cookie cookie;
 	uint32_t retries; /* other attempts after the first */
 	uint32_t connect_ms, server_ms;
+	unsigned send_proxy; /* version of the PROXY header that connections begin with; 0: none */
 	struct conf_check check;
 	struct conf_expect expect;
 	uint32_t inter_ms, fastinter_ms, downinter_ms, check_timeout_ms; /* never 0 */

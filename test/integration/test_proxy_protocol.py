@@ -10,6 +10,7 @@ import time
 import pytest
 
 from lab.lab import edged_conf, lbd_conf
+from lab.origin import close_after_request, in_turn, reply
 from lab.wait import wait_until
 from lab.wire import WireError
 
@@ -28,6 +29,8 @@ def v2(source="192.0.2.7", destination="192.0.2.80", ports=(4711, 80), tlvs=b"")
     block = a.packed + b.packed + struct.pack(">HH", *ports) + tlvs
     return SIGNATURE + bytes([0x21, 0x11 if a.version == 4 else 0x21]) + struct.pack(">H", len(block)) + block
 
+
+VERSIONS = {"v1": v1, "v2": v2}
 
 LOCAL = SIGNATURE + b"\x20\0\0\0"
 UNKNOWN = b"PROXY UNKNOWN\r\n"
@@ -325,3 +328,156 @@ def test_the_statistics_page_takes_it_too(lab):
     assert lb.counter("proxy_errors") == 1
     with lab.client(("127.0.0.1", 80), source=BALANCER).conn() as c:  # the frontend has no list
         assert c.say(GET % b"/t/x").status == 200
+
+
+# -- said to servers
+
+def header_of(conn, version, destination="127.0.0.1", port=80):
+    """What a server must hear of this client."""
+    own = conn.sock.getsockname()[:2]
+    return VERSIONS[version](own[0], destination, (own[1], port))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_server_hears_who_connected_to_where(lab, version):
+    o = lab.origin(proxy=True)
+    lb = lab.lbd([o], send_proxy=version)
+    body = bytes(range(256)) * 1000
+    with lb.conn() as c:
+        assert c.ask("/t/a").status == 200
+        assert c.ask("/t/b", "POST", body=body).status == 200
+        want = header_of(c, version)
+    assert o.prefaces == [want] * 2  # what may not be repeated goes over a new connection
+    assert o.requests[-1].body == body
+    assert o.requests[0].header("X-Forwarded-For") == "127.0.0.1"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_of_ipv6_too(lab, version):
+    o = lab.origin(proxy=True)
+    lb = lab.lbd(conf=lbd_conf([o], send_proxy=version).replace("127.0.0.1:80", "[::1]:80"))
+    with lab.client(("::1", 80)).conn() as c:
+        assert c.ask("/t/a").status == 200
+        assert o.prefaces == [header_of(c, version, "::1")]
+    assert lb.counter("connects") == 1
+
+
+def test_a_connection_is_used_for_its_client_only(lab):
+    o = lab.origin(proxy=True)
+    lb = lab.lbd([o], send_proxy="v2", extra="[lb]\nworkers = 1\n")
+    with lb.conn() as a, lb.conn() as b:
+        for _ in range(3):
+            assert a.ask("/t/x").status == b.ask("/t/x").status == 200
+        assert o.prefaces == [header_of(a, "v2"), header_of(b, "v2")]
+    assert lb.get("/t/x").status == 200
+    assert o.accepted == 3 == lb.counter("connects")
+
+
+@pytest.mark.parametrize("how", ["Connection: close\r\n", ""])
+def test_no_connection_outlives_the_last_request_of_its_client(lab, how):
+    o = lab.origin(proxy=True)
+    lb = lab.lbd([o], send_proxy="v1", extra="[lb]\nserver-idle = 1h\n")
+    version = "1.1" if how else "1.0"
+    for _ in range(5):
+        assert lb.say(f"GET /t/x HTTP/{version}\r\nHost: a\r\n{how}\r\n").status == 200
+    wait_until(lambda: o.connections == 0, deadline=5)
+    assert o.accepted == 5
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_a_balancer_in_front_said_is_passed_on(lab, version):
+    lab.add_address(BALANCER)
+    o = lab.origin(proxy=True)
+    lb = lab.lbd(conf=lbd_conf([o], send_proxy=version).replace(
+        "pool = p\n", f"pool = p\nproxy-protocol = {BALANCER}\n", 1))
+    balancer = lab.client(lb.client.address, source=BALANCER)
+    for said in v1(), v2(tlvs=TLVS), v1("2001:db8::7", "2001:db8::80"), UNKNOWN, LOCAL:
+        with balancer.conn() as c:
+            assert c.say(said + GET % b"/t/a").status == 200
+            known = VERSIONS[version]() if said in (v1(), v2(tlvs=TLVS)) else header_of(c, version)
+            if b"2001" in said:
+                known = VERSIONS[version]("2001:db8::7", "2001:db8::80")
+            assert o.prefaces[-1] == known
+
+
+def test_a_broken_idle_connection_is_replaced_by_one_with_a_header(lab):
+    o = lab.origin(in_turn(reply(200, b"1"), close_after_request, reply(200, b"2")), proxy=True)
+    lb = lab.lbd([o], send_proxy="v2", extra="[lb]\nworkers = 1\n")
+    with lb.conn() as c:
+        assert (c.ask("/a").body, c.ask("/b").body) == (b"1", b"2")
+        assert o.prefaces == [header_of(c, "v2")] * 2
+    assert lb.counter("stale") == 1
+
+
+def test_each_server_that_is_tried_hears_it(lab):
+    bad, good = lab.origin(close_after_request, proxy=True), lab.origin(proxy=True)
+    lb = lab.lbd([bad, good], send_proxy="v1", retries=1)
+    with lb.conn() as c:
+        assert c.ask("/t/x").status == 200
+        assert bad.prefaces == good.prefaces == [header_of(c, "v1")]
+
+
+def test_reload_changes_how_connections_begin(lab):
+    plain, proxied = lab.origin(), lab.origin(proxy=True)
+    lb = lab.lbd([plain], extra="[lb]\nworkers = 1\n")
+    with lb.conn() as c:
+        assert c.ask("/t/x").status == 200
+        lb.write_conf(lbd_conf([proxied], send_proxy="v2", extra="[lb]\nworkers = 1\n"))
+        lb.reload()
+        wait_until(lambda: c.ask("/t/x").status == 200 and proxied.hits, deadline=5)
+        assert set(proxied.prefaces) == {header_of(c, "v2")}
+        lb.write_conf(lbd_conf([proxied], send_proxy="v1", extra="[lb]\nworkers = 1\n"))
+        lb.reload()
+        wait_until(lambda: c.ask("/t/x").status == 200 and len(proxied.prefaces) > 1, deadline=5)
+        assert proxied.prefaces[-1] == header_of(c, "v1")
+
+
+# -- both together
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_is_known_through_balancer_and_cache(lab, version):
+    """curl, as a balancer, to lbd, to edged, to the origin."""
+    lab.add_address(BALANCER)
+    o = lab.origin()
+    e = lab.edged(o, proxy_protocol="127.0.0.0/8", purge_from=BALANCER, trust="none")
+    lb = lab.lbd(conf=lbd_conf([e.client], send_proxy=version).replace(
+        "pool = p\n", f"pool = p\nproxy-protocol = {BALANCER}\n", 1))
+    ask = ["curl", "-sS", "--haproxy-protocol", "--interface", BALANCER, "-w", "%{http_code}"]
+    assert lab.ns.run(*ask, "http://127.0.0.1/t/c?body=hello&cc=max-age=60") == "hello200"
+    assert lab.ns.run(*ask, "http://127.0.0.1/t/c?body=hello&cc=max-age=60") == "hello200"
+    assert o.requests[0].header("X-Forwarded-For") == BALANCER and o.hits == 1
+    assert lab.ns.run(*ask, "-X", "PURGE", "-o", "/dev/null",
+                      "http://127.0.0.1/t/c?body=hello&cc=max-age=60") == "200"
+    assert lb.ask("/t/c", "PURGE").status == 403  # 127.0.0.1 may not, though the cache's peer is no other
+    assert e.counter("proxy_errors") == lb.counter("proxy_errors") == 0
+    assert (e.counter("purges"), e.counter("hits")) == (1, 1)
+
+
+def test_a_cache_that_insists_answers_nobody_else_of_its_balancers(lab):
+    e = lab.edged(lab.origin(), proxy_protocol="127.0.0.0/8")
+    lb = lab.lbd([e.client], retries=0)
+    assert lb.get("/t/x").status == 502
+    assert e.counter("proxy_errors") == 1
+
+
+@pytest.mark.parametrize("check", ["tcp", "http GET /greenpi/health"])
+@pytest.mark.parametrize("version", ["no", *VERSIONS])
+def test_checks_begin_as_connections_do(lab, version, check):
+    e = lab.edged(lab.origin(), proxy_protocol="127.0.0.0/8")
+    o = lab.origin(proxy=True)
+    h = lab.healthd(lbd_conf([e.client, o], send_proxy=version, check=check, inter="20ms", fall=2,
+                             fastinter="20ms", downinter="20ms"))
+    good = version != "no" or check == "tcp"
+    want = ["up" if good else "down"] * 2
+
+    def states():
+        return [t["state"].lower() for t in h.ask_json("state")["targets"]]
+    wait_until(lambda: states() == want, deadline=10)
+    seen = e.counter("connections")
+    wait_until(lambda: e.counter("connections") > seen + 5, deadline=10)
+    assert states() == want
+    if version == "no":
+        assert (e.counter("proxy_errors") > 5) == (not good)
+    else:
+        assert e.counter("proxy_errors") == 0
+        assert set(o.prefaces) == {UNKNOWN if version == "v1" else LOCAL}

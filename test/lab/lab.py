@@ -126,10 +126,10 @@ class Lab(Bench):
         self.ns.ip(f"addr add {address}/32 dev lo")
         return address
 
-    def origin(self, behaviour=site, port=None, host="127.0.0.1", name=None):
+    def origin(self, behaviour=site, port=None, host="127.0.0.1", name=None, proxy=False):
         """An origin with that behaviour on a port of its own; see origin.py for behaviours."""
         port = port or next(self._ports)
-        o = Origin(self.ns, (host, port), behaviour, name or f"origin-{port}")
+        o = Origin(self.ns, (host, port), behaviour, name or f"origin-{port}", proxy)
         self.origins.append(o)
         return o
 

@@ -208,8 +208,10 @@ class Origin:
 
     KEEP = 20000  # the most requests and connections that are remembered
 
-    def __init__(self, ns, address=("127.0.0.1", 0), behaviour=site, name="origin"):
+    def __init__(self, ns, address=("127.0.0.1", 0), behaviour=site, name="origin", proxy=False):
         self.name, self.behaviour = name, behaviour
+        self.proxy = proxy                            # each connection begins with a PROXY header
+        self.prefaces = []                            # those headers, as they came
         self.counts = collections.Counter()           # by target
         self.requests = collections.deque(maxlen=self.KEEP)
         self.received = collections.deque(maxlen=self.KEEP)  # a bytearray a connection, raw
@@ -226,6 +228,12 @@ class Origin:
     def hits(self):
         """Requests seen in all."""
         return sum(self.counts.values())
+
+    @property
+    def connections(self):
+        """How many are open now."""
+        with self._lock:
+            return len(self._open)
 
     def saw(self, data):
         """Did these bytes reach this origin on any connection?"""
@@ -259,6 +267,8 @@ class Origin:
         if getattr(self.behaviour, "at_accept", False):
             self.behaviour(Call(self, sock))
             return
+        if self.proxy:
+            self.prefaces.append(wire.read_proxy_header(stream))
         while True:
             request = wire.read_request(stream, self._before_body)
             if request is None:

@@ -171,6 +171,17 @@ def read_request(stream, before_body=lambda request: None):
     return read_body(stream, request, until_close=False)
 
 
+def read_proxy_header(stream):
+    """The PROXY header that the connection begins with, of either version, as bytes."""
+    start = stream.exactly(12)
+    if start == b"\r\n\r\n\0\r\nQUIT\n":
+        start += stream.exactly(4)
+        return start + stream.exactly(start[14] << 8 | start[15])
+    if not start.startswith(b"PROXY "):
+        raise WireError(f"no PROXY header: {start!r}")
+    return start + stream.until(b"\r\n")
+
+
 def read_response(stream, method="GET"):
     """The next response (an interim 1xx counts as one); WireError when there is none."""
     raw = stream.until(b"\r\n\r\n")

@@ -88,6 +88,7 @@ static void test_pool_defaults(void **state)
 	assert_int_equal(p->retries, 3);
 	assert_int_equal(p->connect_ms, 1000);
 	assert_int_equal(p->server_ms, 50000);
+	assert_int_equal(p->send_proxy, 0);
 	assert_int_equal(p->check.kind, CONF_CHECK_TCP);
 	assert_int_equal(p->expect.lo, 200);
 	assert_int_equal(p->expect.hi, 399);
@@ -97,6 +98,13 @@ static void test_pool_defaults(void **state)
 	assert_int_equal(p->check_timeout_ms, 1000);
 	assert_int_equal(p->rise, 2);
 	assert_int_equal(p->fall, 3);
+}
+
+static void test_send_proxy(void **state)
+{
+	assert_int_equal(read_pool(*state, "send-proxy = no")->send_proxy, 0);
+	assert_int_equal(read_pool(*state, "send-proxy = v1")->send_proxy, 1);
+	assert_int_equal(read_pool(*state, "send-proxy = v2")->send_proxy, 2);
 }
 
 static void test_intervals_follow_inter(void **state)
@@ -186,6 +194,7 @@ static void test_bad_pools(void **state)
 		{"expect = 99-200", "expect: not a range of statuses, such as 200-399 or 200"},
 		{"expect = 200-600", "expect: not a range of statuses, such as 200-399 or 200"},
 		{"expect = 200-", "expect: not a range of statuses, such as 200-399 or 200"},
+		{"send-proxy = yes", "send-proxy: \"yes\" is unknown, allowed: no, v1 or v2"},
 		{"balance = leastconn", "balance: \"leastconn\" is unknown, allowed: roundrobin"},
 		{"retries = 11", "retries: 11 is outside 0..10"},
 		{"inter = 5ms", "inter: 5ms is outside 10ms..1h"},
@@ -324,6 +333,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_pool_defaults),
+		TEST(test_send_proxy),
 		TEST(test_intervals_follow_inter),
 		TEST(test_cookies),
 		TEST(test_bad_pools),

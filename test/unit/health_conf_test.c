@@ -45,11 +45,22 @@ static void test_servers_take_their_pools_rules(void **state UNUSED)
 	assert_int_equal(t->spec.status_lo, 200);
 	assert_int_equal(t->spec.status_hi, 399);
 	assert_int_equal(t->spec.timeout_ms, 1000);
+	assert_int_equal(t->spec.send_proxy, 0);
 	assert_int_equal(t->rules.inter_ms, 2000);
 	assert_int_equal(t->rules.fastinter_ms, 250);
 	assert_int_equal(t->rules.downinter_ms, 2000);
 	assert_int_equal(t->rules.rise, 2);
 	assert_int_equal(t->rules.fall, 5);
+	arena_fini(&f.arena);
+}
+
+static void test_a_check_begins_as_the_pools_connections_do(void **state UNUSED)
+{
+	struct fixture f;
+
+	read_text(&f, "[pool edges]\nsend-proxy = v2\n" WEB1);
+	assert_int_equal(f.errors.n, 0);
+	assert_int_equal(f.made->targets[0].spec.send_proxy, 2);
 	arena_fini(&f.arena);
 }
 
@@ -147,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_servers_take_their_pools_rules),
+		cmocka_unit_test(test_a_check_begins_as_the_pools_connections_do),
 		cmocka_unit_test(test_a_pool_without_check_is_left_alone),
 		cmocka_unit_test(test_checks_of_each_kind),
 		cmocka_unit_test(test_what_is_refused),
