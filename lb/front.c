@@ -102,6 +102,7 @@ struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
 	const struct lb_settings *s = conf_of(g)->settings;
 	const struct lb_bind *bind = bind_of(conf_of(g), listen);
 	struct http_listener_conf c = HTTP_LISTENER_CONF_DEFAULT;
+	MUST(bind); /* the shell asks for what it listens on by g */
 	c.handshake_us = c.head_us = s->request_ms * CLOCK_MSEC;
 	c.idle_us = s->keepalive_ms * CLOCK_MSEC;
 	c.body_us = c.send_us = s->client_ms * CLOCK_MSEC;
