@@ -773,11 +773,7 @@ void http_client_check(const struct http_client *cl)
 	}
 	MUST(calls == cl->call_slab.used);
 	for (const struct http_endpoint *e = cl->endpoints; e; e = e->next) {
-		unsigned idle = 0;
-		for (const struct http_link *l = e->idle.next; l != &e->idle; l = l->next, idle++) {
-			MUST(l->state == HTTP_LINK_IDLE && l->endpoint == e && l->next->prev == l);
-			http_link_check(l);
-		}
+		unsigned idle = http_link_check_idle(e);
 		MUST(idle == e->count);
 		links += idle;
 	}

@@ -3,6 +3,9 @@
  * Connections to servers, and keeping them. An idle connection holds no buffer, keeps its read watcher and so learns
  * at once when the server closes it; taking it for a call and giving it back changes no registration. The idle ones of
  * an address are a stack: under falling load the oldest connections reach their idle deadline.
+ *
+ * Those that began with a preface are of use to one client in hundreds. They are spread over several stacks by a hash of
+ * it, so that looking for one does not pass all of them.
  */
 #include "http/link.h"
 
@@ -26,16 +29,27 @@ struct http_endpoint *http_link_endpoint(struct http_client *cl, const struct ad
 	if (!e)
 		return NULL;
 	e->addr = *a;
-	e->idle.prev = e->idle.next = &e->idle;
 	e->next = cl->endpoints;
 	cl->endpoints = e;
 	return e;
 }
 
+static unsigned list_of(struct str preface)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	for (size_t i = 0; i < preface.n; i++)
+		hash = (hash ^ (uint8_t)preface.p[i]) * 16777619u;
+	return preface.n ? (hash ^ hash >> 16) % HTTP_LINK_LISTS : 0;
+}
+
 static void off_list(struct http_link *l)
 {
-	l->prev->next = l->next;
-	l->next->prev = l->prev;
+	if (l->prev)
+		l->prev->next = l->next;
+	else
+		l->endpoint->idle[l->list] = l->next;
+	if (l->next)
+		l->next->prev = l->prev;
 	l->endpoint->count--;
 	if (l->client->conf.idle)
 		l->client->conf.idle->n--;
@@ -88,8 +102,11 @@ struct http_link *http_link_open(struct http_client *cl, struct http_endpoint *e
 	struct http_link *l = slab_get(&cl->link_slab);
 	if (!l)
 		return NULL;
-	*l = (struct http_link){
-		.client = cl, .endpoint = e, .call = a, .state = HTTP_LINK_CONNECTING};
+	*l = (struct http_link){.client = cl,
+				.endpoint = e,
+				.call = a,
+				.state = HTTP_LINK_CONNECTING,
+				.list = list_of(preface)};
 	MAGIC_SET(l, HTTP_LINK_MAGIC);
 	int fd = copy_preface(l, preface) ? sock_connect(&e->addr, NULL) : -1;
 	if (fd < 0) {
@@ -115,7 +132,7 @@ void http_link_connected(struct http_link *l, bool small)
 struct http_link *http_link_reuse(struct http_endpoint *e, struct str preface, bool small,
 				  struct http_active_call *a)
 {
-	for (struct http_link *l = e->idle.next, *next; l != &e->idle; l = next) {
+	for (struct http_link *l = e->idle[list_of(preface)], *next; l; l = next) {
 		next = l->next;
 		if (!str_eq(l->preface, preface))
 			continue;
@@ -148,9 +165,11 @@ bool http_link_keep(struct http_link *l)
 	l->state = HTTP_LINK_IDLE;
 	ev_io_stop(loop_of(l), &l->writable);
 	ev_io_start(loop_of(l), &l->readable);
-	l->prev = &e->idle;
-	l->next = e->idle.next;
-	l->prev->next = l->next->prev = l;
+	l->prev = NULL;
+	l->next = e->idle[l->list];
+	if (l->next)
+		l->next->prev = l;
+	e->idle[l->list] = l;
 	e->count++;
 	http_link_arm(l, &cl->on_idle);
 	return true;
@@ -222,8 +241,9 @@ void http_link_arm(struct http_link *l, struct deadline_class *class)
 
 void http_link_close_idle(struct http_endpoint *e)
 {
-	while (e->idle.next != &e->idle)
-		http_link_close(e->idle.next);
+	for (unsigned i = 0; i < HTTP_LINK_LISTS; i++)
+		while (e->idle[i])
+			http_link_close(e->idle[i]);
 }
 
 void http_link_check(const struct http_link *l)
@@ -232,4 +252,18 @@ void http_link_check(const struct http_link *l)
 	MUST((l->call != NULL) == (l->state == HTTP_LINK_CONNECTING || l->state == HTTP_LINK_BUSY));
 	MUST(l->state != HTTP_LINK_IDLE || (!l->in.mem && !l->not_reusable && !l->eof));
 	http_in_check(&l->in);
+}
+
+unsigned http_link_check_idle(const struct http_endpoint *e)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < HTTP_LINK_LISTS; i++) {
+		const struct http_link *before = NULL;
+		for (const struct http_link *l = e->idle[i]; l; before = l, l = l->next, n++) {
+			MUST(l->state == HTTP_LINK_IDLE && l->endpoint == e && l->prev == before);
+			MUST(l->list == i && list_of(l->preface) == i);
+			http_link_check(l);
+		}
+	}
+	return n;
 }

@@ -38,13 +38,16 @@ struct http_link {
 	struct http_link *prev, *next; /* in the endpoint's list, while idle */
 	struct http_in in;
 	struct str preface; /* on the heap, or STR_NONE */
+	unsigned list;	    /* of the endpoint's: its preface decides */
 };
 
-/* An address and its idle connections, the most recently used first. */
+#define HTTP_LINK_LISTS 64
+
+/* An address and its idle connections. Each list has the most recently used first. */
 struct http_endpoint {
 	struct addr addr;
-	struct http_link idle; /* sentinel */
-	unsigned count;	       /* idle ones */
+	struct http_link *idle[HTTP_LINK_LISTS];
+	unsigned count; /* idle ones */
 	struct http_endpoint *next;
 };
 
@@ -86,6 +89,7 @@ void http_link_feed(struct http_link *l);
 void http_link_arm(struct http_link *l, struct deadline_class *class);
 
 void http_link_check(const struct http_link *l);
+unsigned http_link_check_idle(const struct http_endpoint *e); /* each of them; how many there are */
 void http_link_close_idle(struct http_endpoint *e);
 
 /* client.c: what a link tells its call */

@@ -373,6 +373,18 @@ def test_a_connection_is_used_for_its_client_only(lab):
     assert o.accepted == 3 == lb.counter("connects")
 
 
+def test_among_many_each_finds_its_own(lab):
+    o = lab.origin(proxy=True)
+    lb = lab.lbd([o], send_proxy="v2", extra="[lb]\nworkers = 1\nserver-idle = 1m\n")
+    with contextlib.ExitStack() as stack:
+        conns = [stack.enter_context(lb.conn()) for _ in range(150)]
+        for _ in range(2):
+            for c in conns:
+                assert c.ask("/t/x").status == 200
+        assert o.prefaces == [header_of(c, "v2") for c in conns]
+    assert lb.counter("connects") == 150
+
+
 @pytest.mark.parametrize("how", ["Connection: close\r\n", ""])
 def test_no_connection_outlives_the_last_request_of_its_client(lab, how):
     o = lab.origin(proxy=True)
