@@ -59,6 +59,10 @@ static const struct conf_key edge_keys[] = {
 		struct edge_settings, trust, "trust", NULL,
 		"Balancers in front whose word on the client counts: from all others X-Forwarded-*, Forwarded and the "
 		"like are taken out. When not given: 127.0.0.0/8, ::1 and the boards."),
+	CONF_ENUM(
+		struct edge_settings, send_proxy, "send-proxy", "no", conf_send_proxy_names,
+		"Begin each connection to the origin with a PROXY header of that version. It names "
+		"the client of a request that passes; what fills the cache is edged's own."),
 	CONF_NETS(
 		struct edge_settings, proxies, "proxy-protocol", "none",
 		"Balancers in front whose connections begin with a PROXY header (version 1 or 2), "

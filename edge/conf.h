@@ -22,6 +22,7 @@ struct edge_settings { /* [edge] */
 	bool forwarded_for;
 	struct nets trust;   /* as it is written; see edge_config's */
 	struct nets proxies; /* peers that begin with a PROXY header */
+	unsigned send_proxy; /* version of the one that the origin gets; 0: none */
 };
 
 struct edge_config {

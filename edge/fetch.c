@@ -15,6 +15,7 @@
 #include "fill.h"
 #include "http/fields.h"
 #include "http/forwarded.h"
+#include "net/proxy_header.h"
 #include "stored_head.h"
 #include "vary.h"
 
@@ -37,6 +38,7 @@ struct fetch {
 	const struct http_head
 		*request; /* PASS: the client's. Else a copy: what Vary and storing look at */
 	struct http_request out; /* as it is sent */
+	struct str preface;	 /* of its connection: a PROXY header, if the origin wants one */
 	enum mode mode;
 	bool repeatable, conditional, again;
 	bool relaying; /* SPILL: the leader has had what the object has, and takes the rest */
@@ -224,6 +226,25 @@ static bool build_request(struct fetch *f, const struct http_head *h, const stru
 	return f->out.method_text.p && f->out.target.p && f->out.host.p && f->out.fields[0].p;
 }
 
+/*
+ * x: the client for whom it is, NULL when its answer is for all. Then the header names nobody, and the connections are
+ * shared by all such fetches. False: there is no room for it.
+ */
+static bool set_preface(struct fetch *f, const struct http_exchange *x)
+{
+	unsigned version = conf_of(f->gen)->settings->send_proxy;
+	struct addr local = {0};
+	if (!version)
+		return true;
+	char *to = arena_alloc(&f->arena, PROXY_HEADER_ROOM);
+	if (!to)
+		return false;
+	if (x)
+		http_exchange_local(x, &local);
+	f->preface = str_of(to, proxy_header_write(to, version, x ? x->peer : NULL, &local));
+	return true;
+}
+
 /* The request as Vary and the policy will want to see it, in memory of the fetch's own. */
 static bool copy_request(struct fetch *f, const struct http_head *h)
 {
@@ -265,6 +286,7 @@ static uint16_t status_of(enum http_fail why)
 static enum http_fail start_call(struct fetch *f, bool new_connection)
 {
 	struct http_route route = {.to = &conf_of(f->gen)->settings->origin,
+				   .preface = f->preface,
 				   .new_connection = new_connection || !f->repeatable};
 	enum http_fail why;
 	f->call = http_client_start(f->front->origin, &route, &f->out, &ops, f, &why);
@@ -284,7 +306,8 @@ bool fetch_pass(struct front *front, struct leader *l, const struct key *k)
 		return false;
 	f->repeatable = http_method_idempotent(h->method);
 	f->request = h;
-	if (build_request(f, h, l->x->peer, k) && start_call(f, false) == HTTP_FAIL_NONE)
+	if (build_request(f, h, l->x->peer, k) && set_preface(f, l->x) &&
+	    start_call(f, false) == HTTP_FAIL_NONE)
 		return true;
 	front_count(front, STAT_fetch_errors);
 	free_fetch(f);
@@ -306,7 +329,7 @@ bool fetch_fill(struct front *front, struct leader *l, const struct http_head *r
 	f->stale = stale ? object_ref(stale) : NULL;
 	f->repeatable = true;
 	enum http_fail why = HTTP_FAIL_BUSY;
-	if (copy_request(f, request) && build_request(f, request, peer, k))
+	if (copy_request(f, request) && build_request(f, request, peer, k) && set_preface(f, NULL))
 		why = start_call(f, false);
 	if (why == HTTP_FAIL_NONE)
 		return true;
@@ -565,7 +588,11 @@ static const struct http_call_ops ops = {
 void fetch_finish(struct leader *l)
 {
 	struct fetch *f = led_by(l);
-	end_call(f);
+	/* A connection that names this client is of no use to others once it goes. */
+	if (f->mode == PASS && f->preface.n && f->request->close)
+		abort_call(f);
+	else
+		end_call(f);
 	free_fetch(f);
 }
 

@@ -20,6 +20,7 @@ struct check {
 	struct addr address;
 	struct conf_expect expect;
 	struct str user, password, database;
+	unsigned send_proxy;
 	uint32_t inter_ms, fastinter_ms, downinter_ms, timeout_ms, rise, fall;
 };
 
@@ -62,6 +63,10 @@ static const struct conf_key check_keys[] = {
 		  .flags = CONF_REQUIRED | CONF_CONCRETE),
 	CONF_FUNC(struct check, expect, struct conf_expect, "expect", "200-399", conf_parse_expect,
 		  "STATUS | STATUS-STATUS", "Statuses that make an http probe good."),
+	CONF_ENUM(
+		struct check, send_proxy, "send-proxy", "no", conf_send_proxy_names,
+		"Begin a tcp or http probe with a PROXY header of that version, for what insists on "
+		"one."),
 	CONF_STR(struct check, user, "user", NULL, "The database user to log in as.", .hi = 80,
 		 .syntax = "NAME"),
 	CONF_STR(struct check, password, "password", NULL, "The password to it.",
@@ -93,6 +98,8 @@ static int finish_check(void *section, struct arena *arena UNUSED, struct err *e
 		c->downinter_ms = c->inter_ms;
 	if (c->probe.kind == PROBE_mysql && c->user.n == 0)
 		return err_set(e, "a mysql probe needs a user");
+	if (c->probe.kind == PROBE_mysql && c->send_proxy)
+		return err_set(e, "send-proxy goes with a tcp or http probe only");
 	if (c->probe.kind != PROBE_mysql && login)
 		return err_set(e, "user, password and database go with a mysql probe only");
 	return 0;
@@ -200,6 +207,7 @@ static void add_check(struct build *b, size_t i)
 		.kind = c->probe.kind,
 		.address = c->address,
 		.timeout_ms = c->timeout_ms,
+		.send_proxy = c->send_proxy,
 		.method = c->probe.method,
 		.path = c->probe.path,
 		.status_lo = c->expect.lo,

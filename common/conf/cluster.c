@@ -205,7 +205,7 @@ static const struct conf_enum balance_names[] = {
 	{NULL, 0},
 };
 
-static const struct conf_enum send_proxy_names[] = {
+const struct conf_enum conf_send_proxy_names[] = {
 	{"no", 0},
 	{"v1", 1},
 	{"v2", 2},
@@ -230,7 +230,7 @@ static const struct conf_key pool_keys[] = {
 	CONF_MSEC(struct conf_pool, server_ms, "server-timeout", "50s", 1, 24 * HOUR,
 		  "Longest silence of a server that has the request."),
 	CONF_ENUM(
-		struct conf_pool, send_proxy, "send-proxy", "no", send_proxy_names,
+		struct conf_pool, send_proxy, "send-proxy", "no", conf_send_proxy_names,
 		"Begin each connection with a PROXY header of that version, which tells the server "
 		"for whom it is; then it is used for that client only. Checks begin with one too."),
 	CONF_FUNC(struct conf_pool, check, struct conf_check, "check", "tcp", conf_parse_check,

@@ -56,6 +56,9 @@ struct conf_server { /* [server web1] */
 	uint32_t weight;     /* 0: only those whose cookie says so */
 };
 
+/* Of a send-proxy key: the versions of a PROXY header, no: 0. */
+extern const struct conf_enum conf_send_proxy_names[];
+
 /* Readers of values (conf_parse) for sections that have such keys too: a check, a range of statuses. */
 conf_parse conf_parse_check, conf_parse_expect;
 

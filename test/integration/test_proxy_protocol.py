@@ -444,6 +444,32 @@ def test_reload_changes_how_connections_begin(lab):
         assert proxied.prefaces[-1] == header_of(c, "v1")
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_cache_names_whose_request_it_passes_on(lab, version):
+    nobody = {"v1": UNKNOWN, "v2": LOCAL}[version]
+    o = lab.origin(proxy=True)
+    e = lab.edged(o, send_proxy=version, workers=1)
+    with e.conn() as a, e.conn() as b:
+        for c in a, b:
+            assert c.ask("/t/page?cc=max-age=60").status == 200
+            assert c.ask(f"/t/own?n={c.sock.getsockname()[1]}").status == 200
+        assert o.prefaces == [nobody]  # what is for all goes over what all share
+        for c in a, b, a, b:
+            assert c.ask("/t/pass", headers={"Cookie": "PHPSESSID=1"}).status == 200
+        assert o.prefaces == [nobody, header_of(a, version, port=6081), header_of(b, version, port=6081)]
+        assert a.ask("/t/post", "POST", body=b"x" * 100000).status == 200
+        assert o.prefaces[3:] == [header_of(a, version, port=6081)]
+        assert o.requests[-1].body == b"x" * 100000
+
+
+def test_a_cache_keeps_no_connection_of_a_client_that_goes(lab):
+    o = lab.origin(proxy=True)
+    e = lab.edged(o, send_proxy="v2", origin_idle="1h", bypass_cookies="*")
+    for _ in range(3):
+        assert e.get("/t/x", headers={"Cookie": "a=b", "Connection": "close"}).status == 200
+    wait_until(lambda: o.connections == 0, deadline=5)
+
+
 # -- both together
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -477,10 +503,12 @@ def test_a_cache_that_insists_answers_nobody_else_of_its_balancers(lab):
 def test_checks_begin_as_connections_do(lab, version, check):
     e = lab.edged(lab.origin(), proxy_protocol="127.0.0.0/8")
     o = lab.origin(proxy=True)
-    h = lab.healthd(lbd_conf([e.client, o], send_proxy=version, check=check, inter="20ms", fall=2,
-                             fastinter="20ms", downinter="20ms"))
+    conf = lbd_conf([e.client, o], send_proxy=version, check=check, inter="20ms", fall=2,
+                      fastinter="20ms", downinter="20ms")
+    conf += f"[check own]\nprobe = {check}\naddress = 127.0.0.1:6081\nsend-proxy = {version}\ninter = 20ms\n"
+    h = lab.healthd(conf)
     good = version != "no" or check == "tcp"
-    want = ["up" if good else "down"] * 2
+    want = ["up" if good else "down"] * 3
 
     def states():
         return [t["state"].lower() for t in h.ask_json("state")["targets"]]

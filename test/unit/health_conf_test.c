@@ -62,6 +62,10 @@ static void test_a_check_begins_as_the_pools_connections_do(void **state UNUSED)
 	assert_int_equal(f.errors.n, 0);
 	assert_int_equal(f.made->targets[0].spec.send_proxy, 2);
 	arena_fini(&f.arena);
+	read_text(&f, "[check a]\nprobe = tcp\naddress = 127.0.0.1:1\nsend-proxy = v1\n");
+	assert_int_equal(f.errors.n, 0);
+	assert_int_equal(f.made->targets[0].spec.send_proxy, 1);
+	arena_fini(&f.arena);
 }
 
 static void test_a_pool_without_check_is_left_alone(void **state UNUSED)
@@ -115,6 +119,8 @@ static void test_what_is_refused(void **state UNUSED)
 		{"[check a]\n" AT "probe = mysql\n",
 		 "f:3: probe: mysql takes a query, such as mysql SELECT 1"},
 		{"[check a]\n" AT "probe = mysql SELECT 1\n", "a mysql probe needs a user"},
+		{"[check a]\n" AT "probe = mysql SELECT 1\nuser = u\nsend-proxy = v1\n",
+		 "send-proxy goes with a tcp or http probe only"},
 		{"[check a]\n" AT "probe = tcp\nuser = x\n",
 		 "user, password and database go with a mysql probe only"},
 		{"[pool check]\n", "no pool may be called \"check\""},
