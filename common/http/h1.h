@@ -101,7 +101,7 @@ void http_h1_close(struct http_conn *c); /* c is gone, or dies when advancing un
 /* The exchange is over for that reason: closed() is called, the connection goes. */
 void http_h1_abort(struct http_conn *c, enum http_end why);
 void http_h1_finish(struct http_conn *c); /* the response has left, or was cut: on to the next */
-void http_h1_drain(struct http_conn *c);  /* IDLE, and to end */
+void http_h1_drain(struct http_conn *c);  /* IDLE or HANDSHAKE, and to end */
 bool http_h1_last(const struct http_conn *c); /* no request after this one */
 void http_h1_watch_read(struct http_conn *c); /* there is room in the window (again) */
 void http_h1_expired(struct deadline *d);

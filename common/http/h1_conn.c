@@ -433,7 +433,7 @@ static void begin_http(struct http_conn *c)
 	c->state = HTTP_CONN_IDLE;
 	ev_io_stop(loop_of(c), &c->writable);
 	ev_io_start(loop_of(c), &c->readable);
-	arm(c, &c->listener->on_head);
+	arm(c, http_h1_last(c) ? &http_h1_server(c)->on_linger : &c->listener->on_head);
 	/* The request is often there already. libev registers a watcher at the end of the turn: a connection that is
 	 * served and closed right here never costs an epoll_ctl. */
 	read_idle(c);

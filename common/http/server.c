@@ -215,7 +215,7 @@ void http_server_unlisten(struct http_server *s, int fd)
 		if (c->listener != l)
 			continue;
 		c->leaving = true;
-		if (c->state == HTTP_CONN_IDLE)
+		if (c->state == HTTP_CONN_IDLE || c->state == HTTP_CONN_HANDSHAKE)
 			http_h1_drain(c);
 	}
 	if (--l->conns == 0)
@@ -228,7 +228,7 @@ void http_server_drain(struct http_server *s)
 	watch_listeners(s, false);
 	for (struct http_conn *c = s->conns.next, *next; c != &s->conns; c = next) {
 		next = c->next;
-		if (c->state == HTTP_CONN_IDLE)
+		if (c->state == HTTP_CONN_IDLE || c->state == HTTP_CONN_HANDSHAKE)
 			http_h1_drain(c);
 	}
 }

@@ -45,9 +45,10 @@ struct http_listener_conf {
 /* A request that never became an exchange. */
 enum http_refusal_cause {
 	HTTP_REFUSAL_MALFORMED,
-	HTTP_REFUSAL_TIMEOUT,	/* the head was not complete in time */
-	HTTP_REFUSAL_CLOSED,	/* the client closed inside the head; nothing was answered */
-	HTTP_REFUSAL_HANDSHAKE, /* no or a bad preface; nothing was answered */
+	HTTP_REFUSAL_TIMEOUT, /* the head was not complete in time */
+	HTTP_REFUSAL_CLOSED,  /* the client closed inside the head; nothing was answered */
+	/* No or a bad preface; nothing was answered. Who closes without a byte is not told of. */
+	HTTP_REFUSAL_HANDSHAKE,
 };
 
 struct http_refusal {

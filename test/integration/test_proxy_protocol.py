@@ -4,6 +4,7 @@
 import contextlib
 import ipaddress
 import re
+import signal
 import struct
 import time
 
@@ -242,6 +243,21 @@ def test_half_a_header_costs_no_cpu(bench):
         time.sleep(1)
         assert ticks() - before < 30  # of 100
         assert c.say(v2()[20:] + GET % b"/t/x").status == 200
+
+
+def test_a_stop_waits_a_moment_for_a_header(bench):
+    silent, begun = bench.balancer.conn(), bench.balancer.conn()
+    with silent, begun:
+        begun.send(v1()[:20])
+        wait_until(lambda: bench.daemon.counter("clients") == 2, deadline=5)
+        bench.daemon.proc.signal(signal.SIGTERM)
+        began = time.monotonic()
+        time.sleep(0.5)
+        answer = begun.say(v1()[20:] + GET % b"/t/x")
+        assert (answer.status, answer.header("Connection")) == (200, "close")
+        assert silent.closed() and 1 < time.monotonic() - began < 4
+        bench.daemon.stop()
+        assert time.monotonic() - began < 6
 
 
 # -- who may
