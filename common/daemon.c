@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "conf/doc.h"
+#include "ipc/journal.h"
 #include "ipc/sd.h"
 
 struct daemon {
@@ -111,14 +112,16 @@ static bool reload(struct daemon *d)
 	}
 	sd_ready(fresh ? "running" : "running; the last reload was refused");
 	if (!fresh) {
-		log_err("%s is refused; the configuration before it goes on", d->conf_path);
+		log_event(LOG_LEVEL_ERR, &(struct log_fields){.event = "reload_refused"},
+			  "%s is refused; the configuration before it goes on", d->conf_path);
 		ctl_event(d->ctl, "reload refused");
 		return false;
 	}
 	d->last_number = fresh->number;
 	conf_restart_keys(old->conf, fresh->conf, say_restart, d);
 	daemon_unref(old);
-	log_notice("%s: configuration %u is in force", d->conf_path, fresh->number);
+	log_event(LOG_LEVEL_NOTICE, &(struct log_fields){.event = "reload_done"},
+		  "%s: configuration %u is in force", d->conf_path, fresh->number);
 	ctl_event(d->ctl, "reload done %u", fresh->number);
 	return true;
 }
@@ -154,7 +157,8 @@ static void stop(struct daemon *d, const char *why)
 		return;
 	}
 	d->stopping = true;
-	log_notice("%s: stopping", why);
+	log_event(LOG_LEVEL_NOTICE, &(struct log_fields){.event = "stopping", .reason = why},
+		  "%s: stopping", why);
 	sd_stopping();
 	ctl_event(d->ctl, "stopping");
 	ev_timer_set(&d->drained, d->ops->drain_ms / 1e3, 0.);
@@ -318,15 +322,46 @@ static int run(struct daemon *d)
 		log_err("%s", e.text);
 	} else {
 		sd_close_rest();
-		log_notice("%s %s runs by %s", d->ops->name, GREENPI_VERSION, d->conf_path);
+		log_event(LOG_LEVEL_NOTICE, &(struct log_fields){.event = "started"},
+			  "%s %s runs by %s", d->ops->name, GREENPI_VERSION, d->conf_path);
 		sd_ready("running");
 		ev_run(d->loop, 0);
 		d->ops->finish(d);
-		log_notice("ended");
+		log_event(LOG_LEVEL_NOTICE, &(struct log_fields){.event = "stopped"}, "ended");
 	}
 	ctl_free(d->ctl);
 	free(d->commands);
 	return rc < 0;
+}
+
+/* Reads the file, and says what is in it (-T) or only that it is good (-t). */
+static int look(struct daemon *d, bool print)
+{
+	d->current = read_generation(d, stderr);
+	if (!d->current)
+		return 1;
+	if (print)
+		conf_print_effective(stdout, d->current->conf);
+	else
+		printf("%s: %s: good\n", d->ops->name, d->conf_path);
+	daemon_unref(d->current);
+	return 0;
+}
+
+/* From the first line of the log to the last, nothing waits for its reader. */
+static int live(struct daemon *d)
+{
+	int rc = 1;
+	log_set_sink(journal_is_stderr() ? journal_take : NULL);
+	log_start();
+	d->current = read_generation(d, NULL);
+	if (d->current) {
+		d->last_number = d->current->number;
+		rc = run(d);
+		daemon_unref(d->current);
+	}
+	log_stop();
+	return rc;
 }
 
 /* ---- options */
@@ -408,17 +443,5 @@ int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 		return 2;
 	}
 	init_log(debug);
-	d.current = read_generation(&d, check || print ? stderr : NULL);
-	if (!d.current)
-		return 1;
-	d.last_number = d.current->number;
-	int rc = 0;
-	if (print)
-		conf_print_effective(stdout, d.current->conf);
-	else if (check)
-		printf("%s: %s: good\n", ops->name, d.conf_path);
-	else
-		rc = run(&d);
-	daemon_unref(d.current);
-	return rc;
+	return check || print ? look(&d, print) : live(&d);
 }

@@ -176,6 +176,9 @@ static void publish_counters(struct shell_worker *w)
 	stats_add(&w->stats[ops->keeps.bytes_in], (int64_t)(now.bytes_in - w->seen.bytes_in));
 	stats_add(&w->stats[ops->keeps.bytes_out], (int64_t)(now.bytes_out - w->seen.bytes_out));
 	stats_set(&w->stats[ops->keeps.clients], http_server_conns(w->server));
+	/* The log is the process's: one worker shows it for all. */
+	if (w->worker->id == 0)
+		stats_set(&w->stats[ops->keeps.log_dropped], log_dropped());
 	w->seen = now;
 	if (ops->publish)
 		ops->publish(w);

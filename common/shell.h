@@ -63,7 +63,7 @@ struct shell_ops {
 	unsigned n_counters;
 	/* Places of the counters that the shell keeps. */
 	struct {
-		unsigned connections, clients, shed, bytes_in, bytes_out;
+		unsigned connections, clients, shed, bytes_in, bytes_out, log_dropped;
 	} keeps;
 	size_t worker_size; /* of the daemon's context of a worker, zeroed before init() */
 	const struct http_server_ops *server;

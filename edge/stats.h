@@ -25,7 +25,8 @@
 	X(clients, GAUGE, "client connections open now")                                           \
 	X(shed, COUNTER, "client connections closed for want of memory")                           \
 	X(bytes_in, COUNTER, "bytes received from clients")                                        \
-	X(bytes_out, COUNTER, "bytes sent to clients")
+	X(bytes_out, COUNTER, "bytes sent to clients")                                             \
+	X(log_dropped, COUNTER, "lines of the log that were not read in time and left out")
 
 enum { STATS_ENUM(EDGE_STATS) STAT_COUNT };
 

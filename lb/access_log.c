@@ -1,51 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include "access_log.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
 
-#define LINE_ROOM                                                                                  \
-	9000 /* the longest request line we accept, escaped bytes and all else cut to fit */
-#define FLUSH_S 1.0
+/* The longest request line we accept, escaped bytes and all else cut to fit. */
+#define LINE_ROOM 9000
+/* Bridges a second of a reader that is slow, at a thousand requests a second and worker. */
+#define RING_SIZE (256 * 1024)
 
-static void write_out(struct access_log *l)
+void access_log_init(struct access_log *l)
 {
-	size_t at = 0;
-	while (at < l->n) {
-		ssize_t n = write(l->fd, l->text + at, l->n - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			break; /* nobody reads: better lose lines than requests */
-		at += (size_t)n;
-	}
-	l->n = 0;
-	ev_timer_stop(l->loop, &l->flush);
-}
-
-static void on_flush(struct ev_loop *loop, struct ev_timer *w, int events)
-{
-	(void)loop;
-	(void)events;
-	write_out(container_of(w, struct access_log, flush));
-}
-
-void access_log_init(struct access_log *l, struct ev_loop *loop, int fd)
-{
-	l->loop = loop;
-	l->fd = fd;
-	l->n = 0;
+	l->lines = writer_open(RING_SIZE);
 	l->stamped_s = -1;
-	ev_timer_init(&l->flush, on_flush, FLUSH_S, 0.);
 }
 
 void access_log_fini(struct access_log *l)
 {
-	write_out(l);
+	writer_close(l->lines);
+	l->lines = NULL;
 }
 
 static const char *stamp(struct access_log *l, int64_t wall_s)
@@ -105,11 +81,6 @@ size_t access_log_format(struct access_log *l, const struct access_entry *e, int
 
 void access_log_add(struct access_log *l, const struct access_entry *e, int64_t wall_us)
 {
-	if (sizeof(l->text) - l->n < LINE_ROOM && l->n)
-		write_out(l);
-	if (l->n == 0)
-		ev_timer_set(&l->flush, FLUSH_S, 0.);
-	l->n += access_log_format(l, e, wall_us, l->text + l->n, sizeof(l->text) - l->n);
-	if (!ev_is_active(&l->flush))
-		ev_timer_start(l->loop, &l->flush);
+	char line[LINE_ROOM];
+	writer_put(l->lines, line, (uint32_t)access_log_format(l, e, wall_us, line, sizeof(line)));
 }

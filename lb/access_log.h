@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * One line a request, in HAProxy's httplog format, so that its tools read it. Lines are gathered per worker and
- * written to standard output when 16 KB are there or after a second, so logging costs a request no system call.
+ * One line a request, in HAProxy's httplog format, so that its tools read it. A worker only puts its lines into a ring
+ * (base/writer.h), which costs no system call; while nobody reads standard output, lines are dropped and counted, and
+ * requests go on.
  */
 #ifndef LB_ACCESS_LOG_H
 #define LB_ACCESS_LOG_H
 
-#include <ev.h>
-
+#include "base/writer.h"
 #include "http/msg.h"
 #include "net/addr.h"
 
 struct access_log {
 	/* private */
-	struct ev_loop *loop;
-	struct ev_timer flush;
-	size_t n;
-	int fd;
+	struct writer_lines *lines;
 	int64_t stamped_s;
 	char stamp[24]; /* "23/Nov/2026:09:41:07" of stamped_s */
-	char text[16384];
 };
 
 /* Times in milliseconds; -1: that phase was not reached. */
@@ -36,8 +32,9 @@ struct access_entry {
 	unsigned minor;
 };
 
-void access_log_init(struct access_log *l, struct ev_loop *loop, int fd);
-void access_log_fini(struct access_log *l); /* writes what is left */
+/* On the worker's thread; what was added is written also after access_log_fini(). */
+void access_log_init(struct access_log *l);
+void access_log_fini(struct access_log *l);
 /* wall_us: when the request's first byte came. */
 void access_log_add(struct access_log *l, const struct access_entry *e, int64_t wall_us);
 

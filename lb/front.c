@@ -165,7 +165,7 @@ void front_init(struct shell_worker *w)
 {
 	struct front *f = front_from(w);
 	f->idle.max = w->idle;
-	access_log_init(&f->log, w->worker->loop, STDOUT_FILENO);
+	access_log_init(&f->log);
 	deadline_class_init(&f->on_silence, w->worker->loop,
 			    conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC, proxy_silent);
 }

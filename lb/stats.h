@@ -26,7 +26,8 @@
 	X(responses_4xx, COUNTER, "responses by class")                                            \
 	X(responses_5xx, COUNTER, "responses by class")                                            \
 	X(bytes_in, COUNTER, "bytes received from clients")                                        \
-	X(bytes_out, COUNTER, "bytes sent to clients")
+	X(bytes_out, COUNTER, "bytes sent to clients")                                             \
+	X(log_dropped, COUNTER, "lines of the log that were not read in time and left out")
 
 enum { STATS_ENUM(LB_STATS) STAT_COUNT };
 

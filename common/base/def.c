@@ -1,23 +1,36 @@
 // SPDX-License-Identifier: MIT
 /*
  * The last words of a process whose invariant broke. dprintf() rather than stdio: no lock of a
- * half-dead thread is in the way and nothing stays in a buffer when abort() comes.
+ * half-dead thread is in the way and nothing stays in a buffer when abort() comes. Where nobody reads
+ * standard error they are left unsaid: the service manager waits for the end.
  */
 #include "base/def.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
+#define PATIENCE_MS 1000
+
+static bool is_read(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	return poll(&p, 1, PATIENCE_MS) == 1;
+}
+
 void def_fail(const char *file, int line, const char *func, const char *what)
 {
-	dprintf(STDERR_FILENO, "<2>%s:%d: %s: invariant broken: %s\n", file, line, func, what);
+	if (is_read())
+		dprintf(STDERR_FILENO, "<2>%s:%d: %s: invariant broken: %s\n", file, line, func,
+			what);
 	abort();
 }
 
 void def_fail0(const char *file, int line, const char *func, const char *what, int error)
 {
-	dprintf(STDERR_FILENO, "<2>%s:%d: %s: %s failed: error %d (%s)\n", file, line, func, what,
-		error, strerrordesc_np(error));
+	if (is_read())
+		dprintf(STDERR_FILENO, "<2>%s:%d: %s: %s failed: error %d (%s)\n", file, line, func,
+			what, error, strerrordesc_np(error));
 	abort();
 }
 

@@ -70,14 +70,11 @@ void conf_errors_print(const struct conf_errors *errors, FILE *to)
 		fprintf(to, "and %zu errors more\n", errors->n - CONF_ERRORS_MAX);
 }
 
-/* Each line is a site of its own: the log's limit on repeats is not meant for different errors. */
+/* Without the log's limit on repeats, which is not meant for different errors. */
 void conf_errors_log(const struct conf_errors *errors)
 {
-	for (const struct conf_error *e = errors->first; e != NULL; e = e->next) {
-		struct log_site site = {0};
-
-		log_write(&site, LOG_LEVEL_ERR, "%s", e->text);
-	}
+	for (const struct conf_error *e = errors->first; e != NULL; e = e->next)
+		log_write(NULL, LOG_LEVEL_ERR, "%s", e->text);
 	if (errors->n > CONF_ERRORS_MAX)
 		log_err("and %zu errors more", errors->n - CONF_ERRORS_MAX);
 }

@@ -61,6 +61,20 @@ def test_system_calls_of_a_kept_alive_request(lab, make, calls):
     assert counts.get("epoll_ctl", 0) == 0
 
 
+def test_the_access_log_costs_a_worker_no_system_call(lab):
+    """The log's own thread writes. It is woken for the first line; later it looks by itself, five times a second."""
+    daemon = a_balancer(lab)
+    with daemon.conn() as c:
+        ask_often(c, 2)
+        wait_until(lambda: daemon.output().count("GET /t/s") == 2)
+        with Calls(daemon) as counts:
+            ask_often(c, REQUESTS)
+    # To standard output and, to wake the thread, an eventfd.
+    assert counts.get("write", 0) <= REQUESTS / 20
+    wait_until(lambda: daemon.output().count("GET /t/s") == REQUESTS + 2)
+    assert daemon.counter("log_dropped") == 0
+
+
 @pytest.mark.parametrize("make", [a_cache, a_balancer], ids=["hit", "balanced"])
 def test_a_kept_alive_request_allocates_nothing(lab, make):
     allocations = Allocations(lab.dir)

@@ -648,6 +648,6 @@ def test_a_bad_configuration_is_refused(lab):
     e = lab.edged(lab.origin())
     e.write_conf("[edge]\nlisten = nowhere\nmax-object = 1G\nmemory = 16M\norigins = x\n")
     assert "refused" in e.tell("reload")
-    out = e.output()
+    out = e.logged("is refused")
     assert "listen" in out and "max-object" in out and 'did you mean `origin`' in out.replace('"', "`")
     assert e.get("/t/x?body=x").status == 200

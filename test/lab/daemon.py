@@ -14,6 +14,7 @@ import subprocess
 from . import shm, wire
 from .netns import LabError
 from .proc import Notify, Proc, find_report, wait_ready
+from .wait import wait_until
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -42,6 +43,7 @@ class Daemon:
         self.name, self.ns, self.conf, self.run_dir, self.log = name, ns, conf, run_dir, log
         self.env = env or {}
         self.descriptors = None  # its limit, soft and hard; None: ours
+        self.out = None  # a (stdout, stderr) pair of descriptors instead of the log
         self.proc = None
         self.notify = None
         self.reports = []  # of sanitizers, collected as its lives end
@@ -63,7 +65,8 @@ class Daemon:
         argv = [binary(self.name), "-c", self.conf, "-r", self.run_dir]
         if self.descriptors:
             argv = ["prlimit", f"--nofile={self.descriptors}", "--", *argv]
-        self.proc = Proc(self.ns, argv, self.log, {**self.env, "NOTIFY_SOCKET": path}, fds)
+        self.proc = Proc(self.ns, argv, self.log, {**self.env, "NOTIFY_SOCKET": path}, fds,
+                         self.out)
         if wait:
             self.wait_ready(deadline)
         return self
@@ -139,6 +142,12 @@ class Daemon:
         """All it has printed over its lives."""
         with open(self.log, encoding="utf-8", errors="replace") as f:
             return f.read()
+
+    def logged(self, *parts, deadline=5.0):
+        """Wait until all of these are in what it printed, which is returned: it logs without waiting itself."""
+        wait_until(lambda: all(p in self.output() for p in parts), deadline,
+                   f"{self} logs {parts}; see {self.log}")
+        return self.output()
 
     # -- questions
 

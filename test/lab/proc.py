@@ -93,8 +93,10 @@ def close_all(fds):
 class Proc:
     """One running program. `argv` is executed in `ns`; its output is appended to the file `log`."""
 
-    def __init__(self, ns, argv, log, env=None, fds=()):
-        """`fds` are (name, fd) pairs that it gets as systemd passes sockets: LISTEN_FDS etc."""
+    def __init__(self, ns, argv, log, env=None, fds=(), out=None):
+        """`fds` are (name, fd) pairs that it gets as systemd passes sockets: LISTEN_FDS etc.
+        `out`: a (stdout, stderr) pair of descriptors that its output goes to instead of the log.
+        """
         self.name = os.path.basename(argv[0])
         self.log = log
         self.expected_to_crash = False
@@ -102,10 +104,11 @@ class Proc:
         # Well above the numbers 3, 4, ... under which the program is to find them.
         fds = [(n, fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 300)) for n, fd in fds]
         try:
-            with open(log, "ab") as out:
+            with open(log, "ab") as file:
+                stdout, stderr = out or (file, file)
                 self._popen = subprocess.Popen(
-                    ns.argv(*_chain(argv, fds)), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                    env=env, pass_fds=[fd for _, fd in fds], start_new_session=True)
+                    ns.argv(*_chain(argv, fds)), stdin=subprocess.DEVNULL, stdout=stdout,
+                    stderr=stderr, env=env, pass_fds=[fd for _, fd in fds], start_new_session=True)
         finally:
             close_all([fd for _, fd in fds])
         self.pid = self._popen.pid
