@@ -65,8 +65,11 @@ static int open_store(struct edged *own, const struct edge_settings *s, struct e
 	}
 	own->index = index_new(&own->store);
 	index_get_stats(own->index, &st);
-	log_notice("cache of %" PRIu64 " MB: %s, %" PRIu64 " objects", s->memory >> 20, found.text,
-		   st.objects);
+	log_event(LOG_LEVEL_NOTICE,
+		  &(struct log_fields){.event = own->store.adopted ? "cache_kept" : "cache_new",
+				       .reason = found.text},
+		  "cache of %" PRIu64 " MB: %s, %" PRIu64 " objects", s->memory >> 20, found.text,
+		  st.objects);
 	return 0;
 }
 

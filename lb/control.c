@@ -100,7 +100,13 @@ static void set_admin(struct text *out, struct str args, void *arg, enum server_
 		return;
 	atomic_store(&s->admin, (uint32_t)admin);
 	const char *status = server_status(s, clock_now_us());
-	log_notice("server %s/%s is %s by the operator", s->pool_name, s->name, status);
+	log_event(LOG_LEVEL_NOTICE,
+		  &(struct log_fields){.event = "server_admin",
+				       .server = s->name,
+				       .pool = s->pool_name,
+				       .status = status,
+				       .reason = "operator"},
+		  "server %s/%s is %s by the operator", s->pool_name, s->name, status);
 	ctl_event(daemon_ctl(arg), "server %s/%s %s", s->pool_name, s->name, status);
 	text_printf(out, "%s/%s %s\n", s->pool_name, s->name, status);
 }

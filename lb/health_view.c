@@ -17,13 +17,19 @@ static void table_path(const struct health_view_state *v, char path[DAEMON_PATH_
 static void announce(struct health_view_state *v, const struct server *s,
 		     const struct health_record *r)
 {
-	const char *what = r->state == HEALTH_DOWN ? "DOWN" : "UP";
-	if (r->state == HEALTH_DOWN)
-		log_warn("server %s/%s is DOWN: %s, %s", s->pool_name, s->name,
-			 health_result_text(r->result), r->reason);
+	bool down = r->state == HEALTH_DOWN;
+	const char *what = down ? "DOWN" : "UP", *result = health_result_text(r->result);
+	const struct log_fields fields = {.event = down ? "server_down" : "server_up",
+					  .server = s->name,
+					  .pool = s->pool_name,
+					  .status = what,
+					  .reason = down ? r->reason : result};
+	if (down)
+		log_event(LOG_LEVEL_WARN, &fields, "server %s/%s is DOWN: %s, %s", s->pool_name,
+			  s->name, result, r->reason);
 	else
-		log_notice("server %s/%s is UP: %s", s->pool_name, s->name,
-			   health_result_text(r->result));
+		log_event(LOG_LEVEL_NOTICE, &fields, "server %s/%s is UP: %s", s->pool_name,
+			  s->name, result);
 	ctl_event(daemon_ctl(v->daemon), "server %s/%s %s %s", s->pool_name, s->name, what,
 		  r->reason);
 }
@@ -64,9 +70,11 @@ void health_view_read(struct health_view_state *v)
 	if (stale != v->stale) {
 		v->stale = stale;
 		if (stale && v->ever)
-			log_warn("healthd is silent: its last verdicts are kept");
+			log_event(LOG_LEVEL_WARN, &(struct log_fields){.event = "verdicts_stale"},
+				  "healthd is silent: its last verdicts are kept");
 		else if (!stale)
-			log_notice("healthd's verdicts are fresh");
+			log_event(LOG_LEVEL_NOTICE, &(struct log_fields){.event = "verdicts_fresh"},
+				  "healthd's verdicts are fresh");
 		ctl_event(daemon_ctl(v->daemon), "verdicts %s", stale ? "stale" : "fresh");
 	}
 }

@@ -303,8 +303,14 @@ static void count_connect_error(struct proxy *p, const char *why)
 	SERVER_COUNT(s, connect_errors, 1);
 	count(p, STAT_connect_errors);
 	if (server_failed(s, now_of(p)))
-		log_warn("server %s/%s: %s twice in a row: left out for a while", s->pool_name,
-			 s->name, why);
+		log_event(LOG_LEVEL_WARN,
+			  &(struct log_fields){.event = "server_ejected",
+					       .server = s->name,
+					       .pool = s->pool_name,
+					       .status = "EJECTED",
+					       .reason = why},
+			  "server %s/%s: %s twice in a row: left out for a while", s->pool_name,
+			  s->name, why);
 }
 
 /* Goes on with another server, if there are retries left. */

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a user does on a board: make install, systemctl start greenpi.target, look, restart, stop."""
+import contextlib
+import json
 import pathlib
 import re
 import subprocess
@@ -140,6 +142,93 @@ def test_the_journal_tells_the_story(up):
     assert '"HEAD /page HTTP/1.1"' in story
     warnings = up.out("journalctl", "-u", "lbd", "-p", "warning", "-o", "cat", "--no-pager")
     assert "server edges/web4 is DOWN" in warnings and "GET" not in warnings
+
+
+def journal(board, *match):
+    """Entries of the journal as dictionaries."""
+    return [json.loads(line) for line in board.out("journalctl", "--no-pager", "-o", "json", *match).splitlines()]
+
+
+def test_state_changes_have_fields(up):
+    """What a program looks for needs no reading of sentences."""
+    down = journal(up, "-u", "lbd", "GREENPI_EVENT=server_down", "GREENPI_SERVER=web4")[-1]
+    assert down["MESSAGE"].startswith("server edges/web4 is DOWN: ")
+    assert (down["GREENPI_POOL"], down["GREENPI_STATUS"]) == ("edges", "DOWN")
+    assert down["GREENPI_REASON"] and (down["PRIORITY"], down["SYSLOG_IDENTIFIER"]) == ("4", "lbd")
+    for d in DAEMONS:
+        assert journal(up, "-u", d, "GREENPI_EVENT=started"), d
+    before = len(journal(up, "-u", "lbd", "GREENPI_EVENT=reload_done"))
+    up.run("systemctl", "reload", "lbd")
+    wait_until(lambda: len(journal(up, "-u", "lbd", "GREENPI_EVENT=reload_done")) == before + 1)
+
+
+def test_the_journal_gets_every_line_of_the_access_log(up):
+    before = access_lines(up, "/many")
+    up.run("ab", "-q", "-k", "-c", "20", "-n", "60000", PAGE.replace("/page", "/many"))
+    wait_until(lambda: access_lines(up, "/many") == before + 60000, what="60000 lines in the journal")
+    assert "Suppressed" not in up.out("journalctl", "--no-pager", "-o", "cat", "-t", "systemd-journald")
+
+
+def access_lines(board, path):
+    return board.out("journalctl", "-u", "lbd", "-o", "cat", "--no-pager").count(f'"GET {path} ')
+
+
+@contextlib.contextmanager
+def a_journal_that_stands(board):
+    pid = board.out("pidof", "systemd-journald").strip()
+    board.run("kill", "-STOP", pid)
+    try:
+        yield
+    finally:
+        board.run("kill", "-CONT", pid)
+
+
+def fill_the_journal(board):
+    """40 MB of access log, five times what the journal's socket holds: every request is answered."""
+    url = PAGE.replace("/page", "/" + "x" * 2000)
+    report = board.out("ab", "-q", "-k", "-s", "5", "-c", "20", "-n", "20000", url)
+    assert re.search(r"^Complete requests: +20000$", report, re.M), report
+    wait_until(lambda: int(re.search(r"^log_dropped (\d+)", control(board, "lbd", "stats"), re.M).group(1)) > 1000)
+
+
+def test_a_journal_that_stands_still_stops_no_request(up):
+    with a_journal_that_stands(up):
+        fill_the_journal(up)
+        assert "MAINT" in control(up, "lbd", "disable server edges/web1")
+        assert "UP" in control(up, "lbd", "enable server edges/web1")
+    wait_until(lambda: "lines were left out: the log was not read in time" in
+               up.out("journalctl", "-u", "lbd", "-o", "cat", "--no-pager"))
+    wait_until(lambda: len(journal(up, "-u", "lbd", "GREENPI_EVENT=server_admin", "GREENPI_STATUS=MAINT")) == 1)
+
+
+def test_a_journal_that_stands_still_holds_up_no_restart(up):
+    with a_journal_that_stands(up):
+        fill_the_journal(up)
+        old, start = main_pid(up, "lbd"), time.monotonic()
+        up.run("systemctl", "restart", "lbd")
+        assert time.monotonic() - start < 4 and main_pid(up, "lbd") not in (0, old)
+        assert "200" in head(up, PAGE)
+    wait_until(lambda: "GET" not in last_words(up) and "runs by" in last_words(up))
+
+
+def last_words(board):
+    """The last state change of lbd that the journal has."""
+    return journal(board, "-u", "lbd", "GREENPI_EVENT=started")[-1]["MESSAGE"]
+
+
+def control(board, daemon, command):
+    """One command on a daemon's control socket."""
+    return board.run("/usr/bin/python3", "-c", f"""
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(5)
+s.connect("/run/greenpi/{daemon}.sock")
+s.sendall(b"{command}\\n")
+got = b""
+while not got.endswith(b"\\n\\n"):
+    got += s.recv(65536)
+print(got.decode())
+""").stdout
 
 
 @pytest.mark.parametrize("daemon", ["lbd", "edged"])
