@@ -97,8 +97,19 @@ static void announce(const struct check *c)
 	char name[80], text[256];
 
 	describe(c, name, sizeof(name));
-	LOG_AT(up ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARN, "%s is %s: %s %s", name, state, result,
-	       c->record.reason);
+	struct str rest = str_c(c->conf->name), part;
+	char pool[80] = "", server[80] = "";
+	if (c->conf->is_server && str_split(&rest, '/', &part)) {
+		snprintf(pool, sizeof(pool), "%.*s", STR_ARG(part));
+		snprintf(server, sizeof(server), "%.*s", STR_ARG(rest));
+	}
+	log_event(up ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARN,
+		  &(struct log_fields){.event = up ? "server_up" : "server_down",
+				       .server = c->conf->is_server ? server : name,
+				       .pool = pool,
+				       .status = state,
+				       .reason = up ? result : c->record.reason},
+		  "%s is %s: %s %s", name, state, result, c->record.reason);
 	snprintf(text, sizeof(text), "%s %s %s %s", name, state, result, c->record.reason);
 	c->set->env.event(c->set->env.arg, text);
 	update_status(c->set);

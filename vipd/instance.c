@@ -104,6 +104,10 @@ static void note_state(struct instance *i, enum vrrp_fsm_state was, const char *
 	static const unsigned stat[] = {[VRRP_FSM_BACKUP] = STAT_became_backup,
 					[VRRP_FSM_MASTER] = STAT_became_master,
 					[VRRP_FSM_FAULT] = STAT_became_fault};
+	static const char *const events[] = {[VRRP_FSM_INIT] = "init",
+					     [VRRP_FSM_BACKUP] = "backup",
+					     [VRRP_FSM_MASTER] = "master",
+					     [VRRP_FSM_FAULT] = "fault"};
 	const char *state = vrrp_fsm_state_name(i->fsm.state);
 	const char *detail = i->fsm.state == VRRP_FSM_FAULT && i->fault ? i->fault : why;
 	char text[192];
@@ -118,7 +122,12 @@ static void note_state(struct instance *i, enum vrrp_fsm_state was, const char *
 		count(i, STAT_masters);
 	i->dropped = 0;
 	i->changed_s = clock_wall_s();
-	log_notice("instance %s: %s: %s", i->conf.name, state, detail);
+	log_event(LOG_LEVEL_NOTICE,
+		  &(struct log_fields){.event = events[i->fsm.state],
+				       .instance = i->conf.name,
+				       .status = state,
+				       .reason = detail},
+		  "instance %s: %s: %s", i->conf.name, state, detail);
 	snprintf(text, sizeof(text), "instance %s state %s: %s", i->conf.name, state, detail);
 	i->env->event(i->env->arg, text);
 }
@@ -378,7 +387,11 @@ static void note_link(const struct instance *i)
 	else
 		snprintf(text, sizeof(text), " is ready: router %u as %s, priority %u",
 			 i->packet.vrid, ip_text(i->link.source, ip), i->rules.priority);
-	log_notice("instance %s: %s%s", i->conf.name, i->link.name, text);
+	log_event(LOG_LEVEL_NOTICE,
+		  &(struct log_fields){.event = i->fault ? "link_down" : "link_up",
+				       .instance = i->conf.name,
+				       .reason = i->fault},
+		  "instance %s: %s%s", i->conf.name, i->link.name, text);
 }
 
 /* Reads the interface anew and draws the consequences. */

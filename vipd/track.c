@@ -29,11 +29,13 @@ static void update_state(struct track *t)
 	if (alive == t->alive)
 		return;
 	t->alive = alive;
-	log_notice("%s %s", t->rule.daemon,
-		   alive	 ? "is there"
-		   : t->hangs	 ? "hangs: its heartbeat stands still"
-		   : t->stopping ? "has stopped"
-				 : "has died");
+	const char *what = alive	 ? "is there"
+			   : t->hangs	 ? "hangs: its heartbeat stands still"
+			   : t->stopping ? "has stopped"
+					 : "has died";
+	log_event(LOG_LEVEL_NOTICE,
+		  &(struct log_fields){.event = alive ? "track_up" : "track_down", .reason = what},
+		  "%s %s", t->rule.daemon, what);
 	t->changed(t);
 }
 

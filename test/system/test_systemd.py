@@ -155,6 +155,10 @@ def test_state_changes_have_fields(up):
     assert down["MESSAGE"].startswith("server edges/web4 is DOWN: ")
     assert (down["GREENPI_POOL"], down["GREENPI_STATUS"]) == ("edges", "DOWN")
     assert down["GREENPI_REASON"] and (down["PRIORITY"], down["SYSLOG_IDENTIFIER"]) == ("4", "lbd")
+    down = journal(up, "-u", "healthd", "GREENPI_EVENT=server_down", "GREENPI_SERVER=web4")[-1]
+    assert (down["GREENPI_POOL"], down["GREENPI_STATUS"]) == ("edges", "DOWN")
+    master = journal(up, "-u", "vipd", "GREENPI_EVENT=master")[-1]
+    assert master["GREENPI_INSTANCE"] and master["GREENPI_STATUS"] == "MASTER"
     for d in DAEMONS:
         assert journal(up, "-u", d, "GREENPI_EVENT=started"), d
     before = len(journal(up, "-u", "lbd", "GREENPI_EVENT=reload_done"))
