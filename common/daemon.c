@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "conf/doc.h"
 #include "ipc/journal.h"
+#include "ipc/report.h"
 #include "ipc/sd.h"
 
 struct daemon {
@@ -195,21 +196,18 @@ static void on_watchdog(struct ev_loop *loop, struct ev_timer *w, int events)
 
 /* ---- commands that every daemon has */
 
-static void cmd_version(struct text *out, struct str args, bool json, void *arg)
+static void cmd_version(struct text *out, struct str args UNUSED, bool json, void *arg)
 {
 	struct daemon *d = arg;
-	(void)args;
-	if (json) {
-		text_json_open(out, NULL, '{');
-		text_json_str(out, "name", str_c(d->ops->name));
-		text_json_str(out, "version", STR(GREENPI_VERSION));
-		text_json_int(out, "pid", getpid());
-		text_json_int(out, "configuration", d->current->number);
-		text_json_close(out, '}');
-	} else {
-		text_printf(out, "%s %s pid %d configuration %u\n", d->ops->name, GREENPI_VERSION,
-			    (int)getpid(), d->current->number);
-	}
+	struct report r;
+	report_begin(&r, out, json ? REPORT_JSON : REPORT_TEXT);
+	report_row(&r, NULL);
+	report_str(&r, "name", "%", d->ops->name);
+	report_str(&r, "version", "%", GREENPI_VERSION);
+	report_int(&r, "pid", NULL, getpid());
+	report_uint(&r, "configuration", NULL, d->current->number);
+	report_close(&r);
+	report_end(&r);
 }
 
 static void cmd_reload(struct text *out, struct str args, bool json, void *arg)

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "front.h"
+#include "ipc/report.h"
 #include "ipc/sd.h"
 
 #define STORE_NAME "cache"
@@ -102,33 +103,24 @@ void edged_finish(struct daemon *d)
 
 /* ---- the control socket */
 
-static void cmd_state(struct text *out, struct str args, bool json, void *arg)
+static void cmd_state(struct text *out, struct str args UNUSED, bool json, void *arg)
 {
 	struct edged *own = edged_of(arg);
 	struct index_stats st;
-	(void)args;
+	struct report r;
 	index_get_stats(own->index, &st);
-	const struct {
-		const char *name;
-		uint64_t value;
-	} rows[] = {{"objects", st.objects},
-		    {"bytes", (st.pages - st.pages_free) * STORE_PAGE},
-		    {"size", st.pages * STORE_PAGE},
-		    {"evicted", st.evicted},
-		    {"expired", st.expired},
-		    {"purged", st.purged},
-		    {"clients", shell_clients(own->shell)},
-		    {"maxconn", shell_maxconn(own->shell)}};
-	if (json)
-		text_json_open(out, NULL, '{');
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (json)
-			text_json_int(out, rows[i].name, (int64_t)rows[i].value);
-		else
-			text_printf(out, "%s %" PRIu64 "\n", rows[i].name, rows[i].value);
-	}
-	if (json)
-		text_json_close(out, '}');
+	report_begin(&r, out, json ? REPORT_JSON : REPORT_TEXT);
+	report_object(&r, NULL);
+	report_uint(&r, "objects", NULL, st.objects);
+	report_uint(&r, "bytes", NULL, (st.pages - st.pages_free) * STORE_PAGE);
+	report_uint(&r, "size", NULL, st.pages * STORE_PAGE);
+	report_uint(&r, "evicted", NULL, st.evicted);
+	report_uint(&r, "expired", NULL, st.expired);
+	report_uint(&r, "purged", NULL, st.purged);
+	report_uint(&r, "clients", NULL, shell_clients(own->shell));
+	report_uint(&r, "maxconn", NULL, shell_maxconn(own->shell));
+	report_close(&r);
+	report_end(&r);
 }
 
 static void cmd_purge(struct text *out, struct str args, bool json, void *arg)

@@ -1,76 +1,62 @@
 // SPDX-License-Identifier: MIT
 #include "control.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/report.h"
 #include "lbd.h"
 #include "stats.h"
 #include "stats_page.h"
 
-static void server_line(struct text *out, const struct server *s, const struct conf_server *conf,
-			int64_t now_us)
+static void report_server(struct report *r, const struct server *s, const struct conf_server *conf,
+			  int64_t now_us)
 {
-	char addr[ADDR_TEXT_SIZE];
-	text_printf(out, "%s/%s %s %s weight %u current %" PRIu64 " total %" PRIu64 "\n",
-		    s->pool_name, s->name, addr_format(&s->addr, addr), server_status(s, now_us),
-		    conf->weight, atomic_load(&s->current), atomic_load(&s->total));
+	char addr[ADDR_TEXT_SIZE], path[sizeof(s->pool_name) + sizeof(s->name)];
+	snprintf(path, sizeof(path), "%s/%s", s->pool_name, s->name);
+	report_row(r, NULL);
+	report_str(r, NULL, "%", path);
+	report_str(r, "pool", "", s->pool_name);
+	report_str(r, "name", "", s->name);
+	report_str(r, "address", "%", addr_format(&s->addr, addr));
+	report_str(r, "status", "%", server_status(s, now_us));
+	report_uint(r, "weight", NULL, conf->weight);
+	report_uint(r, "current", NULL, atomic_load(&s->current));
+	report_uint(r, "total", NULL, atomic_load(&s->total));
+	report_uint(r, "connect_errors", "", atomic_load(&s->connect_errors));
+	report_close(r);
 }
 
-static void server_json(struct text *out, const struct server *s, const struct conf_server *conf,
-			int64_t now_us)
-{
-	char addr[ADDR_TEXT_SIZE];
-	text_json_open(out, NULL, '{');
-	text_json_str(out, "pool", str_c(s->pool_name));
-	text_json_str(out, "name", str_c(s->name));
-	text_json_str(out, "address", str_c(addr_format(&s->addr, addr)));
-	text_json_str(out, "status", str_c(server_status(s, now_us)));
-	text_json_int(out, "weight", conf->weight);
-	text_json_int(out, "current", (int64_t)atomic_load(&s->current));
-	text_json_int(out, "total", (int64_t)atomic_load(&s->total));
-	text_json_int(out, "connect_errors", (int64_t)atomic_load(&s->connect_errors));
-	text_json_close(out, '}');
-}
-
-static void cmd_servers(struct text *out, struct str args, bool json, void *arg)
+static void cmd_servers(struct text *out, struct str args UNUSED, bool json, void *arg)
 {
 	const struct lb_config *c = conf_of(daemon_current(arg));
 	int64_t now_us = clock_now_us();
-	(void)args;
-	if (json)
-		text_json_open(out, NULL, '[');
+	struct report r;
+	report_begin(&r, out, json ? REPORT_JSON : REPORT_TEXT);
+	report_list(&r, NULL);
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		const struct lb_pool *p = &c->pools[i];
 		for (unsigned s = 0; s < p->n; s++)
-			(json ? server_json : server_line)(out, p->servers[s], p->conf_servers[s],
-							   now_us);
+			report_server(&r, p->servers[s], p->conf_servers[s], now_us);
 	}
-	if (json)
-		text_json_close(out, ']');
+	report_close(&r);
+	report_end(&r);
 }
 
 static void cmd_state(struct text *out, struct str args UNUSED, bool json, void *arg)
 {
 	const struct lbd *b = lbd_of(arg);
-	const char *verdicts = b->health.stale ? "stale" : "fresh";
-	unsigned workers = shell_workers(b->shell);
-	uint64_t requests = stats_sum(shell_stats(b->shell), STAT_requests);
-	if (json) {
-		text_json_open(out, NULL, '{');
-		text_json_int(out, "workers", workers);
-		text_json_str(out, "verdicts", str_c(verdicts));
-		text_json_int(out, "requests", (int64_t)requests);
-		text_json_int(out, "clients", shell_clients(b->shell));
-		text_json_int(out, "maxconn", shell_maxconn(b->shell));
-		text_json_close(out, '}');
-	} else {
-		text_printf(out, "workers %u\nverdicts %s\nrequests %" PRIu64 "\n", workers,
-			    verdicts, requests);
-		text_printf(out, "clients %u\nmaxconn %u\n", shell_clients(b->shell),
-			    shell_maxconn(b->shell));
-	}
+	struct report r;
+	report_begin(&r, out, json ? REPORT_JSON : REPORT_TEXT);
+	report_object(&r, NULL);
+	report_uint(&r, "workers", NULL, shell_workers(b->shell));
+	report_str(&r, "verdicts", NULL, b->health.stale ? "stale" : "fresh");
+	report_uint(&r, "requests", NULL, stats_sum(shell_stats(b->shell), STAT_requests));
+	report_uint(&r, "clients", NULL, shell_clients(b->shell));
+	report_uint(&r, "maxconn", NULL, shell_maxconn(b->shell));
+	report_close(&r);
+	report_end(&r);
 }
 
 static void cmd_show_stat(struct text *out, struct str args, bool json, void *arg)
