@@ -9,7 +9,7 @@
 
 static void test_what_is_put_comes_out_in_order(void **state UNUSED)
 {
-	struct ring r;
+	static struct ring r;
 	char got[16];
 	ring_init(&r, 16);
 	assert_int_equal(ring_used(&r), 0);
@@ -30,7 +30,7 @@ static void test_what_is_put_comes_out_in_order(void **state UNUSED)
 
 static void test_a_full_ring_refuses_whole_pieces(void **state UNUSED)
 {
-	struct ring r;
+	static struct ring r;
 	char got[8];
 	ring_init(&r, 8);
 	assert_false(ring_put(&r, "123456789", 9, 0));
@@ -49,7 +49,7 @@ static void test_a_full_ring_refuses_whole_pieces(void **state UNUSED)
 
 static void test_room_that_is_kept(void **state UNUSED)
 {
-	struct ring r;
+	static struct ring r;
 	ring_init(&r, 16);
 	assert_true(ring_put(&r, "12345678", 8, 8));
 	assert_false(ring_put(&r, "x", 1, 8));
@@ -63,7 +63,7 @@ static void test_room_that_is_kept(void **state UNUSED)
 /* Pieces of all lengths at all places, also where the counters wrap. */
 static void test_wraps(void **state UNUSED)
 {
-	struct ring r;
+	static struct ring r;
 	uint8_t next_in = 0, next_out = 0, piece[64], got[64];
 	uint32_t seed = 1, used = 0;
 	ring_init(&r, 64);
@@ -111,7 +111,7 @@ static void *produce(void *arg)
 
 static void test_two_threads(void **state UNUSED)
 {
-	struct ring r;
+	static struct ring r;
 	pthread_t producer;
 	ring_init(&r, 256);
 	MUST0(pthread_create(&producer, NULL, produce, &r));
