@@ -91,8 +91,8 @@ static enum io_handshake look_again(struct io *io)
 	return r;
 }
 
-/* Refused or given up inside the header. */
-static int no_shutdown(struct io *io)
+/* A connection that is refused or given up is still plain TCP. */
+static int shut_write(struct io *io)
 {
 	return shutdown(io->fd, SHUT_WR);
 }
@@ -105,11 +105,11 @@ static void close_fd(struct io *io)
 
 static const struct io_ops waiting = {.name = "PROXY header, begun",
 				      .handshake = look_again,
-				      .shutdown = no_shutdown,
+				      .shutdown = shut_write,
 				      .close = close_fd};
 
 static const struct io_ops expecting = {
-	.name = "PROXY header", .handshake = look, .shutdown = no_shutdown, .close = close_fd};
+	.name = "PROXY header", .handshake = look, .shutdown = shut_write, .close = close_fd};
 
 void proxy_io_open(struct io *io, int fd, struct addr *peer, const void *proxies)
 {

@@ -42,7 +42,7 @@ static void check_done(const struct proxy_header *h, struct str in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str in = str_of((const char *)data, size);
-	struct proxy_header whole, part;
+	struct proxy_header whole, part = {0};
 	enum proxy_header_outcome end = proxy_header_parse(&whole, in), now = PROXY_HEADER_MORE;
 	size_t n = 0;
 	while (now == PROXY_HEADER_MORE && n < in.n) {

@@ -155,7 +155,7 @@ static void what_is_no_header(void **state UNUSED)
 		struct proxy_header h, part;
 		enum proxy_header_outcome now = PROXY_HEADER_MORE;
 		enum proxy_header_outcome o = proxy_header_parse(&h, hostile[i].in);
-		if (o != PROXY_HEADER_BAD || strcmp(h.error, hostile[i].error))
+		if (o != PROXY_HEADER_BAD || strcmp(h.error, hostile[i].error) != 0)
 			fail_msg("case %zu: outcome %d, %s", i, o, h.error);
 		for (size_t n = 0; now == PROXY_HEADER_MORE; n++)
 			now = proxy_header_parse(&part, str_of(hostile[i].in.p, n));
