@@ -15,23 +15,28 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "conf/doc.h"
 #include "ipc/journal.h"
 #include "ipc/report.h"
 #include "ipc/sd.h"
+#include "ipc/stats_report.h"
+
+#define HEARTBEAT_S 0.25
 
 struct daemon {
 	const struct daemon_ops *ops;
 	const char *conf_path, *run_dir;
 	struct ev_loop *loop;
 	struct ev_signal on_hup, on_term, on_int;
-	struct ev_timer drained, watchdog;
+	struct ev_timer drained, watchdog, heartbeat;
 	struct ctl *ctl;
 	struct ctl_command *commands;
 	struct daemon_generation *current;
+	struct stats stats;
 	unsigned last_number;
-	bool stopping;
+	bool stopping, has_stats;
 	void *user;
 };
 
@@ -181,17 +186,69 @@ static void on_int(struct ev_loop *loop, struct ev_signal *w, int events)
 	stop(container_of(w, struct daemon, on_int), "SIGINT");
 }
 
-/* ---- watchdog */
+/* ---- signs of life */
+
+static bool is_alive(struct daemon *d)
+{
+	return !d->ops->alive || d->ops->alive(d);
+}
 
 static void on_watchdog(struct ev_loop *loop, struct ev_timer *w, int events)
 {
 	struct daemon *d = container_of(w, struct daemon, watchdog);
 	(void)loop;
 	(void)events;
-	if (!d->ops->alive || d->ops->alive(d))
+	if (is_alive(d))
 		sd_alive();
 	else
 		log_err("a worker does not turn: no sign of life for the service manager");
+}
+
+static void on_heartbeat(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
+{
+	struct daemon *d = container_of(w, struct daemon, heartbeat);
+	/* It says that the daemon works, not only that its main loop turns. */
+	if (is_alive(d))
+		stats_beat(&d->stats, clock_now_us());
+}
+
+/* ---- counters */
+
+static char *stats_path(const struct daemon *d, char to[DAEMON_PATH_SIZE])
+{
+	snprintf(to, DAEMON_PATH_SIZE, "%s/%s.shm", d->run_dir, d->ops->name);
+	return to;
+}
+
+struct stats *daemon_open_stats(struct daemon *d, unsigned workers)
+{
+	char path[DAEMON_PATH_SIZE];
+	struct err e;
+	MUST(!d->has_stats && d->ops->n_counters);
+	if (stats_create(&d->stats, stats_path(d, path), d->ops->counters,
+			 (unsigned)d->ops->n_counters, workers, &e) < 0)
+		log_err("counters are not published: %s", e.text);
+	d->has_stats = true;
+	ev_timer_init(&d->heartbeat, on_heartbeat, HEARTBEAT_S, HEARTBEAT_S);
+	ev_timer_start(d->loop, &d->heartbeat);
+	return &d->stats;
+}
+
+struct stats *daemon_stats(struct daemon *d)
+{
+	return d->has_stats ? &d->stats : NULL;
+}
+
+static void close_stats(struct daemon *d)
+{
+	char path[DAEMON_PATH_SIZE];
+	if (!d->has_stats)
+		return;
+	ev_timer_stop(d->loop, &d->heartbeat);
+	if (d->stats.published)
+		unlink(stats_path(d, path));
+	stats_fini(&d->stats);
+	d->has_stats = false;
 }
 
 /* ---- commands that every daemon has */
@@ -217,20 +274,45 @@ static void cmd_reload(struct text *out, struct str args, bool json, void *arg)
 	text_add(out, reload(arg) ? STR("done\n") : STR("error: refused, see the log\n"));
 }
 
+/* The word csv, at the end of args, is taken off. */
+static bool take_csv(struct str *args)
+{
+	if (!str_eq(*args, STR("csv")) && !str_ends(*args, STR(" csv")))
+		return false;
+	*args = str_trim(str_of(args->p, args->n - strlen("csv")));
+	return true;
+}
+
+static void cmd_stats(struct text *out, struct str args, bool json, void *arg)
+{
+	struct daemon *d = arg;
+	enum report_format format = json ? REPORT_JSON : REPORT_TEXT;
+	struct err e;
+	if (!json && take_csv(&args))
+		format = REPORT_CSV;
+	if (!d->has_stats)
+		text_add(out, STR("error: there are no counters\n"));
+	else if (stats_report(&d->stats.view, args, false, format, out, &e) < 0)
+		text_printf(out, "error: %s\n", e.text);
+}
+
 static void make_commands(struct daemon *d)
 {
 	static const struct ctl_command own[] = {
 		{"version", "", "name, version, process and configuration number", false,
 		 cmd_version},
 		{"reload", "", "read the configuration file again", true, cmd_reload},
+		{"stats", "[KIND[/NAME]] [json|csv]",
+		 "the counters, which are also in the .shm table", false, cmd_stats},
 	};
 	size_t n = 0;
 	while (d->ops->commands && d->ops->commands[n].name)
 		n++;
-	d->commands = def_xcalloc(ARRAY_LEN(own) + n + 1, sizeof(*d->commands));
-	memcpy(d->commands, own, sizeof(own));
+	size_t n_own = ARRAY_LEN(own) - !d->ops->n_counters;
+	d->commands = def_xcalloc(n_own + n + 1, sizeof(*d->commands));
+	memcpy(d->commands, own, n_own * sizeof(*own));
 	if (n)
-		memcpy(d->commands + ARRAY_LEN(own), d->ops->commands, n * sizeof(*d->commands));
+		memcpy(d->commands + n_own, d->ops->commands, n * sizeof(*d->commands));
 }
 
 /* ---- what the daemons ask */
@@ -327,6 +409,7 @@ static int run(struct daemon *d)
 		d->ops->finish(d);
 		log_event(LOG_LEVEL_NOTICE, &(struct log_fields){.event = "stopped"}, "ended");
 	}
+	close_stats(d);
 	ctl_free(d->ctl);
 	free(d->commands);
 	return rc < 0;
@@ -385,6 +468,8 @@ static int print_doc(const struct daemon_ops *ops, const char *kind)
 		conf_print_man(stdout, ops->schema, ops->n_schema);
 	else if (strcmp(kind, "example") == 0)
 		conf_print_example(stdout, ops->schema, ops->n_schema);
+	else if (strcmp(kind, "counters") == 0)
+		stats_report_man(stdout, ops->counters, ops->n_counters);
 	else
 		return 2;
 	return 0;

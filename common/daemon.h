@@ -3,7 +3,7 @@
  * What every main.c does: options, configuration by generations, signals, control socket, readiness, watchdog, and
  * an orderly end. A daemon fills in a struct daemon_ops and returns daemon_main().
  *
- *     NAME [-c FILE] [-r DIR] [-d] | -t | -T | -V | -h
+ *     NAME [-c FILE] [-r DIR] [-d] | -t | -T | -V | -h | --doc man|example|counters
  *
  * All ops run on the main thread.
  */
@@ -15,6 +15,7 @@
 
 #include "conf/reader.h"
 #include "ipc/ctl.h"
+#include "ipc/stats.h"
 
 #ifndef GREENPI_VERSION
 #define GREENPI_VERSION "0.1"
@@ -46,7 +47,9 @@ struct daemon_ops {
 	const struct conf_section *const *schema;
 	size_t n_schema;
 	const struct ctl_command *commands; /* run with the struct daemon as arg */
-	int drain_ms;			    /* longest time between stop() and the end */
+	const struct stats_kind *counters;  /* the process first; NULL: no table of counters */
+	size_t n_counters;
+	int drain_ms; /* longest time between stop() and the end */
 
 	/* Checks across sections and builds g->config in g->arena; problems go to errors. Called also for -t. */
 	void (*build)(struct daemon_generation *g, struct conf_errors *errors);
@@ -70,6 +73,14 @@ struct ctl *daemon_ctl(struct daemon *d); /* NULL when the control socket could 
 struct daemon_generation *daemon_current(struct daemon *d);
 bool daemon_stopping(const struct daemon *d);
 void daemon_done(struct daemon *d); /* after stop(): leave the loop */
+
+/*
+ * Makes NAME.shm, the table of ops.counters, for that many workers; once, from start(). When it cannot be published the
+ * counters work unseen. Its heartbeat is the daemon's: it goes on while ops.alive() says so. The table lasts until
+ * finish() has returned; then its file goes too. The command `stats` reads it.
+ */
+struct stats *daemon_open_stats(struct daemon *d, unsigned workers);
+struct stats *daemon_stats(struct daemon *d); /* NULL before daemon_open_stats() */
 
 /* The daemon's own state. */
 void daemon_set_user(struct daemon *d, void *user);

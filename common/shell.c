@@ -22,7 +22,6 @@
 #define SHELL_MAGIC  0x7368656cu
 #define WORKER_MAGIC 0x7368776bu
 #define ROUND_MAGIC  0x7368726eu
-#define HEARTBEAT_S  0.25
 #define PUBLISH_S    1.
 #define ALIVE_US     (10 * CLOCK_SECOND)
 
@@ -38,12 +37,11 @@ struct shell {
 	struct shell_plan plan; /* of the generation published last */
 	struct fds_fit fit;	/* what the descriptors allow of it */
 	unsigned published;	/* its number */
-	struct stats stats;
+	struct stats *stats;	/* the daemon's */
 	struct budget *clients;
 	struct budget *calls;	/* to the origin */
 	struct mailbox mailbox; /* from the workers */
 	struct drain *drain;	/* while stopping */
-	struct ev_timer heartbeat;
 };
 
 /* ---- listeners */
@@ -204,7 +202,7 @@ static int on_worker_start(struct worker *worker, void *arg)
 				   .calls = s->calls,
 				   .origin = s->fit.origin,
 				   .idle = s->fit.idle / s->n_workers,
-				   .stats = stats_block(&s->stats, worker->id)};
+				   .stats = stats_cells(s->stats, 0, 0, worker->id)};
 	MAGIC_SET(w, WORKER_MAGIC);
 	pipes_set_max(&worker->pipes, s->fit.pipes / s->n_workers);
 	struct http_server_conf c = {.max_conns = UINT32_MAX, .budget = s->clients};
@@ -363,38 +361,9 @@ void shell_stop(struct daemon *d)
 	s->drain = drain_start(s->set, &s->mailbox, &drain_ops, d);
 }
 
-/* ---- the table and its heartbeat */
-
 bool shell_alive(struct daemon *d)
 {
 	return worker_set_alive(shell_of(d)->set, ALIVE_US);
-}
-
-/* It says that the daemon serves, not only that its main loop turns. */
-static void on_heartbeat(struct ev_loop *loop UNUSED, struct ev_timer *t, int events UNUSED)
-{
-	struct shell *s = container_of(t, struct shell, heartbeat);
-	MAGIC_CHECK(s, SHELL_MAGIC);
-	if (worker_set_alive(s->set, ALIVE_US))
-		shmem_beat(&s->stats.shmem, clock_now_us());
-}
-
-static void open_stats(struct shell *s)
-{
-	char path[DAEMON_PATH_SIZE];
-	struct err e;
-	daemon_path(s->daemon, s->ops->table, path, sizeof(path));
-	if (stats_create(&s->stats, path, s->ops->counters, s->ops->n_counters, s->n_workers, &e) <
-	    0)
-		log_err("counters are not published: %s", e.text);
-	shmem_beat(&s->stats.shmem, clock_now_us());
-}
-
-static void close_stats(struct shell *s)
-{
-	char path[DAEMON_PATH_SIZE];
-	stats_fini(&s->stats);
-	unlink(daemon_path(s->daemon, s->ops->table, path, sizeof(path)));
 }
 
 /* ---- beginning and end */
@@ -416,7 +385,7 @@ struct shell *shell_open(struct daemon *d, const struct shell_ops *ops, void *us
 	make_plan(s);
 	s->clients = budget_new(s->fit.clients);
 	s->calls = budget_new(s->fit.origin);
-	open_stats(s);
+	s->stats = daemon_open_stats(d, s->n_workers);
 	return s;
 }
 
@@ -438,8 +407,6 @@ int shell_run(struct shell *s, struct err *e)
 	s->set = worker_set_start(s->n_workers, s->plan.buffers, &worker_ops, s);
 	if (!s->set)
 		return err_set(e, "the worker threads could not start");
-	ev_timer_init(&s->heartbeat, on_heartbeat, 0., HEARTBEAT_S);
-	ev_timer_start(daemon_loop(s->daemon), &s->heartbeat);
 	return 0;
 }
 
@@ -454,13 +421,11 @@ static void free_listeners(struct shell *s)
 
 void shell_finish(struct shell *s)
 {
-	ev_timer_stop(daemon_loop(s->daemon), &s->heartbeat);
 	worker_set_join(s->set);
 	mailbox_fini(&s->mailbox);
 	drain_free(s->drain);
 	budget_free(s->clients);
 	budget_free(s->calls);
-	close_stats(s);
 	free_listeners(s);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		free(s->contexts[i]);
@@ -485,7 +450,7 @@ void *shell_user(const struct shell *s)
 
 const struct stats *shell_stats(const struct shell *s)
 {
-	return &s->stats;
+	return s->stats;
 }
 
 unsigned shell_clients(const struct shell *s)
@@ -507,23 +472,4 @@ struct shell_worker *shell_worker(const struct shell *s, unsigned i)
 {
 	MUST(i < s->n_workers);
 	return s->set ? s->contexts[i] : NULL;
-}
-
-/* ---- commands */
-
-void shell_cmd_stats(struct text *out, struct str args UNUSED, bool json, void *daemon)
-{
-	const struct shell *s = shell_of(daemon);
-	if (json)
-		text_json_open(out, NULL, '{');
-	for (unsigned i = 0; i < s->ops->n_counters; i++) {
-		const char *name = s->ops->counters[i].name;
-		uint64_t value = stats_sum(&s->stats, i);
-		if (json)
-			text_json_int(out, name, (int64_t)value);
-		else
-			text_printf(out, "%s %" PRIu64 "\n", name, value);
-	}
-	if (json)
-		text_json_close(out, '}');
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The body of a daemon whose workers serve HTTP, lbd and edged: listeners, worker threads with an http_server each, the
- * passing of a new configuration to the workers, the counters' table with its heartbeat, draining.
+ * passing of a new configuration to the workers, the table of counters, draining.
  *
  *     start():   shell_open() ── listeners, table ──▶ the daemon's own ──▶ shell_run() ── workers
  *     reload():  shell_prepare() ── new listeners ──▶ the daemon's own ──▶ shell_publish()
@@ -46,7 +46,7 @@ struct shell_worker {
 	struct worker *worker;	       /* ro */
 	struct daemon_generation *gen; /* ro: what new requests work by; held */
 	struct http_server *server;    /* ro: tags are struct listener */
-	stats_cell *stats;	       /* ro: this worker's block of counters */
+	stats_cell *stats;	       /* ro: this worker's counters of the process */
 	struct budget *calls;	       /* ro: plan.origin over all workers, for http_client_conf */
 	uint32_t origin;	       /* ro: its limit */
 	uint32_t idle; /* ro: idle connections to servers that this worker may keep */
@@ -58,10 +58,7 @@ struct shell_worker {
 };
 
 struct shell_ops {
-	const char *table; /* the counters' file in the run directory */
-	const struct stats_name *counters;
-	unsigned n_counters;
-	/* Places of the counters that the shell keeps. */
+	/* Places, among the counters of the process, of those that the shell keeps. */
 	struct {
 		unsigned connections, clients, shed, bytes_in, bytes_out, log_dropped;
 	} keeps;
@@ -109,13 +106,6 @@ unsigned shell_maxconn(const struct shell *s);
 unsigned shell_workers(const struct shell *s);
 /* Worker i's context, to post a message to its mailbox; NULL before shell_run(). */
 struct shell_worker *shell_worker(const struct shell *s, unsigned i);
-
-/* The commands both have, as rows of a table of struct ctl_command. */
-#define SHELL_COMMANDS                                                                             \
-	{                                                                                          \
-		"stats", "[json]", "the counters", false, shell_cmd_stats                          \
-	}
-void shell_cmd_stats(struct text *out, struct str args, bool json, void *daemon);
 
 /* On the worker's thread: the context of the worker that x belongs to. */
 static inline struct shell_worker *shell_worker_of(const struct http_exchange *x)

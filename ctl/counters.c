@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "counters.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "ipc/stats_report.h"
 #include "daemons.h"
+
+#define OUTPUT_MAX (8u << 20)
 
 int counters_take(struct counters *c, const char *path, int64_t now_us, struct err *e)
 {
@@ -15,12 +16,11 @@ int counters_take(struct counters *c, const char *path, int64_t now_us, struct e
 	*c = (struct counters){.at_us = now_us};
 	if (stats_view_open(&v, path, e) < 0)
 		return -1;
-	c->pid = shmem_header(&v.shmem)->pid;
-	c->age_us = shmem_age_us(&v.shmem, now_us);
-	c->n = MIN(v.count, COUNTERS_MAX);
+	c->pid = stats_view_pid(&v);
+	c->n = MIN(v.kind[0].counters, COUNTERS_MAX);
 	for (unsigned i = 0; i < c->n; i++) {
-		c->name[i] = stats_view_name(&v, i);
-		c->value[i] = stats_view_sum(&v, i);
+		c->row[i] = stats_view_counter(&v, 0, i);
+		c->value[i] = stats_view_value(&v, 0, 0, i);
 	}
 	stats_view_close(&v);
 	return 0;
@@ -29,7 +29,7 @@ int counters_take(struct counters *c, const char *path, int64_t now_us, struct e
 bool counters_get(const struct counters *c, const char *name, uint64_t *value)
 {
 	for (unsigned i = 0; i < c->n; i++) {
-		if (strcmp(c->name[i].name, name) == 0) {
+		if (strcmp(c->row[i].name, name) == 0) {
 			*value = c->value[i];
 			return true;
 		}
@@ -72,37 +72,26 @@ bool counters_share(const struct counters *before, const struct counters *after,
 	return true;
 }
 
-void counters_print(const struct counters *c, bool json, struct text *to)
+int counters_command(const char *run_dir, const char *daemon, const char *which, bool prose,
+		     const char *format)
 {
-	if (json)
-		text_json_open(to, NULL, '{');
-	for (unsigned i = 0; i < c->n; i++) {
-		if (json)
-			text_json_int(to, c->name[i].name, (int64_t)c->value[i]);
-		else
-			text_printf(to, "%s %" PRId64 "\n", c->name[i].name, (int64_t)c->value[i]);
-	}
-	if (json) {
-		text_json_close(to, '}');
-		text_add(to, STR("\n"));
-	}
-}
-
-int counters_command(const char *run_dir, const char *daemon, bool json)
-{
-	static struct counters c;
 	char path[DAEMONS_PATH_SIZE];
+	struct stats_view v;
 	struct text out;
 	struct err e;
-
-	if (counters_take(&c, daemons_path(run_dir, daemon, ".shm", path), clock_now_us(), &e) <
-	    0) {
+	enum report_format f = !format			     ? REPORT_TEXT
+			       : strcmp(format, "json") == 0 ? REPORT_JSON
+							     : REPORT_CSV;
+	text_init(&out, OUTPUT_MAX);
+	int rc = stats_view_open(&v, daemons_path(run_dir, daemon, ".shm", path), &e);
+	if (rc == 0)
+		rc = stats_report(&v, str_c(which), prose, f, &out, &e);
+	if (rc < 0)
 		fprintf(stderr, "greenpictl: %s\n", e.text);
-		return 1;
-	}
-	text_init(&out, 1 << 20);
-	counters_print(&c, json, &out);
+	if (f == REPORT_JSON && rc == 0)
+		text_add(&out, STR("\n"));
 	fwrite(out.p, 1, out.n, stdout);
 	text_fini(&out);
-	return 0;
+	stats_view_close(&v);
+	return rc < 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A daemon's counters at one moment, by the names that travel in its table, and what became of
- * them between two moments.
+ * The counters of a daemon's process (the first kind of its table) at one moment, and what became of them between two
+ * moments.
  */
 #ifndef CTL_COUNTERS_H
 #define CTL_COUNTERS_H
@@ -10,14 +10,13 @@
 #include "ipc/stats.h"
 #include "ipc/text.h"
 
-#define COUNTERS_MAX 512
+#define COUNTERS_MAX 256
 
 struct counters {
 	unsigned n; /* 0: the daemon has no table */
 	int64_t at_us;
-	uint32_t pid;	/* of the writer */
-	int64_t age_us; /* of its last sign of life */
-	struct stats_name name[COUNTERS_MAX];
+	uint32_t pid; /* of the writer */
+	struct stats_counter_row row[COUNTERS_MAX];
 	uint64_t value[COUNTERS_MAX];
 };
 
@@ -37,10 +36,11 @@ bool counters_rate(const struct counters *before, const struct counters *after, 
 bool counters_share(const struct counters *before, const struct counters *after, const char *part,
 		    const char *whole, double *share);
 
-/* All of them: "name value" a line, or one JSON object. */
-void counters_print(const struct counters *c, bool json, struct text *to);
-
-/* greenpictl counters DAEMON [json]: the exit status. */
-int counters_command(const char *run_dir, const char *daemon, bool json);
+/*
+ * greenpictl counters: a daemon's table, printed as "json", "csv" or text (NULL). which: "" or "KIND[/NAME]"; prose: with
+ * what each means. The exit status.
+ */
+int counters_command(const char *run_dir, const char *daemon, const char *which, bool prose,
+		     const char *format);
 
 #endif

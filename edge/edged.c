@@ -11,8 +11,6 @@
 
 #define STORE_NAME "cache"
 
-static const struct stats_name counters[] = {STATS_NAMES(EDGE_STATS)};
-
 /* ---- what the shell asks */
 
 static void plan(const struct daemon_generation *g, struct shell_plan *p)
@@ -29,9 +27,6 @@ static void plan(const struct daemon_generation *g, struct shell_plan *p)
 _Static_assert(CONF_LISTEN_MAX <= SHELL_LISTEN_MAX, "every address finds a place");
 
 static const struct shell_ops shell_ops = {
-	.table = "edged.shm",
-	.counters = counters,
-	.n_counters = STAT_COUNT,
 	.keeps = {.connections = STAT_connections,
 		  .clients = STAT_clients,
 		  .shed = STAT_shed,
@@ -138,7 +133,6 @@ static void cmd_purge(struct text *out, struct str args, bool json, void *arg)
 
 const struct ctl_command edged_commands[] = {
 	{"state", "[json]", "objects, bytes, evictions, clients", false, cmd_state},
-	SHELL_COMMANDS,
 	{"purge", "HOST/PATH|all", "take out all that begins with it, or everything", true,
 	 cmd_purge},
 	{NULL, NULL, NULL, false, NULL},

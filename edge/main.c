@@ -2,6 +2,7 @@
 /* edged: the cache. */
 #include "conf.h"
 #include "edged.h"
+#include "stats.h"
 
 int main(int argc, char **argv)
 {
@@ -11,6 +12,8 @@ int main(int argc, char **argv)
 		.schema = conf_edge_schema,
 		.n_schema = conf_edge_schema_n,
 		.commands = edged_commands,
+		.counters = stats_kinds,
+		.n_counters = stats_kinds_n,
 		.drain_ms = 10000,
 		.build = conf_build,
 		.start = edged_start,

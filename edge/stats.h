@@ -30,4 +30,7 @@
 
 enum { STATS_ENUM(EDGE_STATS) STAT_COUNT };
 
+extern const struct stats_kind stats_kinds[];
+extern const size_t stats_kinds_n;
+
 #endif

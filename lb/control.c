@@ -52,7 +52,7 @@ static void cmd_state(struct text *out, struct str args UNUSED, bool json, void 
 	report_object(&r, NULL);
 	report_uint(&r, "workers", NULL, shell_workers(b->shell));
 	report_str(&r, "verdicts", NULL, b->health.stale ? "stale" : "fresh");
-	report_uint(&r, "requests", NULL, stats_sum(shell_stats(b->shell), STAT_requests));
+	report_uint(&r, "requests", NULL, stats_value(shell_stats(b->shell), 0, 0, STAT_requests));
 	report_uint(&r, "clients", NULL, shell_clients(b->shell));
 	report_uint(&r, "maxconn", NULL, shell_maxconn(b->shell));
 	report_close(&r);
@@ -119,7 +119,6 @@ const struct ctl_command control_commands[] = {
 	{"state", "[json]", "workers, clients, whether healthd's verdicts are fresh", false,
 	 cmd_state},
 	{"servers", "[json]", "every server with its status", false, cmd_servers},
-	SHELL_COMMANDS,
 	{"show stat", "", "statistics as HAProxy's CSV", false, cmd_show_stat},
 	{"disable server", "POOL/SERVER", "send it nothing", true, cmd_disable},
 	{"drain server", "POOL/SERVER", "send it no new clients; those with its cookie stay", true,

@@ -4,8 +4,6 @@
 #include "front.h"
 #include "stats_page.h"
 
-static const struct stats_name counters[] = {STATS_NAMES(LB_STATS)};
-
 /* ---- what the shell asks */
 
 static void plan(const struct daemon_generation *g, struct shell_plan *p)
@@ -21,9 +19,6 @@ static void plan(const struct daemon_generation *g, struct shell_plan *p)
 _Static_assert(LB_BINDS_MAX <= SHELL_LISTEN_MAX, "every bind finds a place");
 
 static const struct shell_ops shell_ops = {
-	.table = "lbd.shm",
-	.counters = counters,
-	.n_counters = STAT_COUNT,
 	.keeps = {.connections = STAT_connections,
 		  .clients = STAT_clients,
 		  .shed = STAT_shed,

@@ -2,6 +2,7 @@
 /* lbd: the balancer. */
 #include "control.h"
 #include "lbd.h"
+#include "stats.h"
 
 int main(int argc, char **argv)
 {
@@ -11,6 +12,8 @@ int main(int argc, char **argv)
 		.schema = conf_lb_schema,
 		.n_schema = conf_lb_schema_n,
 		.commands = control_commands,
+		.counters = stats_kinds,
+		.n_counters = stats_kinds_n,
 		.drain_ms = 10000,
 		.build = conf_build,
 		.start = lbd_start,

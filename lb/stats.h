@@ -31,4 +31,7 @@
 
 enum { STATS_ENUM(LB_STATS) STAT_COUNT };
 
+extern const struct stats_kind stats_kinds[];
+extern const size_t stats_kinds_n;
+
 #endif

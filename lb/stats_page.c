@@ -238,18 +238,18 @@ static void frontend_row(struct row *r, struct str name, unsigned iid, const str
 	set(r, C_TYPE, 0);
 	if (!first)
 		return;
-	set(r, C_SCUR, stats_sum(s, STAT_clients));
-	set(r, C_STOT, stats_sum(s, STAT_connections));
-	set(r, C_CONN_TOT, stats_sum(s, STAT_connections));
-	set(r, C_BIN, stats_sum(s, STAT_bytes_in));
-	set(r, C_BOUT, stats_sum(s, STAT_bytes_out));
-	set(r, C_EREQ, stats_sum(s, STAT_refused));
-	set(r, C_REQ_TOT, stats_sum(s, STAT_requests));
-	set(r, C_CLI_ABRT, stats_sum(s, STAT_client_aborts));
-	set(r, C_2XX, stats_sum(s, STAT_responses_2xx));
-	set(r, C_3XX, stats_sum(s, STAT_responses_3xx));
-	set(r, C_4XX, stats_sum(s, STAT_responses_4xx));
-	set(r, C_5XX, stats_sum(s, STAT_responses_5xx));
+	set(r, C_SCUR, stats_value(s, 0, 0, STAT_clients));
+	set(r, C_STOT, stats_value(s, 0, 0, STAT_connections));
+	set(r, C_CONN_TOT, stats_value(s, 0, 0, STAT_connections));
+	set(r, C_BIN, stats_value(s, 0, 0, STAT_bytes_in));
+	set(r, C_BOUT, stats_value(s, 0, 0, STAT_bytes_out));
+	set(r, C_EREQ, stats_value(s, 0, 0, STAT_refused));
+	set(r, C_REQ_TOT, stats_value(s, 0, 0, STAT_requests));
+	set(r, C_CLI_ABRT, stats_value(s, 0, 0, STAT_client_aborts));
+	set(r, C_2XX, stats_value(s, 0, 0, STAT_responses_2xx));
+	set(r, C_3XX, stats_value(s, 0, 0, STAT_responses_3xx));
+	set(r, C_4XX, stats_value(s, 0, 0, STAT_responses_4xx));
+	set(r, C_5XX, stats_value(s, 0, 0, STAT_responses_5xx));
 }
 
 /* Calls row() for everything, in HAProxy's order. */
@@ -342,8 +342,10 @@ static void print_html(struct text *to, const struct lb_config *c, int64_t now_u
 	text_printf(to,
 		    "</h1>\n<p>%" PRIu64 " requests, %" PRIu64 " connections, %" PRIu64
 		    " clients now, %" PRIu64 " malformed requests refused. <a href=\"",
-		    stats_sum(all_stats, STAT_requests), stats_sum(all_stats, STAT_connections),
-		    stats_sum(all_stats, STAT_clients), stats_sum(all_stats, STAT_refused));
+		    stats_value(all_stats, 0, 0, STAT_requests),
+		    stats_value(all_stats, 0, 0, STAT_connections),
+		    stats_value(all_stats, 0, 0, STAT_clients),
+		    stats_value(all_stats, 0, 0, STAT_refused));
 	html_text(to, c->stats->uri);
 	text_printf(to, ";csv\">CSV</a></p>\n%s", table_head);
 	each_row(c, all_stats, now_us, print_html_row, to);

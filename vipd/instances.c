@@ -8,11 +8,7 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
-#include "base/log.h"
 #include "stats.h"
-
-#define BEAT_S 0.5
 
 #define INSTANCES_MAGIC UINT32_C(0x5be2071d)
 
@@ -21,8 +17,7 @@ struct instances {
 	struct instances_env env;
 	struct instance_env each;
 	struct netlink *netlink;
-	struct stats stats;
-	struct ev_timer beat, reap;
+	struct ev_timer reap;
 	struct instance *at[VIP_CONF_INSTANCES_MAX];
 	struct instance *leaving[VIP_CONF_INSTANCES_MAX];
 	unsigned n, n_leaving, n_done;
@@ -71,32 +66,6 @@ static void on_event(void *arg, const char *text)
 	s->env.event(s->env.arg, text);
 }
 
-static void on_beat(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
-{
-	struct instances *s = checked(container_of(w, struct instances, beat));
-
-	if (s->stats.shmem.mem)
-		shmem_beat(&s->stats.shmem, clock_now_us());
-}
-
-static const char *stats_path(const struct instances *s, char to[256])
-{
-	snprintf(to, 256, "%s/vipd.shm", s->env.run_dir);
-	return to;
-}
-
-static void open_stats(struct instances *s)
-{
-	char path[256];
-	struct err e = {0};
-
-	stats_path(s, path);
-	if (stats_create(&s->stats, path, stats_names, STAT_COUNT, 1, &e) < 0)
-		log_err("counters are not published: %s", e.text);
-	on_beat(s->env.loop, &s->beat, 0);
-	ev_timer_start(s->env.loop, &s->beat);
-}
-
 struct instances *instances_new(const struct instances_env *env, const struct vip_conf *conf,
 				struct err *e)
 {
@@ -104,18 +73,16 @@ struct instances *instances_new(const struct instances_env *env, const struct vi
 
 	MAGIC_SET(s, INSTANCES_MAGIC);
 	s->env = *env;
-	ev_timer_init(&s->beat, on_beat, BEAT_S, BEAT_S);
 	ev_timer_init(&s->reap, on_reap, 0, 0);
 	s->netlink = netlink_new(env->loop, e);
 	if (!s->netlink) {
 		free(s);
 		return NULL;
 	}
-	open_stats(s);
 	s->each = (struct instance_env){.loop = env->loop,
 					.netlink = s->netlink,
 					.run_dir = s->env.run_dir,
-					.counters = stats_block(&s->stats, 0),
+					.counters = stats_cells(env->stats, 0, 0, 0),
 					.event = on_event,
 					.done = on_done,
 					.arg = s};
@@ -125,8 +92,6 @@ struct instances *instances_new(const struct instances_env *env, const struct vi
 
 void instances_free(struct instances *s)
 {
-	char path[256];
-
 	if (!s)
 		return;
 	MAGIC_CHECK(s, INSTANCES_MAGIC);
@@ -136,11 +101,8 @@ void instances_free(struct instances *s)
 		instance_free(s->leaving[--s->n_leaving]);
 	while (s->n_done > 0)
 		instance_free(s->done[--s->n_done]);
-	ev_timer_stop(s->env.loop, &s->beat);
 	ev_timer_stop(s->env.loop, &s->reap);
 	netlink_free(s->netlink);
-	stats_fini(&s->stats);
-	unlink(stats_path(s, path));
 	MAGIC_WIPE(s, INSTANCES_MAGIC);
 	free(s);
 }

@@ -13,6 +13,8 @@ struct instances; /* private to instances.c */
 struct instances_env {
 	struct ev_loop *loop;
 	const char *run_dir;
+	/* Of stats_kinds, for one worker. */
+	struct stats *stats;
 	/* A line for watchers. */
 	void (*event)(void *arg, const char *text);
 	/* After instances_stop(): the last one is done. */
@@ -20,7 +22,7 @@ struct instances_env {
 	void *arg;
 };
 
-/* Opens netlink and the table of counters, starts the instances. NULL with e. */
+/* Opens netlink, starts the instances. NULL with e. */
 struct instances *instances_new(const struct instances_env *env, const struct vip_conf *conf,
 				struct err *e);
 void instances_free(struct instances *s); /* ends at once what still runs; NULL is fine */

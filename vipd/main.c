@@ -10,6 +10,7 @@
 #include "ctl.h"
 #include "daemon.h"
 #include "instances.h"
+#include "stats.h"
 
 static char run_dir[DAEMON_PATH_SIZE];
 
@@ -40,6 +41,7 @@ static int start(struct daemon *d, struct err *e)
 	const struct vip_conf *conf = daemon_current(d)->config;
 	const struct instances_env env = {.loop = daemon_loop(d),
 					  .run_dir = daemon_path(d, ".", run_dir, sizeof(run_dir)),
+					  .stats = daemon_open_stats(d, 1),
 					  .event = on_event,
 					  .stopped = on_stopped,
 					  .arg = d};
@@ -78,6 +80,8 @@ int main(int argc, char **argv)
 				       .schema = vip_conf_schema,
 				       .n_schema = vip_conf_schema_n,
 				       .commands = ctl_commands,
+				       .counters = stats_kinds,
+				       .n_counters = stats_kinds_n,
 				       .drain_ms = 5000,
 				       .build = build,
 				       .start = start,

@@ -24,8 +24,9 @@
 #define STATS_DROP_ROW_(name, text) STAT_dropped_##name,
 enum { STATS_ENUM(VIPD_STATS) VRRP_PKT_DROPS(STATS_DROP_ROW_) STAT_COUNT };
 
-/* STAT_COUNT rows; drops are called dropped_<reason>. */
-extern const struct stats_name stats_names[];
+/* One kind, with STAT_COUNT rows; drops are called dropped_<reason>. */
+extern const struct stats_kind stats_kinds[];
+extern const size_t stats_kinds_n;
 
 /* The counter of a reason other than OK. */
 static inline unsigned stats_drop(enum vrrp_pkt_drop d)

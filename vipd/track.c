@@ -44,11 +44,11 @@ static bool heartbeat_stale(struct track *t)
 {
 	struct err e;
 
-	if (t->table.shmem.mem && shmem_stale(&t->table.shmem, t->table_path))
+	if (stats_view_is_open(&t->table) && stats_view_stale(&t->table, t->table_path))
 		stats_view_close(&t->table);
-	if (!t->table.shmem.mem && stats_view_open(&t->table, t->table_path, &e) < 0)
+	if (!stats_view_is_open(&t->table) && stats_view_open(&t->table, t->table_path, &e) < 0)
 		return false;
-	return shmem_age_us(&t->table.shmem, clock_now_us()) > TRACK_HANG_US;
+	return stats_view_age_us(&t->table, clock_now_us()) > TRACK_HANG_US;
 }
 
 static void on_poll(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
@@ -123,8 +123,7 @@ void track_stop(struct track *t)
 	watch_stop(&t->watch);
 	ev_timer_stop(t->loop, &t->grace);
 	ev_timer_stop(t->loop, &t->poll);
-	if (t->table.shmem.mem)
-		stats_view_close(&t->table);
+	stats_view_close(&t->table);
 	t->running = false;
 }
 

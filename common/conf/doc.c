@@ -66,8 +66,7 @@ void conf_print_effective(FILE *to, const struct conf *c)
 
 /* ---- manual */
 
-/* Text in roff: no line begins with a control character, hyphens stay hyphens, backslashes stay. */
-static void print_roff(FILE *to, struct str s)
+void conf_print_roff(FILE *to, struct str s)
 {
 	if (s.n > 0 && (s.p[0] == '.' || s.p[0] == '\''))
 		fputs("\\&", to);
@@ -84,14 +83,14 @@ static void print_roff(FILE *to, struct str s)
 static void man_key(FILE *to, const struct conf_key *key, struct arena *arena)
 {
 	fputs(".TP\n\\fB", to);
-	print_roff(to, str_c(key->name));
+	conf_print_roff(to, str_c(key->name));
 	fputs("\\fR = \\fI", to);
-	print_roff(to, conf_key_syntax(key, arena));
+	conf_print_roff(to, conf_key_syntax(key, arena));
 	fputs("\\fR\n", to);
-	print_roff(to, str_c(key->prose));
+	conf_print_roff(to, str_c(key->prose));
 	if (key->def != NULL) {
 		fputs("\nDefault: \\fB", to);
-		print_roff(to, str_c(key->def));
+		conf_print_roff(to, str_c(key->def));
 		fputs("\\fR.", to);
 	} else if (key->flags & CONF_REQUIRED) {
 		fputs("\nRequired.", to);
@@ -113,7 +112,7 @@ void conf_print_man(FILE *to, const struct conf_section *const *schema, size_t n
 		const struct conf_section *s = schema[g];
 
 		fprintf(to, ".SS [%s%s]\n", s->kind, s->name_at >= 0 ? " NAME" : "");
-		print_roff(to, str_c(s->prose));
+		conf_print_roff(to, str_c(s->prose));
 		fputs("\n", to);
 		for (size_t k = 0; k < s->n_keys; k++)
 			man_key(to, &s->keys[k], &arena);

@@ -15,6 +15,9 @@ void conf_print_effective(FILE *to, const struct conf *c);
 /* roff for man(7): a .SS a section, a .TP a key with syntax, default and prose. */
 void conf_print_man(FILE *to, const struct conf_section *const *schema, size_t n);
 
+/* Text in roff: no line begins with a control character, hyphens and backslashes stay. */
+void conf_print_roff(FILE *to, struct str s);
+
 /* An INI file with every key as a comment above its default. */
 void conf_print_example(FILE *to, const struct conf_section *const *schema, size_t n);
 

@@ -72,6 +72,14 @@ int shmem_publish(struct shmem *s, const char *path, struct err *e)
 	return 0;
 }
 
+void shmem_discard(struct shmem *s, const char *path)
+{
+	char temp[TEMP_SIZE];
+	if (temp_name(temp, path, NULL) == 0)
+		unlink(temp);
+	shmem_detach(s);
+}
+
 int shmem_attach(struct shmem *s, const char *path, uint32_t magic, uint32_t layout,
 		 size_t min_size, struct err *e)
 {

@@ -43,6 +43,7 @@ int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t lay
 		 struct err *e);
 
 int shmem_publish(struct shmem *s, const char *path, struct err *e);
+void shmem_discard(struct shmem *s, const char *path); /* instead: nothing is left of it */
 
 /* Maps an existing table read-only; it must have the magic and layout and at least min_size bytes. */
 int shmem_attach(struct shmem *s, const char *path, uint32_t magic, uint32_t layout,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The operator's tool beside the real daemons of a board: what it says, and its exit status."""
 
+import csv
+import io
 import json
 import os
 import signal
@@ -121,14 +123,48 @@ def test_ask_and_counters(lab):
     assert "MAINT" in run("ask", "lbd", "servers").stdout
     refused = run("ask", "lbd", "disable", "server", "p/nobody")
     assert refused.returncode == 1 and "no server" in refused.stdout + refused.stderr
-    assert json.loads(run("counters", "lbd", "json").stdout)["requests"] == 1
+    assert json.loads(run("counters", "lbd", "json").stdout)["process"]["requests"] == 1
     lb.kill()
     assert run("ask", "lbd", "version").returncode == 1
-    assert "requests" in run("counters", "lbd").stdout  # what they had reached
+    assert "process requests 1\n" in run("counters", "lbd").stdout  # what they had reached
     assert run("counters", "edged").returncode == 1
 
 
-@pytest.mark.parametrize("words", [(), ("frobnicate",), ("ask",), ("ask", "lbd"), ("ask", "httpd", "x"), ("counters",),
+def test_counters_of_every_daemon(cluster):
+    board = cluster.holder()
+    cluster.web().get("/")
+    for name in ("vipd", "lbd", "edged"):
+        def run(*words):
+            said = ctl(board, "counters", *words)
+            assert said.returncode == 0 and said.stderr == "", said.stderr
+            return said.stdout
+        told = json.loads(run(name, "json"))
+        lines = [line.split(" ") for line in run(name).splitlines()]
+        rows = list(csv.DictReader(io.StringIO(run(name, "csv"))))
+        flat = [(kind, counter) for kind, objects in told.items()
+                for o in ([objects] if kind == "process" else objects.values()) for counter in o]
+        assert [(words[0], words[-2]) for words in lines] == flat
+        assert [(r["object"].split(" ")[0], r["name"]) for r in rows] == flat
+        assert set(told["process"]) == set(json.loads(run(name, "process", "json"))["process"])
+        assert set(json.loads(ctl(board, "ask", name, "stats", "json").stdout)["process"]) == set(told["process"])
+        verbose = run("-v", name, "process").splitlines()
+        assert all(len(line.split("  ", 1)[1]) > 8 for line in verbose), "each has its prose"
+        assert ctl(board, "ask", name, "stats").stdout.splitlines()[0].startswith("process ")
+    refused = ctl(board, "counters", "lbd", "nothing")
+    assert refused.returncode == 1 and 'no kind of counters "nothing"' in refused.stderr
+
+
+def test_the_usage_has_every_command():
+    said = once("greenpictl", "-h")
+    assert said.returncode == 0
+    for command in ("status [json]", "check [FILE]", "events", "counters [-v] DAEMON [KIND[/NAME]] [json|csv]",
+                    "ask DAEMON COMMAND..."):
+        assert f"\n  {command} " in said.stdout
+    assert "DAEMON is one of vipd, lbd, edged, healthd.\n" in said.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("frobnicate",), ("ask",), ("ask", "lbd"), ("ask", "httpd", "x"), ("counters",), ("counters", "-v"),
+                                   ("counters", "lbd", "process", "xml"), ("counters", "httpd"),
                                    ("status", "yaml"), ("-x", "status"), ("check", "a", "b")])
 def test_a_wrong_command_line_is_2_and_the_usage(lab, words):
     said = once("greenpictl", *words, ns=lab.ns)

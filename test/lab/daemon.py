@@ -195,6 +195,10 @@ class Daemon:
         assert name in all_, f"{self.name} has no counter {name}; it has {' '.join(sorted(all_))}"
         return all_[name]
 
+    def objects(self, kind):
+        """The counters of all objects of a kind: {name: {counter: value}}."""
+        return shm.objects(self.path(self.name + ".shm"), kind)
+
     def rss_kb(self):
         """Its resident memory."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as f:

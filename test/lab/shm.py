@@ -9,20 +9,23 @@ import struct
 import time
 
 HEADER = struct.Struct("<IIIIQQ4Q")
-DIRECTORY = struct.Struct("<IIII6Q")
+DIRECTORY = struct.Struct("<IIIII11I")
+KIND = struct.Struct("<24s68sIIIIIIIII")
+COUNTER = struct.Struct("<40s23sc192s")
+NAME_SIZE = 128
 VERDICT = struct.Struct("<Q64sqqIIIIIIII104s")
-MASK = (1 << 64) - 1  # a gauge's block may be below zero
-STATS_MAGIC, HEALTH_MAGIC = 0x47505354, 0x47504845
+MASK = (1 << 64) - 1  # a worker's gauge may be below zero
+STATS_MAGIC, STATS_LAYOUT, HEALTH_MAGIC = 0x47505354, 2, 0x47504845
 STATES = ("unknown", "up", "down")
 RESULTS = ("INI", "L4OK", "L4CON", "L4TOUT", "L7OK", "L7STS", "L7RSP", "L7TOUT", "SOCKERR")
 
 
-def _read(path, magic):
+def _read(path, magic, wanted=1):
     with open(path, "rb") as f:
         data = f.read()
     found, layout, size, pid, generation, beat_us = HEADER.unpack_from(data)[:6]
     told = f"{path}: {found:#x} layout {layout} size {size}"
-    assert (found, layout, size) == (magic, 1, len(data)), told
+    assert (found, layout, size) == (magic, wanted, len(data)), told
     return data, {"pid": pid, "generation": generation, "beat_us": beat_us}
 
 
@@ -38,15 +41,31 @@ def header(path):
 
 
 def stats(path):
-    """All counters of a table as {name: sum over the workers}."""
-    data, _ = _read(path, STATS_MAGIC)
-    count, blocks, stride, cells_at = DIRECTORY.unpack_from(data, HEADER.size)[:4]
-    names = [_text(data[HEADER.size + DIRECTORY.size + i * 40:][:39]) for i in range(count)]
+    """All counters of a daemon's process as {name: value}."""
+    return objects(path, "process")[""]
 
-    def cell(block, i):
-        return struct.unpack_from("<Q", data, cells_at + (block * stride + i) * 8)[0]
 
-    return {name: sum(cell(b, i) for b in range(blocks)) & MASK for i, name in enumerate(names)}
+def objects(path, wanted):
+    """All objects of a kind as {name: {counter: value}}; the only one of its kind has the name ""."""
+    data, _ = _read(path, STATS_MAGIC, STATS_LAYOUT)
+    kinds, _, workers, kinds_at, counters_at = DIRECTORY.unpack_from(data, HEADER.size)[:5]
+    rows = [KIND.unpack_from(data, kinds_at + i * KIND.size) for i in range(kinds)]
+    (row,) = [r for r in rows if _text(r[0]) == wanted]
+    _, _, n, first, _, stride, names_at, cells_at, single, used, shared = row
+    counters = [COUNTER.unpack_from(data, counters_at + (first + i) * COUNTER.size) for i in range(n)]
+
+    def value(slot, i):
+        cells = [struct.unpack_from("<Q", data, cells_at + ((slot * workers + w) * stride + i) * 8)[0]
+                 for w in range(workers)]
+        kind = counters[i][2]
+        total = max(cells) if kind == b"m" else sum(cells) & MASK
+        return total - (MASK + 1) if kind == b"g" and total >> 63 else total
+
+    def name(slot):
+        return "(others)" if slot == 0 else _text(data[names_at + slot * NAME_SIZE:][:NAME_SIZE])
+
+    slots = {"": 0} if single else {name(s): s for s in range(0 if shared else 1, used)}
+    return {o: {_text(c[0]): value(slot, i) for i, c in enumerate(counters)} for o, slot in slots.items()}
 
 
 def health(path):

@@ -73,9 +73,12 @@ class Leash:
     def beat(self):
         """Make the table of counters and renew its heartbeat until stop_beating()."""
         with open(self.table + ".new", "wb") as f:
-            f.write(shm.HEADER.pack(shm.STATS_MAGIC, 1, 256, os.getpid(), 1, _boottime_us(), 0, 0, 0, 0))
-            f.write(shm.DIRECTORY.pack(1, 1, 8, 192, 0, 0, 0, 0, 0, 0))
-            f.write(b"x".ljust(39, b"\0") + b"c" + bytes(256 - 168))
+            # One kind with one object, no counters: the directory, the kind, a name, a line of cells.
+            f.write(shm.HEADER.pack(shm.STATS_MAGIC, shm.STATS_LAYOUT, 448, os.getpid(), 1, _boottime_us(),
+                                    0, 0, 0, 0))
+            f.write(shm.DIRECTORY.pack(1, 0, 1, 128, 256, *[0] * 11))
+            f.write(shm.KIND.pack(b"process", b"", 0, 0, 1, 8, 256, 384, 1, 1, 0))
+            f.write(bytes(shm.NAME_SIZE + 64))
         os.rename(self.table + ".new", self.table)
         self._beating.set()
         self._beater = threading.Thread(target=self._beat, daemon=True)

@@ -60,12 +60,20 @@ static void build(struct daemon_generation *g, struct conf_errors *errors)
 			      "7 is unlucky");
 }
 
+#define COUNTERS(X) X(starts, COUNTER, "how often it began")
+enum { STATS_ENUM(COUNTERS) };
+static const struct stats_counter counter_rows[] = {STATS_ROWS(COUNTERS)};
+static const struct stats_kind counters[] = {STATS_KIND("process", "All of it.", 1, counter_rows)};
+
 static int start(struct daemon *d, struct err *e)
 {
 	char path[DAEMON_PATH_SIZE];
 	if (settings_of(daemon_current(d))->speed == 6)
 		return err_set(e, "speed 6 does not start");
 	daemon_set_user(d, (void *)(uintptr_t)schema);
+	struct stats *s = daemon_open_stats(d, 1);
+	MUST(s == daemon_stats(d));
+	stats_add(&stats_cells(s, 0, 0, 0)[STAT_starts], 1);
 	if (!daemon_ctl(d))
 		printf("nobody can ask\n");
 	printf("start %u, run directory %s\n", settings_of(daemon_current(d))->speed,
@@ -194,6 +202,8 @@ static const struct daemon_ops ops = {.name = "testd",
 				      .schema = schema,
 				      .n_schema = ARRAY_LEN(schema),
 				      .commands = commands,
+				      .counters = counters,
+				      .n_counters = ARRAY_LEN(counters),
 				      .drain_ms = 300,
 				      .build = build,
 				      .start = start,
@@ -380,6 +390,8 @@ static void options_without_a_life(void **state)
 	assert_int_equal(run("--doc", "man", NULL), 0);
 	must_say("How fast.");
 	assert_int_equal(run("--doc", "example", NULL), 0);
+	assert_int_equal(run("--doc", "counters", NULL), 0);
+	must_say("how often it began.");
 	assert_int_equal(run("--doc", "novel", NULL), 2);
 }
 
@@ -434,6 +446,32 @@ static void it_lives_and_ends(void **state)
 	assert_int_equal(exit_of(pid), 0);
 	must_say("stop 1 1\nfinish\n");
 	assert_int_equal(access(ctl_path, F_OK), -1);
+}
+
+static void its_counters_are_published_and_told(void **state UNUSED)
+{
+	char shm_path[96];
+	struct stats_view v;
+	struct err e;
+	uint64_t n = 0;
+	snprintf(shm_path, sizeof(shm_path), "%s/testd.shm", run_path);
+	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
+	assert_string_equal(ask("stats"), "process starts 1\n");
+	assert_string_equal(ask("stats process json"), "{\"process\":{\"starts\":1}}\n");
+	assert_string_equal(ask("stats csv"), "object,name,value,note\nprocess,starts,1,\n");
+	assert_string_equal(ask("stats process csv"), ask("stats csv"));
+	assert_string_equal(ask("stats server"), "error: no kind of counters \"server\"\n");
+	assert_int_equal(stats_view_open(&v, shm_path, &e), 0);
+	assert_true(stats_view_get(&v, "starts", &n));
+	assert_int_equal(n, 1);
+	assert_int_equal(stats_view_pid(&v), pid);
+	int64_t until_us = clock_now_us() + PATIENCE_US, made_us = clock_now_us();
+	while (clock_now_us() - stats_view_age_us(&v, clock_now_us()) <= made_us)
+		MUST(clock_now_us() < until_us); /* the heartbeat */
+	stats_view_close(&v);
+	kill(pid, SIGTERM);
+	assert_int_equal(exit_of(pid), 0);
+	assert_int_equal(access(shm_path, F_OK), -1);
 }
 
 static void what_cannot_start_exits(void **state)
@@ -654,6 +692,7 @@ int main(void)
 		cmocka_unit_test(a_file_is_checked),
 		cmocka_unit_test(what_is_in_effect_is_printed),
 		cmocka_unit_test(it_lives_and_ends),
+		cmocka_unit_test(its_counters_are_published_and_told),
 		cmocka_unit_test(what_cannot_start_exits),
 		cmocka_unit_test(a_reload_is_all_or_nothing),
 		cmocka_unit_test(generations_go_with_their_last_reference),
