@@ -19,6 +19,7 @@
 #include "ipc/sd.h"
 #include "probe_mysql.h"
 #include "publish.h"
+#include "stats.h"
 
 #define FIRST_SPREAD_US (200 * CLOCK_MSEC) /* first probes start within this time */
 
@@ -34,6 +35,7 @@ struct check {
 	struct health_record record;
 	struct probe *probe;
 	struct ev_timer due;
+	stats_cell *counters;
 };
 
 struct checks {
@@ -67,12 +69,40 @@ static void on_due(struct ev_loop *loop UNUSED, struct ev_timer *w, int events U
 
 /* ---- verdicts */
 
+static stats_cell *counters_of(const struct checks *s)
+{
+	return stats_cells(s->env.stats, STATS_KIND_PROCESS, 0, 0);
+}
+
+static void count_result(struct check *c, const struct probe_result *r)
+{
+	stats_cell *all = counters_of(c->set), *own = c->counters;
+	bool made = r->result != HEALTH_SOCKERR, good = probe_good(r->result);
+
+	stats_add(&all[STAT_probes], made);
+	stats_add(&own[TARGET_STAT_probes], made);
+	stats_add(&all[STAT_failures], made && !good);
+	stats_add(&own[TARGET_STAT_failures], made && !good);
+	stats_add(&all[STAT_not_made], !made);
+	stats_add(&own[TARGET_STAT_not_made], !made);
+	if (good)
+		stats_max(&own[TARGET_STAT_slowest_us], r->latency_us);
+}
+
+static void count_change(struct check *c, uint32_t changes_before)
+{
+	stats_add(&counters_of(c->set)[STAT_changes], c->target.changes - changes_before);
+	stats_add(&c->counters[TARGET_STAT_downs], c->target.state == HEALTH_DOWN);
+}
+
 static void update_status(const struct checks *s)
 {
 	unsigned up = 0;
 
 	for (unsigned i = 0; i < s->n; i++)
 		up += s->list[i].target.state == HEALTH_UP;
+	stats_set(&counters_of(s)[STAT_targets], s->n);
+	stats_set(&counters_of(s)[STAT_targets_up], up);
 	sd_say("%u of %u up", up, s->n);
 }
 
@@ -160,6 +190,8 @@ static void begin_check(struct checks *s, struct check *c, unsigned index)
 	str_copy(c->record.name, sizeof(c->record.name), str_c(t->name));
 	target_init(&c->target, &t->rules);
 	fill_record(c);
+	c->counters = stats_cells(s->env.stats, STATS_KIND_TARGET,
+				  stats_slot(s->env.stats, STATS_KIND_TARGET, str_c(t->name)), 0);
 	c->probe = probe_new(&s->probe_env, &t->spec, on_probed);
 	c->probe->arg = c;
 	ev_timer_init(&c->due, on_due, 0., 0.);
@@ -187,19 +219,23 @@ static void on_probed(struct probe *p, const struct probe_result *r)
 {
 	struct check *c = p->arg;
 	struct checks *s = c->set;
+	uint32_t changes = c->target.changes;
 	bool changed = false;
 
 	MAGIC_CHECK(c, CHECK_MAGIC);
 	MUST(c->probe == p);
 	log_result(c, r);
 	take_result(c, r);
+	count_result(c, r);
 	if (r->result != HEALTH_SOCKERR)
 		changed = target_result(&c->target, &c->conf->rules, probe_good(r->result),
 					c->record.checked_s);
 	fill_record(c);
 	publish_record(&s->publish, c->index, &c->record);
-	if (changed)
+	if (changed) {
+		count_change(c, changes);
 		announce(c);
+	}
 	schedule(c, target_delay_us(&c->target, &c->conf->rules, s->conf->spread, rnd_u64()));
 }
 

@@ -7,6 +7,7 @@
 #define CHECKS_H
 
 #include "health_conf.h"
+#include "ipc/stats.h"
 #include "ipc/text.h"
 
 struct checks; /* private */
@@ -14,6 +15,7 @@ struct checks; /* private */
 struct checks_env {
 	struct ev_loop *loop;
 	const char *table_path; /* of health.shm; copied */
+	struct stats *stats;	/* of stats_kinds, for one worker */
 	/* "server edges/web1 DOWN L4CON connection refused", "check origin UP L7OK status 200" */
 	void (*event)(void *arg, const char *text);
 	void *arg;

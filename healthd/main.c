@@ -8,6 +8,7 @@
 #include "checks.h"
 #include "ctl.h"
 #include "daemon.h"
+#include "stats.h"
 
 static void build(struct daemon_generation *g, struct conf_errors *errors)
 {
@@ -25,6 +26,7 @@ static int start(struct daemon *d, struct err *e)
 	const struct checks_env env = {
 		.loop = daemon_loop(d),
 		.table_path = daemon_path(d, HEALTH_FILE, path, sizeof(path)),
+		.stats = daemon_open_stats(d, 1),
 		.event = on_event,
 		.arg = d,
 	};
@@ -57,6 +59,8 @@ int main(int argc, char **argv)
 				       .schema = health_conf_schema,
 				       .n_schema = health_conf_schema_n,
 				       .commands = ctl_commands,
+				       .counters = stats_kinds,
+				       .n_counters = stats_kinds_n,
 				       .drain_ms = 5000,
 				       .build = build,
 				       .start = start,

@@ -133,7 +133,7 @@ def test_ask_and_counters(lab):
 def test_counters_of_every_daemon(cluster):
     board = cluster.holder()
     cluster.web().get("/")
-    for name in ("vipd", "lbd", "edged"):
+    for name in ("vipd", "lbd", "edged", "healthd"):
         def run(*words):
             said = ctl(board, "counters", *words)
             assert said.returncode == 0 and said.stderr == "", said.stderr

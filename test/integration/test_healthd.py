@@ -58,6 +58,11 @@ def test_a_server_goes_down_and_comes_back(lab, how):
     w.close()
     assert verdict(d, "edges/web1")["health"] == 4
     d.logged("server edges/web1 is DOWN: L4CON connection refused")
+    told = d.ask_json("stats")
+    one, all_ = told["target"]["edges/web1"], told["process"]
+    assert (one["downs"], all_["changes"], all_["targets"], all_["targets_up"]) == (1, 2, 1, 1)
+    assert one["failures"] >= 3 and one["probes"] >= one["failures"] + 2 and one["slowest_us"] > 0
+    assert d.ask("stats target/check/none").startswith('error: no target "check/none" was counted')
 
 
 def test_the_request_is_as_configured(lab):

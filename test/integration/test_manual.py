@@ -7,7 +7,7 @@ import pytest
 
 from lab.daemon import REPO, once
 
-FOLDERS = {"lbd": "lb", "edged": "edge", "vipd": "vipd"}
+FOLDERS = {"lbd": "lb", "edged": "edge", "vipd": "vipd", "healthd": "healthd"}
 
 
 @pytest.mark.parametrize("kind", ["man", "counters"])
