@@ -143,6 +143,29 @@ static void make_plan(struct shell *s)
 
 /* ---- on a worker's thread */
 
+static struct shell_socket *socket_of(struct shell_worker *w, const struct listener *l)
+{
+	struct shell_socket *i = w->sockets;
+	while (i && i->listener != l)
+		i = i->next;
+	if (!i) {
+		i = def_xcalloc(1, sizeof(*i));
+		i->listener = l;
+		i->next = w->sockets;
+		w->sockets = i;
+	}
+	return i;
+}
+
+static void free_sockets(struct shell_worker *w)
+{
+	while (w->sockets) {
+		struct shell_socket *i = w->sockets;
+		w->sockets = i->next;
+		free(i);
+	}
+}
+
 static void listen_on(struct shell_worker *w, struct listener *const *all, unsigned n)
 {
 	unsigned id = w->worker->id;
@@ -158,7 +181,8 @@ static void listen_on(struct shell_worker *w, struct listener *const *all, unsig
 		if (among(w->listening, w->n_listening, all[i]))
 			http_server_configure(w->server, all[i]->fds[id], &c);
 		else
-			http_server_listen(w->server, all[i]->fds[id], &c, all[i]);
+			http_server_listen(w->server, all[i]->fds[id], &c, all[i],
+					   &socket_of(w, all[i])->stats);
 	}
 	for (unsigned i = 0; i < n; i++)
 		w->listening[i] = all[i];
@@ -221,6 +245,7 @@ static void on_worker_stop(struct worker *worker)
 	http_server_free(w->server);
 	w->shell->ops->fini(w);
 	ev_timer_stop(worker->loop, &w->publish);
+	free_sockets(w);
 	daemon_unref(w->gen);
 	MAGIC_WIPE(w, WORKER_MAGIC);
 }
@@ -255,6 +280,7 @@ static void apply(struct shell_worker *w, struct daemon_generation *g, const str
 	struct daemon_generation *old = w->gen;
 	/* Connections above a lowered maxconn are served on: they keep their claim to a buffer. */
 	slab_set_cap(&w->worker->buffers, MAX(w->worker->buffers.cap, r->buffers));
+	publish_counters(w);
 	w->gen = daemon_ref(g);
 	w->origin = r->fit.origin;
 	w->idle = r->fit.idle / w->shell->n_workers;

@@ -39,6 +39,16 @@ struct shell_plan {
 	struct addr listen[SHELL_LISTEN_MAX];
 };
 
+/* A worker's socket of a listener, open or closed again; kept while the worker lives. */
+struct shell_socket {
+	const struct listener *listener; /* ro */
+	struct http_listen_stats stats;	 /* ro: what came by it */
+	struct shell_socket *next;	 /* ro */
+	/* rw, the daemon's: stats as they were last added to its counters, and to whose */
+	struct http_listen_stats seen;
+	unsigned slot;
+};
+
 /* A worker's part, the first member of the daemon's own context of a worker (worker->ctx). On the worker's thread. */
 struct shell_worker {
 	uint32_t magic;
@@ -50,6 +60,7 @@ struct shell_worker {
 	struct budget *calls;	       /* ro: plan.origin over all workers, for http_client_conf */
 	uint32_t origin;	       /* ro: its limit */
 	uint32_t idle; /* ro: idle connections to servers that this worker may keep */
+	struct shell_socket *sockets; /* ro: of all listeners it ever had */
 	/* private */
 	struct http_server_stats seen; /* of server, as last added to stats */
 	struct ev_timer publish;
@@ -76,7 +87,7 @@ struct shell_ops {
 	void (*fini)(struct shell_worker *w);
 	/* w->gen is a new one. */
 	void (*apply)(struct shell_worker *w);
-	/* Once a second: counters that are kept elsewhere. May be NULL. */
+	/* Once a second, and before w->gen is a new one: counters that are kept elsewhere. May be NULL. */
 	void (*publish)(struct shell_worker *w);
 };
 

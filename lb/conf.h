@@ -52,6 +52,7 @@ struct lb_bind {
 	struct str frontend;  /* its name; "stats" for the page */
 	struct lb_pool *pool; /* NULL: the statistics page */
 	const struct nets *proxies;
+	unsigned slot; /* of the frontend's counters; see stats_join() */
 };
 
 struct lb_config {

@@ -11,7 +11,7 @@
 #include "stats_page.h"
 
 static void report_server(struct report *r, const struct server *s, const struct conf_server *conf,
-			  int64_t now_us)
+			  const struct stats *stats, int64_t now_us)
 {
 	char addr[ADDR_TEXT_SIZE], path[sizeof(s->pool_name) + sizeof(s->name)];
 	snprintf(path, sizeof(path), "%s/%s", s->pool_name, s->name);
@@ -23,8 +23,9 @@ static void report_server(struct report *r, const struct server *s, const struct
 	report_str(r, "status", "%", server_status(s, now_us));
 	report_uint(r, "weight", NULL, conf->weight);
 	report_uint(r, "current", NULL, atomic_load(&s->current));
-	report_uint(r, "total", NULL, atomic_load(&s->total));
-	report_uint(r, "connect_errors", "", atomic_load(&s->connect_errors));
+	report_uint(r, "total", NULL, stats_value(stats, STATS_SERVER, s->slot, SERVER_requests));
+	report_uint(r, "connect_errors", "",
+		    stats_value(stats, STATS_SERVER, s->slot, SERVER_connect_errors));
 	report_close(r);
 }
 
@@ -38,7 +39,8 @@ static void cmd_servers(struct text *out, struct str args UNUSED, bool json, voi
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		const struct lb_pool *p = &c->pools[i];
 		for (unsigned s = 0; s < p->n; s++)
-			report_server(&r, p->servers[s], p->conf_servers[s], now_us);
+			report_server(&r, p->servers[s], p->conf_servers[s],
+				      shell_stats(shell_of(arg)), now_us);
 	}
 	report_close(&r);
 	report_end(&r);
@@ -52,7 +54,8 @@ static void cmd_state(struct text *out, struct str args UNUSED, bool json, void 
 	report_object(&r, NULL);
 	report_uint(&r, "workers", NULL, shell_workers(b->shell));
 	report_str(&r, "verdicts", NULL, b->health.stale ? "stale" : "fresh");
-	report_uint(&r, "requests", NULL, stats_value(shell_stats(b->shell), 0, 0, STAT_requests));
+	report_uint(&r, "requests", NULL,
+		    stats_value(shell_stats(b->shell), STATS_PROCESS, 0, STAT_requests));
 	report_uint(&r, "clients", NULL, shell_clients(b->shell));
 	report_uint(&r, "maxconn", NULL, shell_maxconn(b->shell));
 	report_close(&r);

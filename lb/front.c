@@ -9,12 +9,23 @@
 #include "proxy.h"
 #include "stats_page.h"
 
+static const struct lb_bind *bind_of(const struct lb_config *c, const struct addr *listen)
+{
+	for (unsigned i = 0; i < c->n_binds; i++)
+		if (addr_eq(&c->binds[i].addr, listen))
+			return &c->binds[i];
+	return NULL;
+}
+
 /* ---- what the http_server calls */
 
 static void on_request(struct http_exchange *x)
 {
-	const struct lb_bind *b = front_bind(front_of(x), x);
+	struct front *f = front_of(x);
+	const struct lb_bind *b = front_bind(f, x);
 	x->user = NULL;
+	if (b)
+		lb_count_frontend(f, b, FRONTEND_requests, 1);
 	if (!b)
 		http_exchange_error(x, 503, "This address is no longer served.", STR_NONE);
 	else if (b->pool)
@@ -25,22 +36,18 @@ static void on_request(struct http_exchange *x)
 
 static void on_closed(struct http_exchange *x, enum http_end why)
 {
+	const struct lb_bind *b;
 	if (x->user) /* the statistics page has no state */
 		proxy_closed(x, why);
+	else if ((b = front_bind(front_of(x), x)))
+		lb_count_frontend(front_of(x), b, stats_by_class(FRONTEND_responses_1xx, x->status),
+				  1);
 }
 
 static const struct http_handler handler = {.request = on_request,
 					    .readable = proxy_readable,
 					    .writable = proxy_writable,
 					    .closed = on_closed};
-
-static const struct lb_bind *bind_of(const struct lb_config *c, const struct addr *listen)
-{
-	for (unsigned i = 0; i < c->n_binds; i++)
-		if (addr_eq(&c->binds[i].addr, listen))
-			return &c->binds[i];
-	return NULL;
-}
 
 static const char *refusal_state(enum http_refusal_cause cause)
 {
@@ -65,14 +72,21 @@ static void on_refused(struct http_server *s, const struct http_refusal *r)
 	int64_t now_us = worker_now_us(f->base.worker);
 	char text[ADDR_TEXT_SIZE];
 	if (r->cause == HTTP_REFUSAL_HANDSHAKE) { /* no request has begun */
-		stats_add(&f->base.stats[STAT_proxy_errors], 1);
+		lb_count(f, STAT_proxy_errors, 1);
+		if (bind)
+			lb_count_frontend(f, bind, FRONTEND_proxy_errors, 1);
 		log_warn("conn %s: %s", addr_format(r->peer, text), r->bad.reason);
 		return;
 	}
-	stats_add(&f->base.stats[STAT_requests], 1);
-	stats_add(&f->base.stats[STAT_refused], 1);
-	stats_add(&f->base.stats[STAT_responses_4xx], r->bad.status < 500);
-	stats_add(&f->base.stats[STAT_responses_5xx], r->bad.status >= 500);
+	lb_count(f, STAT_requests, 1);
+	lb_count(f, STAT_refused, 1);
+	lb_count(f, r->bad.status < 500 ? STAT_responses_4xx : STAT_responses_5xx, 1);
+	if (bind) {
+		lb_count_frontend(f, bind, FRONTEND_requests, 1);
+		lb_count_frontend(f, bind, FRONTEND_refused, 1);
+		lb_count_frontend(f, bind, stats_by_class(FRONTEND_responses_1xx, r->bad.status),
+				  1);
+	}
 	log_info("conn %s: %u %s: \"%.*s\"", addr_format(r->peer, text), r->bad.status,
 		 r->bad.reason, (int)MIN(r->first_line.n, 80u), r->first_line.p);
 	if (!c->settings->access_log)
@@ -156,9 +170,31 @@ const struct lb_bind *front_bind(const struct front *f, const struct http_exchan
 
 /* ---- the worker's life */
 
+/*
+ * What came by a socket is the frontend's that has its address now, or had it last. When that is another one, the open
+ * connections go over with it.
+ */
+static void publish_socket(struct front *f, struct shell_socket *s)
+{
+	const struct lb_bind *b = bind_of(conf_of(f->base.gen), &s->listener->addr);
+	unsigned slot = b ? b->slot : s->slot;
+	stats_cell *before = lb_cells(f, STATS_FRONTEND, s->slot);
+	stats_cell *now = lb_cells(f, STATS_FRONTEND, slot);
+	stats_add(&before[FRONTEND_clients], -(int64_t)s->seen.open);
+	stats_add(&now[FRONTEND_clients], s->stats.open);
+	stats_add(&now[FRONTEND_connections], (int64_t)(s->stats.accepted - s->seen.accepted));
+	stats_add(&now[FRONTEND_bytes_in], (int64_t)(s->stats.bytes_in - s->seen.bytes_in));
+	stats_add(&now[FRONTEND_bytes_out], (int64_t)(s->stats.bytes_out - s->seen.bytes_out));
+	s->seen = s->stats;
+	s->slot = slot;
+}
+
 void front_publish(struct shell_worker *w)
 {
-	stats_set(&w->stats[STAT_running], front_from(w)->running);
+	struct front *f = front_from(w);
+	stats_set(&w->stats[STAT_running], f->running);
+	for (struct shell_socket *s = w->sockets; s; s = s->next)
+		publish_socket(f, s);
 }
 
 void front_init(struct shell_worker *w)
@@ -166,6 +202,7 @@ void front_init(struct shell_worker *w)
 	struct front *f = front_from(w);
 	f->idle.max = w->idle;
 	access_log_init(&f->log);
+	f->stats = shell_stats(w->shell);
 	deadline_class_init(&f->on_silence, w->worker->loop,
 			    conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC, proxy_silent);
 }

@@ -13,6 +13,7 @@
 
 struct front {
 	struct shell_worker base;
+	const struct stats *stats;		   /* the table */
 	struct http_client *clients[LB_POOLS_MAX]; /* by pool id */
 	struct deadline_class on_silence;	   /* of tunnels */
 	struct http_client_idle idle;		   /* of all of them */
@@ -28,6 +29,42 @@ static inline struct front *front_from(struct shell_worker *w)
 static inline struct front *front_of(const struct http_exchange *x)
 {
 	return front_from(shell_worker_of(x));
+}
+
+/* Counting, by the worker itself. n may be negative for gauges. */
+static inline void lb_count(const struct front *f, unsigned counter, int64_t n)
+{
+	stats_add(&f->base.stats[counter], n);
+}
+
+static inline stats_cell *lb_cells(const struct front *f, unsigned kind, unsigned slot)
+{
+	return stats_cells(f->stats, kind, slot, f->base.worker->id);
+}
+
+static inline void lb_count_frontend(const struct front *f, const struct lb_bind *b,
+				     unsigned counter, int64_t n)
+{
+	stats_add(&lb_cells(f, STATS_FRONTEND, b->slot)[counter], n);
+}
+
+static inline void lb_count_pool(const struct front *f, const struct lb_pool *p, unsigned counter,
+				 int64_t n)
+{
+	stats_add(&lb_cells(f, STATS_POOL, p->live->slot)[counter], n);
+}
+
+static inline void lb_count_server(const struct front *f, const struct server *s, unsigned counter,
+				   int64_t n)
+{
+	stats_add(&lb_cells(f, STATS_SERVER, s->slot)[counter], n);
+}
+
+/* Of a counter of type MAX. */
+static inline void lb_max_server(const struct front *f, const struct server *s, unsigned counter,
+				 uint64_t value)
+{
+	stats_max(&lb_cells(f, STATS_SERVER, s->slot)[counter], value);
 }
 
 /* shell_ops */

@@ -80,6 +80,7 @@ int lbd_start(struct daemon *d, struct err *e)
 	if (!b->shell || !server_join(b->pools, c, e))
 		return -1;
 	server_weigh(c);
+	stats_join(daemon_stats(d), c);
 	stats_page_init(shell_stats(b->shell));
 	health_view_start(&b->health, d, server_went_down, b);
 	return shell_run(b->shell, e);
@@ -92,6 +93,7 @@ int lbd_reload(struct daemon *d, struct daemon_generation *old UNUSED, struct er
 	if (!server_join(b->pools, c, e) || shell_prepare(b->shell, e) < 0)
 		return -1;
 	server_weigh(c);
+	stats_join(daemon_stats(d), c);
 	health_view_read(&b->health);
 	shell_publish(b->shell);
 	return 0;

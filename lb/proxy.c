@@ -68,7 +68,17 @@ static int64_t now_of(const struct proxy *p)
 
 static void count(struct proxy *p, unsigned stat)
 {
-	stats_add(&p->front->base.stats[stat], 1);
+	lb_count(p->front, stat, 1);
+}
+
+static void count_pool(struct proxy *p, unsigned counter)
+{
+	lb_count_pool(p->front, p->pool, counter, 1);
+}
+
+static void count_server(struct proxy *p, const struct server *s, unsigned counter)
+{
+	lb_count_server(p->front, s, counter, 1);
 }
 
 /* ---- the end */
@@ -113,21 +123,26 @@ static void log_access(struct proxy *p)
 
 static void release_server(struct proxy *p)
 {
-	if (p->server)
-		SERVER_COUNT(p->server, current, -1);
+	if (!p->server)
+		return;
+	atomic_fetch_sub_explicit(&p->server->current, 1, memory_order_relaxed);
+	lb_count_server(p->front, p->server, SERVER_running, -1);
 	p->server = NULL;
 }
 
 static void count_response(struct proxy *p)
 {
-	static const unsigned by_class[] = {STAT_responses_2xx, STAT_responses_3xx,
-					    STAT_responses_4xx, STAT_responses_5xx};
-	unsigned class = p->x->status / 100u;
+	unsigned status = p->x->status, class = status / 100;
+	int64_t in = (int64_t)(p->fields.n + p->x->body_in), out = (int64_t)p->x->bytes_out;
 	if (class >= 2 && class <= 5)
-		count(p, by_class[class - 2]);
+		count(p, STAT_responses_2xx + class - 2);
+	lb_count_frontend(p->front, p->bind, stats_by_class(FRONTEND_responses_1xx, status), 1);
+	count_pool(p, stats_by_class(POOL_responses_1xx, status));
+	lb_count_pool(p->front, p->pool, POOL_bytes_in, in);
+	lb_count_pool(p->front, p->pool, POOL_bytes_out, out);
 	if (p->server) {
-		SERVER_COUNT(p->server, bytes_in, p->x->body_in);
-		SERVER_COUNT(p->server, bytes_out, p->x->bytes_out);
+		lb_count_server(p->front, p->server, SERVER_bytes_in, in);
+		lb_count_server(p->front, p->server, SERVER_bytes_out, out);
 	}
 }
 
@@ -154,6 +169,10 @@ static void end_by_client(struct proxy *p, enum http_end why)
 	}
 	p->phase = p->relaying ? 'D' : 'H';
 	count(p, STAT_client_aborts);
+	lb_count_frontend(p->front, p->bind, FRONTEND_client_aborts, 1);
+	count_pool(p, POOL_client_aborts);
+	if (p->server)
+		count_server(p, p->server, SERVER_client_aborts);
 }
 
 void proxy_closed(struct http_exchange *x, enum http_end why)
@@ -169,6 +188,8 @@ void proxy_closed(struct http_exchange *x, enum http_end why)
 		log_access(p);
 	release_server(p);
 	p->front->running--;
+	lb_count_frontend(p->front, p->bind, FRONTEND_running, -1);
+	lb_count_pool(p->front, p->pool, POOL_running, -1);
 	daemon_unref(p->gen);
 	MAGIC_WIPE(p, PROXY_MAGIC);
 }
@@ -212,39 +233,23 @@ void proxy_silent(struct deadline *silence)
 	cut(proxy_of(http_relay_of(silence)->x), 'c', 'D');
 }
 
-static void count_server_response(struct server *s, unsigned status)
-{
-	switch (status / 100) {
-	case 2:
-		SERVER_COUNT(s, responses_2xx, 1);
-		break;
-	case 3:
-		SERVER_COUNT(s, responses_3xx, 1);
-		break;
-	case 4:
-		SERVER_COUNT(s, responses_4xx, 1);
-		break;
-	case 5:
-		SERVER_COUNT(s, responses_5xx, 1);
-		break;
-	default:
-		SERVER_COUNT(s, responses_other, 1);
-	}
-}
-
 static void on_head(struct http_call *c)
 {
 	struct proxy *p = proxy_from(c);
 	const struct http_head *h = c->head;
 	server_connected(p->server);
-	count_server_response(p->server, h->status);
+	count_server(p, p->server, stats_by_class(SERVER_responses_1xx, h->status));
 	p->connect_ms = ms(c->connected_us - c->started_us);
 	p->response_ms = ms(c->response_us - c->connected_us);
+	lb_max_server(p->front, p->server, SERVER_slowest_connect_ms, (uint64_t)p->connect_ms);
+	lb_max_server(p->front, p->server, SERVER_slowest_response_ms, (uint64_t)p->response_ms);
 	struct str fields = forward_response(&p->x->arena, p->pool, h,
 					     p->pool->conf_servers[p->index]->cookie, p->sticky,
 					     &p->set_cookie);
 	if (!fields.p) {
-		SERVER_COUNT(p->server, response_errors, 1);
+		count(p, STAT_response_errors);
+		count_pool(p, POOL_response_errors);
+		count_server(p, p->server, SERVER_response_errors);
 		answer_error(p, 502, "The server's response head is too large.", 'P', 'H');
 		return;
 	}
@@ -263,7 +268,11 @@ static void on_head(struct http_call *c)
 
 static void on_interim(struct http_call *c)
 {
-	http_relay_interim(proxy_from(c)->x, c->head);
+	struct proxy *p = proxy_from(c);
+	lb_count_frontend(p->front, p->bind, FRONTEND_responses_1xx, 1);
+	count_pool(p, POOL_responses_1xx);
+	count_server(p, p->server, SERVER_responses_1xx);
+	http_relay_interim(p->x, c->head);
 }
 
 /* ---- attempts */
@@ -273,23 +282,36 @@ static void assign_server(struct proxy *p, int index)
 	struct server *s = p->pool->servers[index];
 	p->index = index;
 	p->server = s;
-	uint32_t now = (uint32_t)atomic_fetch_add_explicit(&s->current, 1, memory_order_relaxed) +
-		       1;
+	uint32_t now = atomic_fetch_add_explicit(&s->current, 1, memory_order_relaxed) + 1;
 	if (now > atomic_load_explicit(&s->peak, memory_order_relaxed))
 		atomic_store_explicit(&s->peak, now, memory_order_relaxed);
-	SERVER_COUNT(s, total, 1);
+	count_server(p, s, SERVER_requests);
+	count_server(p, s, SERVER_running);
+	lb_max_server(p->front, s, SERVER_last_request_us, (uint64_t)now_of(p));
 }
 
 static void attempt(struct proxy *p, bool fresh);
 
 static const char *const no_server_text = "No server is available to handle this request.";
 
-static void pick_and_attempt(struct proxy *p)
+/* The server that the algorithm chooses, or -1. */
+static int pick(struct proxy *p)
 {
-	int index = p->sticky.flag == 'V' ? p->sticky.server
-					  : server_pick(p->pool, p->tried, now_of(p));
+	int index = server_pick(p->pool, p->tried, now_of(p));
 	if (index < 0) {
 		count(p, STAT_no_server);
+		count_pool(p, POOL_no_server);
+	} else {
+		count_pool(p, POOL_picks);
+		count_server(p, p->pool->servers[index], SERVER_picks);
+	}
+	return index;
+}
+
+static void pick_and_attempt(struct proxy *p)
+{
+	int index = p->sticky.flag == 'V' ? p->sticky.server : pick(p);
+	if (index < 0) {
 		answer_error(p, 503, no_server_text, 'S', 'C');
 		return;
 	}
@@ -300,8 +322,9 @@ static void pick_and_attempt(struct proxy *p)
 static void count_connect_error(struct proxy *p, const char *why)
 {
 	struct server *s = p->server;
-	SERVER_COUNT(s, connect_errors, 1);
 	count(p, STAT_connect_errors);
+	count_pool(p, POOL_connect_errors);
+	count_server(p, s, SERVER_connect_errors);
 	if (server_failed(s, now_of(p)))
 		log_event(LOG_LEVEL_WARN,
 			  &(struct log_fields){.event = "server_ejected",
@@ -321,15 +344,15 @@ static bool redispatch(struct proxy *p)
 	p->tried |= UINT64_C(1) << p->index;
 	p->retries++;
 	count(p, STAT_retries);
-	SERVER_COUNT(p->server, retries, 1);
+	count_pool(p, POOL_retries);
+	count_server(p, p->server, SERVER_retries);
 	struct server *before = p->server;
 	release_server(p);
 	/* The client's own server is out of reach: it is balanced anew, and its cookie with it. */
 	if (p->sticky.flag == 'V')
 		p->sticky = (struct sticky_match){.server = -1, .flag = 'D'};
-	int index = server_pick(p->pool, p->tried, now_of(p));
+	int index = pick(p);
 	if (index < 0) {
-		count(p, STAT_no_server);
 		answer_error(p, 503, no_server_text, 'S', 'C');
 		return true;
 	}
@@ -337,7 +360,8 @@ static bool redispatch(struct proxy *p)
 	if (p->server != before) {
 		p->redispatched = true;
 		count(p, STAT_redispatches);
-		SERVER_COUNT(before, redispatches, 1);
+		count_pool(p, POOL_redispatches);
+		count_server(p, before, SERVER_redispatches);
 	}
 	attempt(p, false);
 	return true;
@@ -379,9 +403,12 @@ static struct outcome error_outcome(enum http_fail why)
 static void give_up(struct proxy *p, enum http_fail why)
 {
 	struct outcome v = error_outcome(why);
-	if (p->server)
-		SERVER_COUNT(p->server, response_errors, v.status != 503);
-	stats_add(&p->front->base.stats[STAT_response_errors], v.status != 503);
+	if (v.status != 503) {
+		count(p, STAT_response_errors);
+		count_pool(p, POOL_response_errors);
+		if (p->server)
+			count_server(p, p->server, SERVER_response_errors);
+	}
 	if (p->relaying)
 		cut(p, v.cause, v.phase);
 	else
@@ -399,6 +426,8 @@ static void handle_failure(struct proxy *p, enum http_fail why)
 		break;
 	case HTTP_FAIL_STALE:
 		count(p, STAT_stale);
+		count_pool(p, POOL_stale);
+		count_server(p, p->server, SERVER_stale);
 		if (repeatable(p)) {
 			attempt(p, true);
 			return;
@@ -454,10 +483,12 @@ static void attempt(struct proxy *p, bool new_connection)
 	}
 	http_relay_init(&p->relay, p->x, p->call);
 	if (p->call->reused) {
-		SERVER_COUNT(p->server, reuses, 1);
+		count_pool(p, POOL_reuses);
+		count_server(p, p->server, SERVER_reuses);
 	} else {
-		SERVER_COUNT(p->server, connects, 1);
 		count(p, STAT_connects);
+		count_pool(p, POOL_connects);
+		count_server(p, p->server, SERVER_connects);
 	}
 }
 
@@ -525,6 +556,9 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 	x->user = p;
 	f->running++;
 	count(p, STAT_requests);
+	count_pool(p, POOL_requests);
+	count_pool(p, POOL_running);
+	lb_count_frontend(f, bind, FRONTEND_running, 1);
 	if (x->head->method == HTTP_PURGE && !settings->forwarded_for) {
 		/* The cache behind would take it for this board's own wish. */
 		answer_error(p, 403, "Without forwarded-for nobody may purge through here.", 'P',

@@ -44,6 +44,7 @@ static struct pool *join_pool(struct pools *all, struct str name)
 	struct pool *p = def_xcalloc(1, sizeof(*p));
 	str_copy(p->name, sizeof(p->name), name);
 	p->id = all->count++;
+	p->slot = SERVER_NO_SLOT;
 	MUST0(pthread_mutex_init(&p->lock, NULL));
 	p->next = all->first;
 	all->first = p;
@@ -64,6 +65,7 @@ static struct server *join_server(struct pool *p, const struct conf_server *conf
 	str_copy(s->name, sizeof(s->name), conf->name);
 	str_copy(s->pool_name, sizeof(s->pool_name), str_c(p->name));
 	s->addr = conf->address;
+	s->slot = SERVER_NO_SLOT;
 	atomic_store(&s->changed_s, clock_wall_s());
 	*at = s;
 	return s;
@@ -211,8 +213,6 @@ int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us)
 	MUST0(pthread_mutex_lock(&p->live->lock));
 	int pick = pick_rr(rr, usable, p->n);
 	MUST0(pthread_mutex_unlock(&p->live->lock));
-	if (pick >= 0)
-		SERVER_COUNT(p->servers[pick], picks, 1);
 	return pick;
 }
 

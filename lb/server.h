@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pools and servers as they live: state and counters that outlast a generation of configuration. They are made by
+ * Pools and servers as they live: state that outlasts a generation of configuration. They are made by
  * the main thread, found again by name after a reload, and never freed before the daemon ends.
  *
  * State is atomic and read by every worker. The pick of a pool is behind one mutex, held for a pass over a handful
@@ -23,14 +23,7 @@
 
 enum server_admin { SERVER_READY, SERVER_DRAIN, SERVER_MAINT };
 
-/* X(name): counters of one server, added to by all workers. */
-// clang-format off
-#define SERVER_COUNTERS(X) \
-	X(current) X(total) X(bytes_in) X(bytes_out) X(connect_errors) \
-	X(response_errors) X(retries) X(redispatches) X(picks) X(responses_1xx) \
-	X(responses_2xx) X(responses_3xx) X(responses_4xx) X(responses_5xx) X(responses_other) \
-	X(connects) X(reuses)
-// clang-format on
+#define SERVER_NO_SLOT UINT32_MAX
 
 struct server {
 	char name[64], pool_name[64];
@@ -40,21 +33,19 @@ struct server {
 	_Atomic uint32_t failures;  /* failed connections in a row */
 	_Atomic uint32_t ejections; /* in a row, for the next one's length */
 	_Atomic int64_t ejected_until_us;
-	_Atomic int64_t changed_s; /* wall clock of the last change of health */
-	_Atomic int64_t last_session_s;
-	_Atomic uint32_t downs; /* changes to down */
-	_Atomic uint32_t peak;
+	_Atomic int64_t changed_s;	/* wall clock of the last change of health */
+	_Atomic uint32_t downs;		/* changes to down */
+	_Atomic uint32_t current, peak; /* requests in progress over all workers; the most ever */
+	uint32_t slot;	     /* of its counters; main thread sets it before workers see it */
 	struct pick_rr rr;   /* under the pool's mutex */
 	unsigned turn;	     /* main thread's: the last of the pool's in which it was */
 	struct server *next; /* in the pool */
-#define X(name) _Atomic uint64_t name;
-	SERVER_COUNTERS(X)
-#undef X
 };
 
 struct pool {
 	char name[64];
 	unsigned id;		/* 0.. in order of appearance: index of a worker's clients */
+	uint32_t slot;		/* of its counters */
 	pthread_mutex_t lock;	/* rr of its servers */
 	unsigned turn, members; /* main thread's: counts generations; servers of the last one */
 	struct server *servers;
@@ -93,8 +84,5 @@ int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us);
 /* Whom the cookie means; see sticky_find(). */
 struct sticky_match server_sticky(const struct lb_pool *p, const struct http_head *request,
 				  int64_t now_us);
-
-#define SERVER_COUNT(s, counter, n)                                                                \
-	atomic_fetch_add_explicit(&(s)->counter, (uint64_t)(n), memory_order_relaxed)
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Rows are gathered once, then printed as HTML or CSV. The CSV has all 94 columns of HAProxy 2.6 in their places;
- * those we have no figure for are empty, as HAProxy itself leaves them.
+ * Rows are gathered once, then printed as HTML or CSV. The CSV has all columns of HAProxy 2.6 in their places; those
+ * lbd has no figure for are empty, as HAProxy itself leaves them. Which counter stands in which column is said by the
+ * counter's own row in stats.h; here is only what is not counted, or counted under two names.
  */
 #include "stats_page.h"
 
@@ -9,15 +10,11 @@
 
 #include "base/clock.h"
 #include "front.h"
+#include "stats.h"
 
 #define PAGE_MAX (1u << 20)
 
 static const struct stats *all_stats;
-
-void stats_page_init(const struct stats *stats)
-{
-	all_stats = stats;
-}
 
 /* ---- who may see it */
 
@@ -75,57 +72,60 @@ static bool authorised(const struct http_head *h, struct str wanted)
 	return given.p && same_secret(given, wanted);
 }
 
-/* ---- CSV */
+/* ---- rows */
 
-static const char csv_head[] =
-	"# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,"
-	"act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,rate_lim,"
-	"rate_max,check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,"
-	"hanafail,req_rate,req_rate_max,req_tot,cli_abrt,srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,lastsess,"
-	"last_chk,last_agt,qtime,ctime,rtime,ttime,agent_status,agent_code,agent_duration,check_desc,agent_desc,"
-	"check_rise,check_fall,check_health,agent_rise,agent_fall,agent_health,addr,cookie,mode,algo,conn_rate,"
-	"conn_rate_max,conn_tot,intercepted,dcon,dses,wrew,connect,reuse,cache_lookups,cache_hits,srv_icur,src_ilim,"
-	"qtime_max,ctime_max,rtime_max,ttime_max,\n";
+/*
+ * All columns of HAProxy 2.6, in its order; those of its modules come behind the dash. Tools find columns by their names.
+ */
+// clang-format off
+#define COLUMNS(X) \
+	X(pxname) X(svname) X(qcur) X(qmax) X(scur) X(smax) X(slim) X(stot) X(bin) X(bout) \
+	X(dreq) X(dresp) X(ereq) X(econ) X(eresp) X(wretr) X(wredis) X(status) X(weight) X(act) \
+	X(bck) X(chkfail) X(chkdown) X(lastchg) X(downtime) X(qlimit) X(pid) X(iid) X(sid) \
+	X(throttle) X(lbtot) X(tracked) X(type) X(rate) X(rate_lim) X(rate_max) X(check_status) \
+	X(check_code) X(check_duration) X(hrsp_1xx) X(hrsp_2xx) X(hrsp_3xx) X(hrsp_4xx) \
+	X(hrsp_5xx) X(hrsp_other) X(hanafail) X(req_rate) X(req_rate_max) X(req_tot) \
+	X(cli_abrt) X(srv_abrt) X(comp_in) X(comp_out) X(comp_byp) X(comp_rsp) X(lastsess) \
+	X(last_chk) X(last_agt) X(qtime) X(ctime) X(rtime) X(ttime) X(agent_status) \
+	X(agent_code) X(agent_duration) X(check_desc) X(agent_desc) X(check_rise) X(check_fall) \
+	X(check_health) X(agent_rise) X(agent_fall) X(agent_health) X(addr) X(cookie) X(mode) \
+	X(algo) X(conn_rate) X(conn_rate_max) X(conn_tot) X(intercepted) X(dcon) X(dses) \
+	X(wrew) X(connect) X(reuse) X(cache_lookups) X(cache_hits) X(srv_icur) X(src_ilim) \
+	X(qtime_max) X(ctime_max) X(rtime_max) X(ttime_max) X(eint) X(idle_conn_cur) \
+	X(safe_conn_cur) X(used_conn_cur) X(need_conn_est) X(uweight) X(agg_server_status) \
+	X(agg_server_check_status) X(agg_check_status) X(dash) X(ssl_sess) X(ssl_reused_sess) \
+	X(ssl_failed_handshake) X(h2_headers_rcvd) X(h2_data_rcvd) X(h2_settings_rcvd) \
+	X(h2_rst_stream_rcvd) X(h2_goaway_rcvd) X(h2_detected_conn_protocol_errors) \
+	X(h2_detected_strm_protocol_errors) X(h2_rst_stream_resp) X(h2_goaway_resp) \
+	X(h2_open_connections) X(h2_backend_open_streams) X(h2_total_connections) \
+	X(h2_backend_total_streams) X(h1_open_connections) X(h1_open_streams) \
+	X(h1_total_connections) X(h1_total_streams) X(h1_bytes_in) X(h1_bytes_out) \
+	X(h1_spliced_bytes_in) X(h1_spliced_bytes_out)
+// clang-format on
 
-#define COLUMNS 94
 enum column {
-	C_SCUR = 4,
-	C_SMAX = 5,
-	C_STOT = 7,
-	C_BIN = 8,
-	C_BOUT = 9,
-	C_EREQ = 12,
-	C_ECON = 13,
-	C_ERESP = 14,
-	C_WRETR = 15,
-	C_WREDIS = 16,
-	C_STATUS = 17,
-	C_WEIGHT = 18,
-	C_ACT = 19,
-	C_BCK = 20,
-	C_CHKDOWN = 22,
-	C_LASTCHG = 23,
-	C_PID = 26,
-	C_IID = 27,
-	C_SID = 28,
-	C_LBTOT = 30,
-	C_TYPE = 32,
-	C_2XX = 40,
-	C_3XX = 41,
-	C_4XX = 42,
-	C_5XX = 43,
-	C_OTHER = 44,
-	C_REQ_TOT = 48,
-	C_CLI_ABRT = 49,
-	C_MODE = 75,
-	C_CONN_TOT = 79,
-	C_CONNECT = 84,
-	C_REUSE = 85,
+#define X(name) C_##name,
+	COLUMNS(X)
+#undef X
+		C_COUNT
 };
 
+static const char *column_name(unsigned c)
+{
+	static const char *const names[] = {
+#define X(name) #name,
+		COLUMNS(X)
+#undef X
+	};
+	return c == C_dash ? "-" : names[c];
+}
+
+/* The types of rows, as HAProxy numbers them. */
+enum { TYPE_FRONTEND, TYPE_BACKEND, TYPE_SERVER };
+
 struct row {
-	uint64_t v[COLUMNS];
-	bool has[COLUMNS];
+	uint64_t v[C_COUNT];
+	bool has[C_COUNT];
 	const char *status;
 	struct str pool, name;
 };
@@ -136,120 +136,114 @@ static void set(struct row *r, enum column c, uint64_t v)
 	r->has[c] = true;
 }
 
-static void print_row(struct text *to, const struct row *r)
+static int column_of(const char *name)
 {
-	text_printf(to, "%.*s,%.*s,", STR_ARG(r->pool), STR_ARG(r->name));
-	for (unsigned c = 2; c < COLUMNS; c++) {
-		if (c == C_STATUS)
-			text_printf(to, "%s", r->status);
-		else if (c == C_MODE)
-			text_printf(to, "http");
-		else if (r->has[c])
-			text_printf(to, "%" PRIu64, r->v[c]);
-		text_add(to, STR(","));
-	}
-	text_add(to, STR("\n"));
+	for (unsigned c = 0; *name && c < C_COUNT; c++)
+		if (strcmp(column_name(c), name) == 0)
+			return (int)c;
+	return -1;
 }
 
-static uint64_t get(const _Atomic uint64_t *v)
+/* The column of each counter of a kind, or -1: found once, from the rows of stats.h. */
+#define COUNTERS_MAX 32
+static int columns[STATS_SERVER + 1][COUNTERS_MAX];
+
+static void find_columns(void)
 {
-	return atomic_load_explicit(v, memory_order_relaxed);
+	for (unsigned k = 0; k < stats_kinds_n; k++) {
+		MUST(stats_kinds[k].n <= COUNTERS_MAX);
+		for (unsigned i = 0; i < stats_kinds[k].n; i++)
+			columns[k][i] = column_of(stats_kinds[k].counters[i].column);
+	}
+}
+
+void stats_page_init(const struct stats *stats)
+{
+	all_stats = stats;
+	find_columns();
+}
+
+static void set_counters(struct row *r, const struct stats *s, unsigned kind, unsigned slot)
+{
+	for (unsigned i = 0; i < stats_kinds[kind].n; i++)
+		if (columns[kind][i] >= 0)
+			set(r, (enum column)columns[kind][i], stats_value(s, kind, slot, i));
+}
+
+static void set_ids(struct row *r, unsigned type, unsigned iid, unsigned sid)
+{
+	set(r, C_pid, 1);
+	set(r, C_iid, iid);
+	set(r, C_sid, sid);
+	set(r, C_type, type);
+}
+
+static void frontend_row(struct row *r, const struct lb_bind *b, unsigned iid,
+			 const struct stats *s, uint32_t maxconn)
+{
+	*r = (struct row){.pool = b->frontend, .name = STR("FRONTEND"), .status = "OPEN"};
+	set_counters(r, s, STATS_FRONTEND, b->slot);
+	set(r, C_stot, r->v[C_conn_tot]);
+	set(r, C_slim, maxconn);
+	set_ids(r, TYPE_FRONTEND, iid, 0);
 }
 
 static void server_row(struct row *r, const struct lb_pool *p, unsigned i, unsigned iid,
-		       int64_t now_us)
+		       const struct stats *stats, int64_t now_us)
 {
 	const struct server *s = p->servers[i];
 	*r = (struct row){
 		.pool = p->conf->name, .name = str_c(s->name), .status = server_status(s, now_us)};
-	set(r, C_SCUR, get(&s->current));
-	set(r, C_SMAX, atomic_load(&s->peak));
-	set(r, C_STOT, get(&s->total));
-	set(r, C_BIN, get(&s->bytes_in));
-	set(r, C_BOUT, get(&s->bytes_out));
-	set(r, C_ECON, get(&s->connect_errors));
-	set(r, C_ERESP, get(&s->response_errors));
-	set(r, C_WRETR, get(&s->retries));
-	set(r, C_WREDIS, get(&s->redispatches));
-	set(r, C_WEIGHT, p->conf_servers[i]->weight);
-	set(r, C_ACT, 1);
-	set(r, C_BCK, 0);
-	set(r, C_CHKDOWN, atomic_load(&s->downs));
-	set(r, C_LASTCHG, (uint64_t)MAX(clock_wall_s() - atomic_load(&s->changed_s), 0));
-	set(r, C_PID, 1);
-	set(r, C_IID, iid);
-	set(r, C_SID, i + 1);
-	set(r, C_LBTOT, get(&s->picks));
-	set(r, C_TYPE, 2);
-	set(r, C_2XX, get(&s->responses_2xx));
-	set(r, C_3XX, get(&s->responses_3xx));
-	set(r, C_4XX, get(&s->responses_4xx));
-	set(r, C_5XX, get(&s->responses_5xx));
-	set(r, C_OTHER, get(&s->responses_other));
-	set(r, C_CONNECT, get(&s->connects));
-	set(r, C_REUSE, get(&s->reuses));
+	set_counters(r, stats, STATS_SERVER, s->slot);
+	set(r, C_stot, r->v[C_req_tot]);
+	set(r, C_smax, atomic_load(&s->peak));
+	set(r, C_weight, p->conf_servers[i]->weight);
+	set(r, C_act, 1);
+	set(r, C_bck, 0);
+	set(r, C_chkdown, atomic_load(&s->downs));
+	set(r, C_lastchg, (uint64_t)MAX(clock_wall_s() - atomic_load(&s->changed_s), 0));
+	uint64_t last_us = stats_value(stats, STATS_SERVER, s->slot, SERVER_last_request_us);
+	if (last_us)
+		set(r, C_lastsess, (uint64_t)MAX(now_us - (int64_t)last_us, 0) / 1000000);
+	set_ids(r, TYPE_SERVER, iid, i + 1);
 }
 
-static void sum_into(struct row *sum, const struct row *r)
-{
-	static const enum column summed[] = {
-		C_SCUR,	 C_STOT, C_BIN, C_BOUT, C_ECON, C_ERESP, C_WRETR,   C_WREDIS, C_CHKDOWN,
-		C_LBTOT, C_2XX,	 C_3XX, C_4XX,	C_5XX,	C_OTHER, C_CONNECT, C_REUSE};
-	for (size_t i = 0; i < ARRAY_LEN(summed); i++)
-		set(sum, summed[i], sum->v[summed[i]] + r->v[summed[i]]);
-}
-
-static unsigned count_up(const struct lb_pool *p)
+/* Of the servers that get new requests: how many there are, and their weights. */
+static unsigned count_active(const struct lb_pool *p, int64_t now_us, uint64_t *weight)
 {
 	unsigned n = 0;
-	for (unsigned i = 0; i < p->n; i++)
-		n += server_up(p->servers[i]);
+	*weight = 0;
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct server *s = p->servers[i];
+		if (!server_up(s) || server_ejected(s, now_us) ||
+		    atomic_load(&s->admin) != SERVER_READY)
+			continue;
+		n++;
+		*weight += p->conf_servers[i]->weight;
+	}
 	return n;
 }
 
-static void pool_row(struct row *sum, const struct lb_pool *p, unsigned iid, int64_t now_us)
+static bool any_up(const struct lb_pool *p)
 {
-	struct row r;
-	*sum = (struct row){.pool = p->conf->name,
-			    .name = STR("BACKEND"),
-			    .status = count_up(p) ? "UP" : "DOWN"};
-	for (unsigned i = 0; i < p->n; i++) {
-		server_row(&r, p, i, iid, now_us);
-		sum_into(sum, &r);
-	}
-	set(sum, C_WEIGHT, count_up(p));
-	set(sum, C_ACT, count_up(p));
-	set(sum, C_BCK, 0);
-	set(sum, C_PID, 1);
-	set(sum, C_IID, iid);
-	set(sum, C_SID, 0);
-	set(sum, C_TYPE, 1);
-	set(sum, C_REQ_TOT, sum->v[C_STOT]);
+	for (unsigned i = 0; i < p->n; i++)
+		if (server_up(p->servers[i]))
+			return true;
+	return false;
 }
 
-/* lbd counts per worker, not per frontend: all frontends' figures stand in the first one's row. */
-static void frontend_row(struct row *r, struct str name, unsigned iid, const struct stats *s,
-			 bool first)
+static void pool_row(struct row *r, const struct lb_pool *p, unsigned iid, const struct stats *s,
+		     int64_t now_us)
 {
-	*r = (struct row){.pool = name, .name = STR("FRONTEND"), .status = "OPEN"};
-	set(r, C_PID, 1);
-	set(r, C_IID, iid);
-	set(r, C_SID, 0);
-	set(r, C_TYPE, 0);
-	if (!first)
-		return;
-	set(r, C_SCUR, stats_value(s, 0, 0, STAT_clients));
-	set(r, C_STOT, stats_value(s, 0, 0, STAT_connections));
-	set(r, C_CONN_TOT, stats_value(s, 0, 0, STAT_connections));
-	set(r, C_BIN, stats_value(s, 0, 0, STAT_bytes_in));
-	set(r, C_BOUT, stats_value(s, 0, 0, STAT_bytes_out));
-	set(r, C_EREQ, stats_value(s, 0, 0, STAT_refused));
-	set(r, C_REQ_TOT, stats_value(s, 0, 0, STAT_requests));
-	set(r, C_CLI_ABRT, stats_value(s, 0, 0, STAT_client_aborts));
-	set(r, C_2XX, stats_value(s, 0, 0, STAT_responses_2xx));
-	set(r, C_3XX, stats_value(s, 0, 0, STAT_responses_3xx));
-	set(r, C_4XX, stats_value(s, 0, 0, STAT_responses_4xx));
-	set(r, C_5XX, stats_value(s, 0, 0, STAT_responses_5xx));
+	uint64_t weight;
+	*r = (struct row){
+		.pool = p->conf->name, .name = STR("BACKEND"), .status = any_up(p) ? "UP" : "DOWN"};
+	set_counters(r, s, STATS_POOL, p->live->slot);
+	set(r, C_stot, r->v[C_req_tot]);
+	set(r, C_act, count_active(p, now_us, &weight));
+	set(r, C_weight, weight);
+	set(r, C_bck, 0);
+	set_ids(r, TYPE_BACKEND, iid, 0);
 }
 
 /* Calls row() for everything, in HAProxy's order. */
@@ -258,29 +252,49 @@ static void each_row(const struct lb_config *c, const struct stats *stats, int64
 {
 	struct row r;
 	unsigned iid = 1;
-	bool first = true;
 	for (unsigned i = 0; i < c->n_binds; i++) {
 		bool again = i > 0 && str_eq(c->binds[i].frontend, c->binds[i - 1].frontend);
 		if (!c->binds[i].pool || again)
 			continue;
-		frontend_row(&r, c->binds[i].frontend, iid++, stats, first);
+		frontend_row(&r, &c->binds[i], iid++, stats, c->settings->maxconn);
 		row(to, &r);
-		first = false;
 	}
 	for (unsigned i = 0; i < c->n_pools; i++, iid++) {
 		for (unsigned s = 0; s < c->pools[i].n; s++) {
-			server_row(&r, &c->pools[i], s, iid, now_us);
+			server_row(&r, &c->pools[i], s, iid, stats, now_us);
 			row(to, &r);
 		}
-		pool_row(&r, &c->pools[i], iid, now_us);
+		pool_row(&r, &c->pools[i], iid, stats, now_us);
 		row(to, &r);
 	}
+}
+
+/* ---- CSV */
+
+static void print_row(struct text *to, const struct row *r)
+{
+	text_printf(to, "%.*s,%.*s,", STR_ARG(r->pool), STR_ARG(r->name));
+	for (unsigned c = C_svname + 1; c < C_COUNT; c++) {
+		if (c == C_status)
+			text_add(to, str_c(r->status));
+		else if (c == C_mode)
+			text_add(to, STR("http"));
+		else if (c == C_dash)
+			text_add(to, STR("-"));
+		else if (r->has[c])
+			text_printf(to, "%" PRIu64, r->v[c]);
+		text_add(to, STR(","));
+	}
+	text_add(to, STR("\n"));
 }
 
 void stats_page_csv(struct text *to, const struct lb_config *c, const struct stats *stats,
 		    int64_t now_us)
 {
-	text_add(to, str_c(csv_head));
+	text_add(to, STR("# "));
+	for (unsigned i = 0; i < C_COUNT; i++)
+		text_printf(to, "%s,", column_name(i));
+	text_add(to, STR("\n"));
 	each_row(c, stats, now_us, print_row, to);
 }
 
@@ -300,8 +314,9 @@ static void html_text(struct text *to, struct str s)
 static void print_html_row(struct text *to, const struct row *r)
 {
 	static const enum column shown[] = {
-		C_SCUR,	  C_SMAX,   C_STOT,    C_LBTOT, C_BIN, C_BOUT, C_ECON, C_ERESP,	  C_WRETR,
-		C_WREDIS, C_WEIGHT, C_CHKDOWN, C_2XX,	C_3XX, C_4XX,  C_5XX,  C_CONNECT, C_REUSE};
+		C_scur,	    C_smax,	C_stot,	    C_lbtot,	C_bin,	   C_bout,
+		C_econ,	    C_eresp,	C_wretr,    C_wredis,	C_weight,  C_chkdown,
+		C_hrsp_2xx, C_hrsp_3xx, C_hrsp_4xx, C_hrsp_5xx, C_connect, C_reuse};
 	const char *class = strcmp(r->status, "UP") == 0 || strcmp(r->status, "OPEN") == 0 ? "up"
 			    : strcmp(r->status, "DOWN") == 0				   ? "down"
 							     : "other";
@@ -342,10 +357,10 @@ static void print_html(struct text *to, const struct lb_config *c, int64_t now_u
 	text_printf(to,
 		    "</h1>\n<p>%" PRIu64 " requests, %" PRIu64 " connections, %" PRIu64
 		    " clients now, %" PRIu64 " malformed requests refused. <a href=\"",
-		    stats_value(all_stats, 0, 0, STAT_requests),
-		    stats_value(all_stats, 0, 0, STAT_connections),
-		    stats_value(all_stats, 0, 0, STAT_clients),
-		    stats_value(all_stats, 0, 0, STAT_refused));
+		    stats_value(all_stats, STATS_PROCESS, 0, STAT_requests),
+		    stats_value(all_stats, STATS_PROCESS, 0, STAT_connections),
+		    stats_value(all_stats, STATS_PROCESS, 0, STAT_clients),
+		    stats_value(all_stats, STATS_PROCESS, 0, STAT_refused));
 	html_text(to, c->stats->uri);
 	text_printf(to, ";csv\">CSV</a></p>\n%s", table_head);
 	each_row(c, all_stats, now_us, print_html_row, to);

@@ -74,6 +74,7 @@ struct http_listener {
 	struct http_server *server;
 	struct http_listener_conf conf;
 	void *tag;
+	struct http_listen_stats *stats, own_stats; /* own: when the caller has none */
 	struct deadline_class on_handshake, on_head, on_idle, on_body, on_send;
 	struct http_listener *next;
 };

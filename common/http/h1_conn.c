@@ -285,6 +285,7 @@ static bool fill(struct http_conn *c, size_t *got)
 		http_h1_server(c)->stats.bytes_in += *got;
 		if (io_pending(&c->io))
 			ev_feed_event(loop_of(c), &c->readable, EV_READ);
+		c->listener->stats->bytes_in += *got;
 		return true;
 	case HTTP_IN_NOTHING:
 		if (UNLIKELY(c->io.want & IO_WANT_WRITE)) {
@@ -562,6 +563,7 @@ void http_h1_open(struct http_listener *l, int fd, const struct addr *peer)
 		s->stats.shed++;
 		close(fd);
 		l->conns++;
+		l->stats->open++;
 		http_server_closed(l);
 		return;
 	}
@@ -575,6 +577,8 @@ void http_h1_open(struct http_listener *l, int fd, const struct addr *peer)
 	c->prev->next = c;
 	s->conns.prev = c;
 	l->conns++;
+	l->stats->open++;
+	l->stats->accepted++;
 	s->stats.accepted++;
 	c->started_us = now_of(c);
 	if (!l->conf.open_io) {

@@ -232,6 +232,7 @@ static void sent(struct http_h1 *h, size_t n)
 	struct http_conn *c = h->conn;
 	h->x.bytes_out += n;
 	http_h1_server(c)->stats.bytes_out += n;
+	c->listener->stats->bytes_out += n;
 	if (n && deadline_armed(&h->send_deadline))
 		deadline_arm(&h->send_deadline, &c->listener->on_send, now_of(c));
 }
@@ -407,8 +408,10 @@ void http_h1_send_error(struct http_conn *c, uint16_t status, const char *text)
 			      http_iov(STR("\r\nConnection: close\r\n\r\n")),
 			      http_iov(e.body)};
 	ssize_t put = io_writev(&c->io, iov, ARRAY_LEN(iov));
-	if (put > 0)
-		http_h1_server(c)->stats.bytes_out += (uint64_t)put;
+	if (put <= 0)
+		return;
+	http_h1_server(c)->stats.bytes_out += (uint64_t)put;
+	c->listener->stats->bytes_out += (uint64_t)put;
 }
 
 const struct http_transport http_h1_transport = {

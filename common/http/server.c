@@ -120,7 +120,8 @@ static void free_listener(struct http_listener *l)
 void http_server_closed(struct http_listener *l)
 {
 	struct http_server *s = l->server;
-	MUST(l->conns > 0);
+	MUST(l->conns > 0 && l->stats->open > 0);
+	l->stats->open--;
 	if (--l->conns == 0 && l->retired)
 		free_listener(l);
 	if (s->conf.budget)
@@ -164,7 +165,7 @@ void *http_server_user(const struct http_server *s)
 /* ---- listeners */
 
 void http_server_listen(struct http_server *s, int fd, const struct http_listener_conf *conf,
-			void *tag)
+			void *tag, struct http_listen_stats *stats)
 {
 	struct http_listener *l = def_xcalloc(1, sizeof(*l));
 	struct ev_loop *loop = s->worker->loop;
@@ -172,6 +173,7 @@ void http_server_listen(struct http_server *s, int fd, const struct http_listene
 	l->server = s;
 	l->conf = *conf;
 	l->tag = tag;
+	l->stats = stats ? stats : &l->own_stats;
 	deadline_class_init(&l->on_handshake, loop, conf->handshake_us, http_h1_expired);
 	deadline_class_init(&l->on_head, loop, conf->head_us, http_h1_expired);
 	deadline_class_init(&l->on_idle, loop, conf->idle_us, http_h1_expired);

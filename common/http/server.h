@@ -78,9 +78,18 @@ struct http_server *http_server_new(struct worker *w, const struct http_server_o
 void http_server_set_max(struct http_server *s, uint32_t max_conns);
 void *http_server_user(const struct http_server *s);
 
-/* Accepts on fd from now on. conf is copied. tag: see http_exchange.tag. */
+/* What came by a listening socket. */
+struct http_listen_stats {
+	uint64_t accepted, bytes_in, bytes_out;
+	unsigned open; /* connections now */
+};
+
+/*
+ * Accepts on fd from now on. conf is copied. tag: see http_exchange.tag. stats: its connections are added to it, beside
+ * http_server_stats(); it lasts as long as the tag. NULL: they are not.
+ */
 void http_server_listen(struct http_server *s, int fd, const struct http_listener_conf *conf,
-			void *tag);
+			void *tag, struct http_listen_stats *stats);
 /* New settings for a listener, and for the connections that came by it. */
 void http_server_configure(struct http_server *s, int fd, const struct http_listener_conf *conf);
 /*

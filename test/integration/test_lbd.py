@@ -490,6 +490,139 @@ def test_the_statistics_page(lab):
     assert lb.tell("show stat").splitlines()[0] == text.splitlines()[0]
 
 
+HAPROXY_COLUMNS = (
+    "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,"
+    "bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,rate_lim,rate_max,"
+    "check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,hanafail,req_rate,"
+    "req_rate_max,req_tot,cli_abrt,srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,lastsess,last_chk,last_agt,qtime,ctime,"
+    "rtime,ttime,agent_status,agent_code,agent_duration,check_desc,agent_desc,check_rise,check_fall,check_health,"
+    "agent_rise,agent_fall,agent_health,addr,cookie,mode,algo,conn_rate,conn_rate_max,conn_tot,intercepted,dcon,dses,"
+    "wrew,connect,reuse,cache_lookups,cache_hits,srv_icur,src_ilim,qtime_max,ctime_max,rtime_max,ttime_max,eint,"
+    "idle_conn_cur,safe_conn_cur,used_conn_cur,need_conn_est,uweight,agg_server_status,agg_server_check_status,"
+    "agg_check_status,-,")
+
+
+def test_the_csv_has_the_columns_of_haproxy(lab):
+    lb = lab.lbd(named(lab, "1"))
+    lines = lb.tell("show stat").splitlines()
+    assert lines[0].startswith(HAPROXY_COLUMNS)
+    assert len(lines) == 4  # frontend, server, pool
+    assert {len(line.split(",")) for line in lines} == {129}  # 128 columns, each with its comma
+
+
+def show_stat(lb):
+    rows = csv.DictReader(io.StringIO(lb.tell("show stat")))
+    return {(r["# pxname"], r["svname"]): r for r in rows}
+
+
+TWO_FRONTENDS = "\n[frontend two]\nbind = 127.0.0.1:8001 127.0.0.1:8002\npool = p\n"
+
+
+def test_each_frontend_counts_its_own(lab):
+    def by_target(call):
+        (reply(404) if call.request.target == "/gone" else reply(200, body=b"x" * 1000))(call)
+    lb = lab.lbd([lab.origin(by_target)], extra=TWO_FRONTENDS)
+    other = [lab.client(("127.0.0.1", port)) for port in (8001, 8002)]
+    for _ in range(3):
+        assert lb.get().status == 200
+    for client in other:
+        assert client.get("/gone").status == 404
+    assert other[0].say(b"GET / HTTP/9.9\r\n\r\n").status == 505
+    with other[1].conn() as held:
+        held.ask("/")
+        wait_until(lambda: lb.objects("frontend")["two"]["clients"] == 1, 5)
+        assert lb.objects("frontend")["web"]["clients"] == 0
+        wait_until(lambda: lb.objects("frontend")["two"]["running"] == 0, 5)
+    wait_until(lambda: (lb.counter("connections"), lb.counter("clients")) == (7, 0), 5)  # so all is added up
+    seen = lb.objects("frontend")
+    web, two = seen["web"], seen["two"]
+    assert (web["requests"], web["connections"], web["responses_2xx"], web["responses_4xx"]) == (3, 3, 3, 0)
+    assert (two["requests"], two["connections"], two["refused"]) == (4, 4, 1)
+    assert (two["responses_2xx"], two["responses_4xx"], two["responses_5xx"]) == (1, 2, 1)
+    assert web["bytes_out"] > 3000 and 1000 < two["bytes_out"] < 3000 and web["bytes_in"] > 3 * 30
+    all_ = lb.counters()
+    for name in ("requests", "connections", "refused", "bytes_in", "bytes_out", "responses_4xx"):
+        assert all_[name] == web[name] + two[name], name
+    rows = show_stat(lb)
+    assert (rows["web", "FRONTEND"]["req_tot"], rows["two", "FRONTEND"]["req_tot"]) == ("3", "4")
+    assert (rows["web", "FRONTEND"]["stot"], rows["two", "FRONTEND"]["ereq"]) == ("3", "1")
+    assert rows["two", "FRONTEND"]["bout"] == str(two["bytes_out"])
+    assert (rows["p", "BACKEND"]["req_tot"], rows["p", "BACKEND"]["hrsp_4xx"]) == ("6", "2")
+
+
+def test_a_pool_counts_requests_and_its_servers_attempts(lab):
+    lb = lab.lbd([("127.0.0.1", 9), lab.origin()], retries=1)
+    for _ in range(2):
+        assert lb.get().status == 200
+    wait_until(lambda: lb.objects("pool")["p"]["running"] == 0, 5)
+    rows, pool = show_stat(lb), lb.objects("pool")["p"]
+    servers = lb.objects("server")
+    assert rows["p", "BACKEND"]["req_tot"] == "2" and rows["p", "BACKEND"]["stot"] == "2"
+    assert pool["requests"] == 2 and sum(s["requests"] for s in servers.values()) == 2 + pool["retries"]
+    assert pool["retries"] == pool["redispatches"] == servers["p/s1"]["retries"] == lb.counter("retries") > 0
+    assert servers["p/s1"]["connect_errors"] == pool["connect_errors"] == pool["retries"]
+    assert rows["p", "s1"]["econ"] == str(pool["retries"]) and rows["p", "s2"]["hrsp_2xx"] == "2"
+    assert pool["picks"] == pool["requests"] + pool["retries"]
+    assert (pool["responses_2xx"], servers["p/s2"]["running"], rows["p", "s2"]["scur"]) == (2, 0, "0")
+    assert int(rows["p", "s2"]["lastsess"]) < 60 and rows["p", "s2"]["smax"] == "1"
+    told = {s["name"]: s for s in lb.ask_json("servers")}
+    assert told["s1"]["connect_errors"] == pool["retries"] and told["s2"]["total"] == servers["p/s2"]["requests"]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_counters_of_servers_and_frontends_survive_a_reload_by_name(lab, workers):
+    servers = named(lab, "1", "2", "3")
+    settings = f"[lb]\nworkers = {workers}\n"
+    lb = lab.lbd(servers[:2], extra=settings + TWO_FRONTENDS)
+    other = lab.client(("127.0.0.1", 8001))
+
+    def counted_truly():
+        return {name: c["requests"] for name, c in lb.objects("server").items()} == {
+            f"p/s{i}": s.hits for i, s in enumerate(servers, 1) if s.hits}
+
+    def reload(some, extra):
+        w = lb.watch()
+        lb.write_conf(lbd_conf(some, extra=settings + extra))
+        lb.reload()
+        w.until("reload done")
+        w.close()
+
+    for _ in range(4):
+        lb.get()
+    other.get()
+    other.get()
+    assert counted_truly() and servers[0].hits == servers[1].hits == 3
+    reload(servers[:1], "")  # s2 and the frontend `two` are taken out
+    for _ in range(4):
+        lb.get()
+    assert counted_truly() and lb.objects("frontend")["two"]["requests"] == 2
+    reload(servers, TWO_FRONTENDS)
+    other.get()
+    wait_until(lambda: lb.get() and servers[2].hits, 5)  # each worker has heard of it
+    wait_until(lambda: lb.objects("frontend")["two"]["connections"] == 3, 5)
+    hits = sum(s.hits for s in servers)
+    assert counted_truly() and lb.counter("requests") == hits
+    assert {name: f["requests"] for name, f in lb.objects("frontend").items()} == {"web": hits - 3, "two": 3}
+    assert show_stat(lb)["p", "s1"]["stot"] == str(servers[0].hits)
+
+
+def test_an_address_that_changes_its_frontend_takes_its_clients_along(lab):
+    lb = lab.lbd([lab.origin()], extra=TWO_FRONTENDS)
+    with lab.client(("127.0.0.1", 8001)).conn() as c:
+        c.ask("/")
+        wait_until(lambda: lb.objects("frontend")["two"]["clients"] == 1, 5)
+        lb.write_conf(open(lb.conf, encoding="utf-8").read().replace("[frontend two]", "[frontend three]"))
+        lb.reload()
+        wait_until(lambda: lb.objects("frontend").get("three", {}).get("clients") == 1, 5)
+        assert lb.objects("frontend")["two"]["clients"] == 0
+        c.ask("/")
+        wait_until(lambda: lb.objects("frontend")["three"]["bytes_out"] > 0, 5)
+    wait_until(lambda: lb.objects("frontend")["three"]["clients"] == 0, 5)
+    seen = lb.objects("frontend")
+    assert (seen["two"]["requests"], seen["three"]["requests"], seen["two"]["clients"]) == (1, 1, 0)
+    assert (seen["two"]["connections"], seen["three"]["connections"]) == (1, 0)
+
+
 def test_the_log_line(lab):
     lb = lab.lbd(named(lab, "x"))
     lb.get("/a?b")

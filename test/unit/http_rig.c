@@ -486,12 +486,12 @@ static int worker_start(struct worker *w, void *arg UNUSED)
 	rig.proxy = http_server_new(w, &proxy_ops, &sc, NULL);
 	rig.client = http_client_new(w, &rig.conf.client);
 	deadline_class_init(&rig.silence, w->loop, rig.conf.silence_us, on_silence);
-	http_server_listen(rig.origin, rig.origin_fd, &rig.conf.listener, NULL);
-	http_server_listen(rig.proxy, rig.proxy_fd, &rig.conf.listener, NULL);
+	http_server_listen(rig.origin, rig.origin_fd, &rig.conf.listener, NULL, NULL);
+	http_server_listen(rig.proxy, rig.proxy_fd, &rig.conf.listener, NULL, &rig.by_listener);
 	if (rig.conf.handler) {
 		own_ops.handler = rig.conf.handler;
 		rig.own = http_server_new(w, &own_ops, &sc, NULL);
-		http_server_listen(rig.own, rig.own_fd, &rig.conf.listener, NULL);
+		http_server_listen(rig.own, rig.own_fd, &rig.conf.listener, NULL, NULL);
 	}
 	return 0;
 }
@@ -566,6 +566,7 @@ int rig_setup(void **state UNUSED)
 int rig_teardown(void **state UNUSED)
 {
 	worker_set_join(rig.set);
+	assert_int_equal(rig.by_listener.open, 0);
 	close(rig.origin_fd);
 	close(rig.proxy_fd);
 	if (rig.own_fd >= 0)

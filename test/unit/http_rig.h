@@ -42,6 +42,7 @@ struct rig {
 	int origin_fd, proxy_fd, own_fd;
 	int raw_fd; /* listens, with raw_origin */
 	struct deadline_class silence;
+	struct http_listen_stats by_listener; /* of the proxy's */
 	/* Of the proxy. requests: that it began, closed: that ended, whatever way. */
 	_Atomic int requests, closed, aborted, stale, failed, half_closed, silent;
 	_Atomic int last_end; /* enum http_end of the one that was closed last */

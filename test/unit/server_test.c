@@ -196,14 +196,14 @@ static void a_server_outlasts_a_reload_by_name_and_address(void **state)
 	struct server *a = named("a"), *b = named("b");
 	(void)state;
 	atomic_store(&a->admin, SERVER_MAINT);
-	SERVER_COUNT(a, total, 5);
+	atomic_store(&a->current, 5);
 	struct generation next = generation(HEADER "[server b]\npool = p\naddress = 10.0.0.9:80\n"
 						   "[server a]\npool = p\naddress = 10.0.0.1:80\n");
 	arena_fini(&g.gen.arena);
 	g = next;
 	assert_ptr_equal(named("a"), a);
 	assert_string_equal(server_status(a, 1), "MAINT");
-	assert_int_equal(atomic_load(&a->total), 5);
+	assert_int_equal(atomic_load(&a->current), 5);
 	assert_ptr_not_equal(named("b"), b); /* another address: another server */
 	assert_null(server_find(g.c, STR("p"), STR("c")));
 	assert_null(server_find(g.c, STR("q"), STR("a")));
@@ -313,30 +313,15 @@ static void a_weight_of_nothing_does_not_stand_for_the_last_one(void **state)
 	assert_string_equal(picks(1, 0, now), "-");
 }
 
-static void each_pick_is_counted(void **state)
-{
-	(void)state;
-	picks(7, 0, 1);
-	assert_int_equal(atomic_load(&named("a")->picks), 3);
-	assert_int_equal(atomic_load(&named("b")->picks), 2);
-	assert_int_equal(atomic_load(&named("c")->picks), 2);
-	for (const char *name = "abc"; *name; name++)
-		atomic_store(&named((char[]){*name, '\0'})->health, HEALTH_DOWN);
-	assert_string_equal(picks(1, 0, 1), "-");
-	assert_int_equal(atomic_load(&named("a")->picks) + atomic_load(&named("b")->picks) +
-				 atomic_load(&named("c")->picks),
-			 7);
-}
-
 static void another_name_at_the_same_address_is_another_server(void **state)
 {
 	struct server *a = named("a");
 	(void)state;
-	SERVER_COUNT(a, total, 5);
+	atomic_store(&a->current, 5);
 	replace(HEADER "[server z]\npool = p\naddress = 10.0.0.1:80\n");
 	assert_ptr_not_equal(named("z"), a);
 	assert_string_equal(named("z")->name, "z");
-	assert_int_equal(atomic_load(&named("z")->total), 0);
+	assert_int_equal(atomic_load(&named("z")->current), 0);
 }
 
 static void a_new_server_knows_who_it_is_and_since_when(void **state)
@@ -481,7 +466,6 @@ int main(void)
 		TEST(a_connection_that_is_made_brings_a_server_back_at_once),
 		TEST(an_ejected_server_comes_before_one_this_request_has_met),
 		TEST(a_weight_of_nothing_does_not_stand_for_the_last_one),
-		TEST(each_pick_is_counted),
 		TEST(another_name_at_the_same_address_is_another_server),
 		TEST(a_new_server_knows_who_it_is_and_since_when),
 		TEST(pools_are_numbered_as_they_appear_and_keep_their_number),
