@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Everything is gathered first and printed then, as text or as JSON. Each source may be missing: a
+ * Everything is gathered first and reported then. Each source may be missing: a
  * daemon that does not run is a line that says so, never a failure of the whole.
  */
 #include "status.h"
 
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "counters.h"
 #include "ipc/health.h"
+#include "ipc/report.h"
 #include "ipc/watch.h"
 #include "daemons.h"
 
@@ -101,25 +102,7 @@ static void release(struct seen *s)
 	health_close(&s->health);
 }
 
-static const struct seen_daemon *daemon_named(const struct seen *s, const char *name)
-{
-	for (size_t i = 0; i < DAEMONS_COUNT; i++)
-		if (str_eq(str_c(s->daemon[i].name), str_c(name)))
-			return &s->daemon[i];
-	WRONG("no such daemon");
-}
-
-/* ---- as text */
-
-/* Each line of s, indented. */
-static void indented(struct text *out, const struct text *t)
-{
-	struct str rest = str_of(t->p, t->n), line;
-
-	while (t->n > 0 && str_split(&rest, '\n', &line))
-		if (line.n)
-			text_printf(out, "  %.*s\n", STR_ARG(line));
-}
+/* ---- the report */
 
 /* Of the requests that the cache may answer: passes and healthd's probes are none. */
 static bool hit_ratio(const struct counters *before, const struct counters *after, double *share)
@@ -135,154 +118,102 @@ static bool hit_ratio(const struct counters *before, const struct counters *afte
 	return true;
 }
 
-static void traffic(struct text *out, const struct seen_daemon *d)
+static void report_traffic(struct report *r, const struct seen_daemon *d)
 {
 	double rate, share;
 	uint64_t total;
-
-	if (counters_rate(&d->before, &d->after, "requests", &rate))
-		text_printf(out, "  %.1f requests/s", rate);
-	else
+	if (!counters_rate(&d->before, &d->after, "requests", &rate))
 		return;
+	report_real(r, "requests_per_second", ", % requests/s", rate);
 	if (counters_get(&d->after, "requests", &total))
-		text_printf(out, ", %llu since start", (unsigned long long)total);
-	if (hit_ratio(NULL, &d->after, &share))
-		text_printf(out, ", hit ratio %.1f %%", share * 100);
-	if (hit_ratio(&d->before, &d->after, &share))
-		text_printf(out, " (now %.1f %%)", share * 100);
-	text_add(out, STR("\n"));
+		report_uint(r, "requests", ", % since start", total);
+	if (hit_ratio(NULL, &d->after, &share)) {
+		report_real(r, "hit_ratio", "", share);
+		report_real(r, NULL, ", hit ratio % %", share * 100);
+	}
+	if (hit_ratio(&d->before, &d->after, &share)) {
+		report_real(r, "hit_ratio_now", "", share);
+		report_real(r, NULL, "(now % %)", share * 100);
+	}
 }
 
-static void daemon_text(struct text *out, const struct seen_daemon *d)
+static void report_daemon(struct report *r, const struct seen_daemon *d)
 {
-	if (d->runs)
-		text_printf(out, "%.*s", (int)d->version.n, d->version.p);
-	else
-		text_printf(out, "%s is not running: %s\n", d->name,
-			    *d->why_not.text ? d->why_not.text : "it gave no answer");
-	if (d->runs)
-		traffic(out, d);
+	struct str version = str_trim(str_of(d->version.p, d->version.n));
+	if (version.n && version.p[version.n - 1] == '\n')
+		version.n--;
+	report_row(r, d->name);
+	report_bool(r, "running", "", d->runs);
+	if (d->runs) {
+		report_slice(r, NULL, "%", version);
+		report_raw(r, "version", version);
+		report_traffic(r, d);
+	} else {
+		report_str(r, NULL, "%", d->name);
+		report_str(r, "error", "is not running: %",
+			   *d->why_not.text ? d->why_not.text : "it gave no answer");
+	}
+	report_close(r);
 }
 
 /* The record is a copy out of another process's table. */
-static void target_text(struct text *out, struct health_record *r)
+static void report_target(struct report *r, const struct health_record *t)
 {
-	char since[32] = "never";
-	time_t t = (time_t)r->since_s;
-	struct tm tm;
-
-	str_sanitize(r->name);
-	str_sanitize(r->reason);
-	if (t && localtime_r(&t, &tm))
-		strftime(since, sizeof(since), "%Y-%m-%d %H:%M:%S", &tm);
-	text_printf(out, "  %-24s %-8s since %-19s %s", r->name, health_state_text(r->state), since,
-		    health_result_text(r->result));
-	if (r->code)
-		text_printf(out, " %u", r->code);
-	if (r->latency_us)
-		text_printf(out, ", %u.%03u ms", r->latency_us / 1000, r->latency_us % 1000);
-	text_printf(out, "%s%s\n", *r->reason ? ", " : "", r->reason);
+	report_row(r, NULL);
+	report_str(r, "name", "  %24", t->name);
+	report_str(r, "state", "%8", health_state_text(t->state));
+	report_time(r, "since", "since %19", t->since_s);
+	report_int(r, "checked", "", t->checked_s);
+	report_str(r, "result", "%", health_result_text(t->result));
+	report_uint(r, "code", t->code ? "%" : "", t->code);
+	report_us(r, "latency_us", t->latency_us ? ", %" : "", t->latency_us);
+	report_uint(r, "changes", "", t->changes);
+	report_str(r, "reason", ", %", t->reason);
+	report_close(r);
 }
 
-static void health_text(struct text *out, const struct seen *s)
+static void report_health(struct report *r, const struct seen *s)
 {
-	struct health_record r;
-
-	if (!s->health.shmem.mem) {
-		text_printf(out, "verdicts: none\n");
-		return;
-	}
-	text_printf(out, "verdicts: %s", s->health_stale ? "stale" : "fresh");
-	if (s->health_stale)
-		text_printf(out, ", healthd has been silent for %.1f s",
+	struct health_record t;
+	const char *verdicts = !s->health.shmem.mem ? "none" : s->health_stale ? "stale" : "fresh";
+	report_str(r, "verdicts", "verdicts: %", verdicts);
+	if (s->health.shmem.mem && s->health_stale)
+		report_real(r, NULL, "  healthd has been silent for % s",
 			    (double)s->health_age_us / 1e6);
-	text_add(out, STR("\n"));
+	report_list(r, "targets");
 	for (unsigned i = 0; i < s->health.count; i++)
-		if (health_get(&s->health, i, &r) && *r.name)
-			target_text(out, &r);
+		if (health_get(&s->health, i, &t) && *t.name)
+			report_target(r, &t);
+	report_close(r);
 }
 
-static void as_text(struct text *out, const struct seen *s)
+/* A daemon's own answer, as lines or as a value of ours. */
+static struct str answer_of(const struct text *t)
 {
+	return t->n > 1 ? str_of(t->p, t->n - 1) : STR_NONE;
+}
+
+static void report(struct text *out, const struct seen *s, bool json)
+{
+	struct report r;
+	report_begin(&r, out, json ? REPORT_JSON : REPORT_TEXT);
+	report_object(&r, NULL);
+	report_object(&r, "daemons");
 	for (size_t i = 0; i < DAEMONS_COUNT; i++) {
-		daemon_text(out, &s->daemon[i]);
-		if (&s->daemon[i] == daemon_named(s, "vipd"))
-			indented(out, &s->vrrp);
-		else if (&s->daemon[i] == daemon_named(s, "lbd"))
-			indented(out, &s->servers);
+		report_daemon(&r, &s->daemon[i]);
+		if (strcmp(s->daemon[i].name, "vipd") == 0)
+			report_lines(&r, "  ", answer_of(&s->vrrp));
+		else if (strcmp(s->daemon[i].name, "lbd") == 0)
+			report_lines(&r, "  ", answer_of(&s->servers));
 	}
-	health_text(out, s);
-}
-
-/* ---- as JSON */
-
-static void daemon_json(struct text *out, const struct seen_daemon *d)
-{
-	double rate, share;
-
-	text_json_open(out, d->name, '{');
-	text_json_bool(out, "running", d->runs);
-	if (d->runs)
-		text_json_raw(out, "version", str_trim(str_of(d->version.p, d->version.n - 1)));
-	else
-		text_json_str(out, "error", str_c(d->why_not.text));
-	if (counters_rate(&d->before, &d->after, "requests", &rate))
-		text_json_real(out, "requests_per_second", rate);
-	if (hit_ratio(NULL, &d->after, &share))
-		text_json_real(out, "hit_ratio", share);
-	if (hit_ratio(&d->before, &d->after, &share))
-		text_json_real(out, "hit_ratio_now", share);
-	text_json_close(out, '}');
-}
-
-static void target_json(struct text *out, const struct health_record *r)
-{
-	text_json_open(out, NULL, '{');
-	text_json_str(out, "name", str_c(r->name));
-	text_json_str(out, "state", str_c(health_state_text(r->state)));
-	text_json_int(out, "since", r->since_s);
-	text_json_int(out, "checked", r->checked_s);
-	text_json_str(out, "result", str_c(health_result_text(r->result)));
-	text_json_int(out, "code", r->code);
-	text_json_int(out, "latency_us", r->latency_us);
-	text_json_int(out, "changes", r->changes);
-	text_json_str(out, "reason", str_c(r->reason));
-	text_json_close(out, '}');
-}
-
-static void health_json(struct text *out, const struct seen *s)
-{
-	struct health_record r;
-
-	text_json_str(out, "verdicts",
-		      str_c(!s->health.shmem.mem ? "none"
-			    : s->health_stale	 ? "stale"
-						 : "fresh"));
-	text_json_open(out, "targets", '[');
-	for (unsigned i = 0; i < s->health.count; i++)
-		if (health_get(&s->health, i, &r) && *r.name)
-			target_json(out, &r);
-	text_json_close(out, ']');
-}
-
-static void as_json(struct text *out, const struct seen *s)
-{
-	text_json_open(out, NULL, '{');
-	text_json_open(out, "daemons", '{');
-	for (size_t i = 0; i < DAEMONS_COUNT; i++)
-		daemon_json(out, &s->daemon[i]);
-	text_json_close(out, '}');
-	if (s->vrrp.n > 1)
-		text_json_raw(out, "vrrp", str_of(s->vrrp.p, s->vrrp.n - 1));
-	else
-		text_json_null(out, "vrrp");
-	if (s->servers.n > 1)
-		text_json_raw(out, "servers", str_trim(str_of(s->servers.p, s->servers.n - 1)));
-	else
-		text_json_null(out, "servers");
-	health_json(out, s);
-	text_json_close(out, '}');
-	text_add(out, STR("\n"));
+	report_close(&r);
+	report_raw(&r, "vrrp", answer_of(&s->vrrp));
+	report_raw(&r, "servers", answer_of(&s->servers));
+	report_health(&r, s);
+	report_close(&r);
+	report_end(&r);
+	if (json)
+		text_add(out, STR("\n"));
 }
 
 int status_command(const char *run_dir, bool json)
@@ -293,10 +224,7 @@ int status_command(const char *run_dir, bool json)
 
 	gather(&s, run_dir, json);
 	text_init(&out, 4u << 20);
-	if (json)
-		as_json(&out, &s);
-	else
-		as_text(&out, &s);
+	report(&out, &s, json);
 	fwrite(out.p, 1, out.n, stdout);
 	text_fini(&out);
 	for (size_t i = 0; i < DAEMONS_COUNT; i++)

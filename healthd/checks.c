@@ -10,12 +10,12 @@
 #include "checks.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rnd.h"
 #include "curl_loop.h"
+#include "ipc/report.h"
 #include "ipc/sd.h"
 #include "probe_mysql.h"
 #include "publish.h"
@@ -426,62 +426,46 @@ bool checks_now(struct checks *s, struct str name)
 	return true;
 }
 
-static void report_json(const struct check *c, struct text *to)
-{
-	const struct health_record *r = &c->record;
-	char where[ADDR_TEXT_SIZE];
-
-	text_json_open(to, NULL, '{');
-	text_json_str(to, "name", str_c(r->name));
-	text_json_str(to, "address", str_c(addr_format(&c->conf->spec.address, where)));
-	text_json_str(to, "probe", str_c(probe_kind_text(c->conf->spec.kind)));
-	text_json_str(to, "state", str_c(health_state_text(r->state)));
-	text_json_int(to, "since", r->since_s);
-	text_json_int(to, "checked", r->checked_s);
-	text_json_str(to, "result", str_c(health_result_text(r->result)));
-	text_json_int(to, "code", r->code);
-	text_json_str(to, "reason", str_c(r->reason));
-	text_json_int(to, "latency_us", r->latency_us);
-	text_json_int(to, "health", r->health);
-	text_json_int(to, "rise", r->rise);
-	text_json_int(to, "fall", r->fall);
-	text_json_int(to, "changes", r->changes);
-	text_json_close(to, '}');
-}
-
 /* edges/web1 UP 5/5 L7OK status 200 in 1.2 ms since 2026-11-23 10:00:00 */
-static void report_line(const struct check *c, struct text *to)
+static void report_check(struct report *to, const struct check *c)
 {
 	static const char *const states[] = {"UNKNOWN", "UP", "DOWN"};
 	const struct health_record *r = &c->record;
-	time_t since = (time_t)r->since_s;
-	char date[32] = "-";
+	char where[ADDR_TEXT_SIZE], progress[32];
 	unsigned at, of;
-	struct tm tm;
-
 	target_progress(&c->target, &c->conf->rules, &at, &of);
-	if (since && localtime_r(&since, &tm))
-		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-	text_printf(to, "%s %s %u/%u %s %s in %u.%u ms since %s\n", r->name, states[r->state], at,
-		    of, health_result_text(r->result), r->checked_s ? r->reason : "not probed yet",
-		    r->latency_us / 1000, r->latency_us / 100 % 10, date);
+	snprintf(progress, sizeof(progress), "%u/%u", at, of);
+	report_row(to, NULL);
+	report_str(to, "name", "%", r->name);
+	report_str(to, "address", "", addr_format(&c->conf->spec.address, where));
+	report_str(to, "probe", "", probe_kind_text(c->conf->spec.kind));
+	report_str(to, "state", "", health_state_text(r->state));
+	report_str(to, NULL, "%", states[r->state]);
+	report_str(to, NULL, "%", progress);
+	report_str(to, "result", "%", health_result_text(r->result));
+	report_uint(to, "code", "", r->code);
+	report_str(to, "reason", "", r->reason);
+	report_str(to, NULL, "%", r->checked_s ? r->reason : "not probed yet");
+	report_us(to, "latency_us", "in %", r->latency_us);
+	report_time(to, "since", "since %", r->since_s);
+	report_int(to, "checked", "", r->checked_s);
+	report_uint(to, "health", "", r->health);
+	report_uint(to, "rise", "", r->rise);
+	report_uint(to, "fall", "", r->fall);
+	report_uint(to, "changes", "", r->changes);
+	report_close(to);
 }
 
 void checks_report(const struct checks *s, struct text *to, bool json)
 {
+	struct report r;
 	MAGIC_CHECK(s, CHECKS_MAGIC);
-	if (json) {
-		text_json_open(to, NULL, '{');
-		text_json_open(to, "targets", '[');
-	}
-	for (unsigned i = 0; i < s->n; i++) {
-		if (json)
-			report_json(&s->list[i], to);
-		else
-			report_line(&s->list[i], to);
-	}
-	if (json) {
-		text_json_close(to, ']');
-		text_json_close(to, '}');
-	}
+	report_begin(&r, to, json ? REPORT_JSON : REPORT_TEXT);
+	report_object(&r, NULL);
+	report_list(&r, "targets");
+	for (unsigned i = 0; i < s->n; i++)
+		report_check(&r, &s->list[i]);
+	report_close(&r);
+	report_close(&r);
+	report_end(&r);
 }

@@ -645,58 +645,34 @@ static const char *track_text(const struct instance *i)
 	return i->track.alive ? "alive" : "dead";
 }
 
-static void report_json(const struct instance *i, struct text *to)
+void instance_report(const struct instance *i, struct report *r)
 {
 	const char *fault = i->fault	       ? i->fault
 			    : i->address_fault ? "the address does not stay"
-					       : NULL;
-	char ip[16];
-
-	text_json_open(to, NULL, '{');
-	text_json_str(to, "name", str_c(i->conf.name));
-	text_json_str(to, "state", str_c(vrrp_fsm_state_name(i->fsm.state)));
-	text_json_int(to, "since", i->changed_s);
-	text_json_str(to, "interface", str_c(i->conf.interface));
-	text_json_int(to, "virtual_router_id", i->packet.vrid);
-	text_json_int(to, "version", i->packet.version);
-	text_json_int(to, "priority", vrrp_fsm_priority(&i->rules, &i->fsm));
-	text_json_bool(to, "held", i->addrs.held);
-	text_json_bool(to, "eligible", i->fsm.eligible);
-	text_json_bool(to, "leaving", i->fsm.leaving);
-	text_json_str(to, "track", str_c(track_text(i)));
-	text_json_str(to, "source", str_c(i->link.source ? ip_text(i->link.source, ip) : ""));
-	text_json_str(to, "master", str_c(i->fsm.master ? ip_text(i->fsm.master, ip) : ""));
-	text_json_str(to, "fault", str_c(fault ? fault : ""));
-	text_json_open(to, "addresses", '[');
-	for (unsigned k = 0; k < i->conf.addrs.count; k++)
-		text_json_str(to, NULL, str_c(ip_text(i->conf.addrs.ip[k], ip)));
-	text_json_close(to, ']');
-	text_json_close(to, '}');
-}
-
-static void report_text(const struct instance *i, struct text *to)
-{
-	char ip[16];
-
-	text_printf(to, "%s %s%s for %lld s, %s, router %u, priority %u", i->conf.name,
-		    vrrp_fsm_state_name(i->fsm.state), i->fsm.leaving ? " (leaving)" : "",
-		    (long long)(clock_wall_s() - i->changed_s), i->conf.interface, i->packet.vrid,
-		    vrrp_fsm_priority(&i->rules, &i->fsm));
+					       : "";
+	char ip[16], track[64] = "";
+	char addresses[VIP_ADDR_MAX][16];
+	const char *list[VIP_ADDR_MAX];
 	if (i->conf.track.mode != VIP_CONF_TRACK_NONE)
-		text_printf(to, ", %s %s", i->conf.track.daemon, track_text(i));
-	if (i->fsm.master)
-		text_printf(to, ", master %s", ip_text(i->fsm.master, ip));
-	if (i->fault)
-		text_printf(to, ", %s", i->fault);
+		snprintf(track, sizeof(track), "%s %s", i->conf.track.daemon, track_text(i));
 	for (unsigned k = 0; k < i->conf.addrs.count; k++)
-		text_printf(to, "%s %s", k ? "" : ", addresses", ip_text(i->conf.addrs.ip[k], ip));
-	text_add(to, STR("\n"));
-}
-
-void instance_report(const struct instance *i, struct text *to, bool json)
-{
-	if (json)
-		report_json(i, to);
-	else
-		report_text(i, to);
+		list[k] = ip_text(i->conf.addrs.ip[k], addresses[k]);
+	report_row(r, NULL);
+	report_str(r, "name", "%", i->conf.name);
+	report_str(r, "state", "%", vrrp_fsm_state_name(i->fsm.state));
+	report_bool(r, "leaving", "(leaving)", i->fsm.leaving);
+	report_time(r, "since", "since %", i->changed_s);
+	report_str(r, "interface", ", %", i->conf.interface);
+	report_uint(r, "virtual_router_id", ", router %", i->packet.vrid);
+	report_uint(r, "version", "", i->packet.version);
+	report_uint(r, "priority", ", priority %", vrrp_fsm_priority(&i->rules, &i->fsm));
+	report_bool(r, "held", "", i->addrs.held);
+	report_bool(r, "eligible", "", i->fsm.eligible);
+	report_str(r, "track", "", track_text(i));
+	report_str(r, NULL, ", %", track);
+	report_str(r, "source", "", i->link.source ? ip_text(i->link.source, ip) : "");
+	report_str(r, "master", ", master %", i->fsm.master ? ip_text(i->fsm.master, ip) : "");
+	report_str(r, "fault", ", %", fault);
+	report_strs(r, "addresses", ", addresses %", list, i->conf.addrs.count);
+	report_close(r);
 }

@@ -9,7 +9,7 @@
 #ifndef INSTANCE_H
 #define INSTANCE_H
 
-#include "ipc/ctl.h"
+#include "ipc/report.h"
 #include "netlink.h"
 #include "vip_conf.h"
 #include "vrrp_fsm.h"
@@ -53,6 +53,6 @@ enum vrrp_fsm_state instance_state(const struct instance *i);
 void instance_check(const struct instance *i);
 
 /* One line of text, or a JSON object. */
-void instance_report(const struct instance *i, struct text *to, bool json);
+void instance_report(const struct instance *i, struct report *r);
 
 #endif

@@ -209,15 +209,14 @@ void instances_stop(struct instances *s)
 
 void instances_report(const struct instances *s, struct text *to, bool json)
 {
+	struct report r;
 	MAGIC_CHECK(s, INSTANCES_MAGIC);
-	if (json) {
-		text_json_open(to, NULL, '{');
-		text_json_open(to, "instances", '[');
-	}
+	report_begin(&r, to, json ? REPORT_JSON : REPORT_TEXT);
+	report_object(&r, NULL);
+	report_list(&r, "instances");
 	for (unsigned k = 0; k < s->n; k++)
-		instance_report(s->at[k], to, json);
-	if (json) {
-		text_json_close(to, ']');
-		text_json_close(to, '}');
-	}
+		instance_report(s->at[k], &r);
+	report_close(&r);
+	report_close(&r);
+	report_end(&r);
 }

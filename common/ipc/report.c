@@ -27,11 +27,15 @@ static struct report_level *top(struct report *r)
 	return r->depth ? &r->level[r->depth - 1] : NULL;
 }
 
+/* As str_sanitize(), but into another place. */
 static void add_clean(struct text *to, struct str s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		text_add(to, c < 0x20 || c == 0x7f ? STR("?") : str_of(s.p + i, 1));
+	while (s.n) {
+		unsigned n = str_utf8(s);
+		unsigned char c = (unsigned char)s.p[0];
+		bool control = c < 0x20 || c == 0x7f || (n == 2 && c == 0xc2 && !(s.p[1] & 0x20));
+		text_add(to, n == 0 || control ? STR("?") : str_of(s.p, n));
+		s = str_skip(s, MAX(n, 1u));
 	}
 }
 
@@ -42,11 +46,12 @@ static void add_csv(struct text *to, struct str s)
 		add_clean(to, s);
 		return;
 	}
+	struct str part;
 	text_add(to, STR("\""));
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '"')
-			text_add(to, STR("\""));
-		add_clean(to, str_of(s.p + i, 1));
+	for (bool first = true; str_split(&s, '"', &part); first = false) {
+		if (!first)
+			text_add(to, STR("\"\""));
+		add_clean(to, part);
 	}
 	text_add(to, STR("\""));
 }
@@ -164,12 +169,14 @@ static void put_piece(struct report *r, const char *name, const char *as, const 
 	add_form(r->to, as ? as : "%", f->text);
 }
 
-static void put_line(struct report *r, const char *name, const struct form *f)
+static void put_line(struct report *r, const char *name, const char *as, const struct form *f)
 {
 	size_t path_n = top(r)->path_n;
-	add_clean(r->to, str_of(r->path, path_n));
-	text_printf(r->to, "%s%s ", path_n ? " " : "", name);
-	add_clean(r->to, f->text);
+	if (!as) {
+		add_clean(r->to, str_of(r->path, path_n));
+		text_printf(r->to, "%s%s ", path_n ? " " : "", name);
+	}
+	add_form(r->to, as ? as : "%", f->text);
 	if (r->note)
 		text_printf(r->to, "  %s", r->note);
 	text_add(r->to, STR("\n"));
@@ -223,7 +230,7 @@ static void put(struct report *r, const char *name, const char *as, const struct
 		if (in_row)
 			put_piece(r, name, as, f);
 		else
-			put_line(r, name, f);
+			put_line(r, name, as, f);
 		break;
 	case REPORT_JSON:
 		if (name)
@@ -333,6 +340,19 @@ void report_strs(struct report *r, const char *name, const char *as, const char 
 		    .csv = v, .text = v, .json = str_of(json.p, json.n), .unsaid = line.n == 0});
 	text_fini(&line);
 	text_fini(&json);
+}
+
+void report_lines(struct report *r, const char *indent, struct str lines)
+{
+	struct str line;
+	MUST(!r->depth || top(r)->kind != 'r');
+	while (r->format == REPORT_TEXT && lines.n && str_split(&lines, '\n', &line)) {
+		if (!line.n)
+			continue;
+		text_printf(r->to, "%s", indent);
+		add_clean(r->to, line);
+		text_add(r->to, STR("\n"));
+	}
 }
 
 void report_raw(struct report *r, const char *name, struct str json)

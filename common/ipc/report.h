@@ -18,12 +18,12 @@
  *
  * gives the text line "edges/web1 weight 3, since 2026-11-23 10:00:00". Every value has a name, for JSON and CSV (NULL:
  * the value is in the text only), and a form for text:
- *	NULL     "NAME VALUE"
+ *	NULL     "NAME VALUE", in an object behind the keys of the objects around it
  *	""       not in the text
  *	other    the first % stands for the value, %12 for the value padded to 12 columns
  * The pieces of a line are joined by a blank, but for those that begin with a comma. In a line of text an empty string
- * is left out together with its form, and so is a false bool. Control characters become `?` in text and CSV, so that a
- * value taken from a peer never makes a line of its own.
+ * is left out together with its form, and so is a false bool. Text and CSV are sanitized (str_sanitize()), so that a value
+ * taken from a peer never makes a line of its own.
  *
  * Belongs to one thread; nothing that is handed over has to last beyond the call. Nothing fails but for want of room in
  * the text, which the text remembers.
@@ -63,8 +63,8 @@ void report_list(struct report *r, const char *key);
 /* Values on one line of text; an object in JSON. A row holds no other container. */
 void report_row(struct report *r, const char *key);
 /*
- * Values on a line of their own, behind the keys of the objects around them: "server edges/web1 retries 0". In CSV each
- * is a row of object (its keys, joined by a blank), name, value, note.
+ * Values on a line of their own: "server edges/web1 retries 0". In CSV each is a row of object (its keys, joined by a
+ * blank), name, value, note.
  */
 void report_object(struct report *r, const char *key);
 void report_close(struct report *r); /* the innermost of them */
@@ -84,6 +84,8 @@ void report_us(struct report *r, const char *name, const char *as, uint64_t us);
 /* An array in JSON, one string with blanks between elsewhere. */
 void report_strs(struct report *r, const char *name, const char *as, const char *const *values,
 		 size_t n);
+/* Lines that are text already, each behind indent; empty ones are left out. Only in text, and not within a row. */
+void report_lines(struct report *r, const char *indent, struct str lines);
 /* A value that is JSON already; STR_NONE: null. Not in text, not in CSV. */
 void report_raw(struct report *r, const char *name, struct str json);
 

@@ -146,6 +146,34 @@ static void objects_are_a_value_a_row_in_csv(void **state UNUSED)
 				 "name,pid\nlbd,1\n");
 }
 
+static void bytes_that_are_no_text_are_replaced(void **state UNUSED)
+{
+	struct report r;
+	report_begin(&r, &out, REPORT_TEXT);
+	report_object(&r, NULL);
+	report_str(&r, "a", NULL,
+		   "\xc3\xa9 \xc2\xa0 \xc2\x9b"
+		   "1m \xff \xe2\x82");
+	report_str(&r, "b", "is [%3]", "x");
+	report_lines(&r, "> ", STR("one\n\ntwo\t\n"));
+	report_close(&r);
+	report_end(&r);
+	assert_str_equal(said(), "a \xc3\xa9 \xc2\xa0 ?1m ? ??\nis [x  ]\n> one\n> two?\n");
+}
+
+static void quotes_of_csv_are_doubled(void **state UNUSED)
+{
+	struct report r;
+	report_begin(&r, &out, REPORT_CSV);
+	report_row(&r, NULL);
+	report_str(&r, "a", NULL, "\"");
+	report_str(&r, "b", NULL, "x\"\"y\xc3\xa9,");
+	report_str(&r, "c", NULL, "");
+	report_close(&r);
+	report_end(&r);
+	assert_str_equal(said(), "a,b,c\n\"\"\"\",\"x\"\"\"\"y\xc3\xa9,\",\n");
+}
+
 /* Lines end a control socket's reply, so that none may come from a value. */
 static void a_value_makes_no_line(void **state UNUSED)
 {
@@ -196,6 +224,8 @@ int main(void)
 						fresh, gone),
 		cmocka_unit_test_setup_teardown(objects_nest_in_json, fresh, gone),
 		cmocka_unit_test_setup_teardown(objects_are_a_value_a_row_in_csv, fresh, gone),
+		cmocka_unit_test_setup_teardown(bytes_that_are_no_text_are_replaced, fresh, gone),
+		cmocka_unit_test_setup_teardown(quotes_of_csv_are_doubled, fresh, gone),
 		cmocka_unit_test_setup_teardown(a_value_makes_no_line, fresh, gone),
 		cmocka_unit_test_setup_teardown(keys_longer_than_the_path_are_cut, fresh, gone),
 	};
