@@ -229,7 +229,7 @@ struct stats *daemon_open_stats(struct daemon *d, unsigned workers)
 			 (unsigned)d->ops->n_counters, workers, &e) < 0)
 		log_err("counters are not published: %s", e.text);
 	d->has_stats = true;
-	ev_timer_init(&d->heartbeat, on_heartbeat, HEARTBEAT_S, HEARTBEAT_S);
+	ev_timer_init(&d->heartbeat, on_heartbeat, 0., HEARTBEAT_S);
 	ev_timer_start(d->loop, &d->heartbeat);
 	return &d->stats;
 }
