@@ -402,7 +402,7 @@ def test_a_link_local_address_waits_for_the_lease(vips):
     vips.start(1, **FAST)
     vips.is_in(board, "FAULT", 1)
     assert vips.state(board)["fault"] == "none of the interface's addresses is a [board]"
-    assert "eth0: none of the interface's addresses is a [board]; waiting" in board.vipd.output()
+    board.vipd.logged("eth0: none of the interface's addresses is a [board]; waiting")
     stays(lambda: not board.holds_vip(), 1, "it claims nothing")
     board.ns.ip(f"addr add {board.address}/24 dev eth0", "addr del 169.254.7.7/16 dev eth0")
     vips.is_in(board, "MASTER")
