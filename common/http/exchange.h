@@ -168,7 +168,8 @@ void http_exchange_respond(struct http_exchange *x, const struct http_response *
 /*
  * Sends body bytes, together with what is left of the head, in one call to the kernel. Returns how many of them were
  * taken (0..all; the rest must be offered again, unchanged, when writable() is called), or -1 when the connection
- * broke: closed() will follow, from the loop. In a tunnel HTTP_PIECE_LAST closes this direction only.
+ * broke: closed() will follow, from the loop. In a tunnel HTTP_PIECE_LAST closes this direction only. No bytes at all
+ * may be offered too, whatever the framing: the head goes then.
  */
 static inline ssize_t http_exchange_write(struct http_exchange *x, const struct iovec *iov, int n,
 					  enum http_piece piece)

@@ -90,11 +90,13 @@ static inline struct str http_get(const struct http_head *h, enum http_field_id 
 	return h->first[id] ? h->fields[h->first[id] - 1].value : STR_NONE;
 }
 
-/* The length that Content-Length announced, whether or not a body follows; HTTP_NO_LENGTH when it is absent. */
+/* The length that was announced, whether or not a body follows; HTTP_NO_LENGTH when none was. A body with a length has
+ * it by its kind: not every transport has a Content-Length field for that. */
 #define HTTP_NO_LENGTH UINT64_MAX
 static inline uint64_t http_announced_length(const struct http_head *h)
 {
-	return http_has(h, HTTP_F_CONTENT_LENGTH) ? h->length : HTTP_NO_LENGTH;
+	bool announced = h->body == HTTP_BODY_LENGTH || http_has(h, HTTP_F_CONTENT_LENGTH);
+	return announced ? h->length : HTTP_NO_LENGTH;
 }
 
 /*
