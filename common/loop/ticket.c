@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `posted` is true from a wake until its message is run: who finds it true adds nothing. It is taken back before
+ * woken() is called, so that a wake from then on posts anew, and by an exchange on both sides: whoever's wake was left
+ * out has its writes seen by the exchange that takes `posted` back.
+ *
+ * The message on its way holds a reference. `cancelled` is the owner's alone.
+ */
+#include "loop/ticket.h"
+
+#define TICKET_MAGIC 0x5449434bu
+
+struct ticket {
+	uint32_t magic;
+	bool cancelled;
+	_Atomic bool posted;
+	_Atomic uint32_t refs;
+	struct worker *owner;
+	void (*woken)(void *user);
+	void *user;
+	struct letter letter;
+};
+
+static void on_letter(struct letter *l)
+{
+	struct ticket *t = container_of(l, struct ticket, letter);
+	MAGIC_CHECK(t, TICKET_MAGIC);
+	MUST(atomic_exchange_explicit(&t->posted, false, memory_order_acq_rel));
+	if (!t->cancelled)
+		t->woken(t->user);
+	ticket_unref(t);
+}
+
+struct ticket *ticket_new(struct worker *owner, void (*woken)(void *user), void *user)
+{
+	struct ticket *t = malloc(sizeof(*t));
+	if (!t)
+		return NULL;
+	*t = (struct ticket){
+		.owner = owner, .woken = woken, .user = user, .refs = 1, .letter.run = on_letter};
+	MAGIC_SET(t, TICKET_MAGIC);
+	return t;
+}
+
+void ticket_cancel(struct ticket *t)
+{
+	if (!t)
+		return;
+	MAGIC_CHECK(t, TICKET_MAGIC);
+	MUST(!t->cancelled);
+	t->cancelled = true;
+	ticket_unref(t);
+}
+
+void ticket_wake(struct ticket *t)
+{
+	MAGIC_CHECK(t, TICKET_MAGIC);
+	if (atomic_exchange_explicit(&t->posted, true, memory_order_acq_rel))
+		return;
+	ticket_ref(t);
+	mailbox_post(&t->owner->mailbox, &t->letter);
+}
+
+struct ticket *ticket_ref(struct ticket *t)
+{
+	MAGIC_CHECK(t, TICKET_MAGIC);
+	MUST(atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed) > 0);
+	return t;
+}
+
+void ticket_unref(struct ticket *t)
+{
+	if (!t)
+		return;
+	MAGIC_CHECK(t, TICKET_MAGIC);
+	if (atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	MUST(!t->posted);
+	MAGIC_WIPE(t, TICKET_MAGIC);
+	free(t);
+}
