@@ -379,90 +379,38 @@ bool index_evict(struct index *ix, uint32_t want)
 
 /* ---- waiting */
 
-static void free_waiter(struct waiter *w)
+void index_subscribe(struct index *ix, struct waiter *w, struct object *o)
 {
-	MAGIC_WIPE(w, WAITER_MAGIC);
-	free(w);
-}
-
-static void on_letter(struct letter *l)
-{
-	struct waiter *w = container_of(l, struct waiter, letter);
-	MAGIC_CHECK(w, WAITER_MAGIC);
-	struct index *ix = w->index;
-	struct object *o = w->object;
-	/* Between post and here the waiter may have left its object, even for another; `posted` alone is shared. */
-	if (o)
-		index_lock(ix, o);
-	w->posted = false;
-	if (o)
-		index_unlock(ix, o);
-	if (w->gone)
-		free_waiter(w);
-	else
-		w->wake(w);
-}
-
-struct waiter *index_waiter_new(struct index *ix, struct worker *worker,
-				void (*wake)(struct waiter *w), void *user)
-{
-	struct waiter *w = calloc(1, sizeof(*w));
-	if (w)
-		*w = (struct waiter){.magic = WAITER_MAGIC,
-				     .letter.run = on_letter,
-				     .worker = worker,
-				     .index = ix,
-				     .wake = wake,
-				     .user = user};
-	return w;
-}
-
-void index_subscribe(struct waiter *w, struct object *o)
-{
-	MAGIC_CHECK(w, WAITER_MAGIC);
-	MUST(!w->object);
-	index_lock(w->index, o);
+	MUST(!w->object && w->ticket);
+	MAGIC_SET(w, WAITER_MAGIC);
 	w->object = object_ref(o);
+	index_lock(ix, o);
 	w->next = o->waiters;
 	o->waiters = w;
-	index_unlock(w->index, o);
+	index_unlock(ix, o);
 }
 
-void index_unsubscribe(struct waiter *w)
+void index_unsubscribe(struct index *ix, struct waiter *w)
 {
 	struct object *o = w->object;
 	if (!o)
 		return;
-	index_lock(w->index, o);
+	index_lock(ix, o);
 	struct waiter **at = &o->waiters;
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
-	index_unlock(w->index, o);
+	index_unlock(ix, o);
+	MAGIC_WIPE(w, WAITER_MAGIC);
 	w->object = NULL;
-	object_unref(w->index->store, o);
+	object_unref(ix->store, o);
 }
 
-void index_waiter_free(struct waiter *w)
+void index_wake(struct index *ix UNUSED, struct object *o)
 {
-	if (!w)
-		return;
-	index_unsubscribe(w);
-	/* No longer on any list, so nobody posts; a letter on its way frees it when it arrives. */
-	w->gone = true;
-	if (!w->posted)
-		free_waiter(w);
-}
-
-void index_wake(struct index *ix, struct object *o)
-{
-	(void)ix;
 	for (struct waiter *w = o->waiters; w; w = w->next) {
 		MAGIC_CHECK(w, WAITER_MAGIC);
-		if (w->posted)
-			continue;
-		w->posted = true;
-		mailbox_post(&w->worker->mailbox, &w->letter);
+		ticket_wake(w->ticket);
 	}
 }
 

@@ -57,17 +57,14 @@ void index_unlock(struct index *ix, const struct object *o);
 void index_link(struct index *ix, struct object *o);
 void index_unlink(struct index *ix,
 		  struct object *o); /* the index's reference goes with the unlock */
-void index_wake(struct index *ix, struct object *o); /* lock held: a letter to each waiter */
+void index_wake(struct index *ix, struct object *o); /* lock held: all waiters' tickets */
 /* Frees at least want pages if anything unpinned is left. Without locks. */
 bool index_evict(struct index *ix, uint32_t want);
 
 /* ---- waiting */
-struct waiter *index_waiter_new(struct index *ix, struct worker *w, void (*wake)(struct waiter *w),
-				void *user);
-void index_waiter_free(struct waiter *w); /* unsubscribes; accepts NULL */
-/* Progress from now on wakes w. Look at the object again after this. One object at a time. */
-void index_subscribe(struct waiter *w, struct object *o);
-void index_unsubscribe(struct waiter *w);
+/* Progress of o from now on wakes w's ticket. Look at the object again after this. One object at a time. */
+void index_subscribe(struct index *ix, struct waiter *w, struct object *o);
+void index_unsubscribe(struct index *ix, struct waiter *w); /* nothing if it is not subscribed */
 
 struct index_stats {
 	uint64_t objects, evicted, expired, purged;

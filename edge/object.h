@@ -18,7 +18,7 @@
 #include <sys/uio.h>
 
 #include "base/str.h"
-#include "loop/worker.h"
+#include "loop/ticket.h"
 #include "sieve.h"
 #include "store.h"
 
@@ -72,19 +72,14 @@ struct object {
 };
 
 /*
- * Somebody, on any worker, who wants to hear of an object's progress. Letters are coalesced: one at most is on its
- * way. Lives on the heap, since a letter may outlive the request.
+ * A request, on any worker, that wants to hear of an object's progress: its place in the object's list. Embedded in
+ * the request's state, which keeps it in place while it is subscribed.
  */
 struct waiter {
-	struct letter letter;  /* private */
-	struct waiter *next;   /* private */
-	struct object *object; /* ro: subscribed to, NULL when not */
-	struct worker *worker;
-	struct index *index;
-	uint32_t magic;
-	bool posted, gone;		/* private; shard lock */
-	void (*wake)(struct waiter *w); /* on the worker's thread */
-	void *user;
+	uint32_t magic;	       /* private: WAITER_MAGIC while subscribed */
+	struct waiter *next;   /* private; shard lock */
+	struct object *object; /* ro: subscribed to, a reference; NULL when not */
+	struct ticket *ticket; /* the embedder's: what is woken */
 };
 
 static inline enum object_state object_state(const struct object *o)

@@ -44,7 +44,7 @@ struct serve {
 	uint64_t hash;
 	struct object *object; /* a reference */
 	struct object *stale;  /* a reference: what object is to replace, while we validate it */
-	struct waiter *waiter;
+	struct waiter waiter;  /* with a ticket once it has waited */
 	struct freshness fresh;
 	enum step step;
 	uint64_t offset; /* body bytes delivered */
@@ -89,10 +89,16 @@ static void count_once(struct serve *s, unsigned stat)
 
 /* ---- the end */
 
+static void stop_waiting(struct serve *s)
+{
+	index_unsubscribe(s->front->index, &s->waiter);
+	ticket_cancel(s->waiter.ticket);
+	s->waiter.ticket = NULL;
+}
+
 static void release_objects(struct serve *s)
 {
-	index_waiter_free(s->waiter);
-	s->waiter = NULL;
+	stop_waiting(s);
 	object_unref(store_of(s), s->object);
 	object_unref(store_of(s), s->stale);
 	s->object = s->stale = NULL;
@@ -104,8 +110,7 @@ static void leave(struct serve *s)
 	s->step = DONE;
 	http_relay_fini(&s->relay);
 	fetch_leave(&s->leader);
-	index_waiter_free(s->waiter);
-	s->waiter = NULL;
+	stop_waiting(s);
 }
 
 /* Here, as wherever the exchange ends, s may be gone afterwards. */
@@ -146,9 +151,9 @@ void serve_closed(struct http_exchange *x, enum http_end why UNUSED)
 
 /* ---- waiting */
 
-static void on_wake(struct waiter *w)
+static void on_woken(void *user)
 {
-	struct serve *s = w->user;
+	struct serve *s = user;
 	MAGIC_CHECK(s, SERVE_MAGIC);
 	progress(s);
 }
@@ -156,23 +161,23 @@ static void on_wake(struct waiter *w)
 /* Wait for news of s->object. False: no memory for it, and the request has been answered. */
 static bool wait_for_news(struct serve *s)
 {
-	if (!s->waiter)
-		s->waiter = index_waiter_new(s->front->index, s->x->worker, on_wake, s);
-	if (!s->waiter) {
+	struct waiter *w = &s->waiter;
+	if (!w->ticket)
+		w->ticket = ticket_new(s->x->worker, on_woken, s);
+	if (!w->ticket) {
 		answer_error(s, 503, "Out of memory.");
 		return false;
 	}
-	if (s->waiter->object != s->object) {
-		index_unsubscribe(s->waiter);
-		index_subscribe(s->waiter, s->object);
+	if (w->object != s->object) {
+		index_unsubscribe(s->front->index, w);
+		index_subscribe(s->front->index, w, s->object);
 	}
 	return true;
 }
 
 static void drop_object(struct serve *s)
 {
-	if (s->waiter)
-		index_unsubscribe(s->waiter);
+	index_unsubscribe(s->front->index, &s->waiter);
 	object_unref(store_of(s), s->object);
 	s->object = NULL;
 }

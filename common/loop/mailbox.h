@@ -2,8 +2,8 @@
 /*
  * Messages to a loop from any thread: a many-to-one queue and an ev_async, the only libev call
  * allowed from another thread. A letter is embedded in what it carries and belongs to the sender
- * until posted, then to the receiver until its run() returns; run() may free it. Letters of one
- * sender arrive in order.
+ * until posted, then to the receiver until its run() returns; run() may free it, and from
+ * its beginning it may be posted again. Letters of one sender arrive in order.
  */
 #ifndef LOOP_MAILBOX_H
 #define LOOP_MAILBOX_H

@@ -653,3 +653,32 @@ def test_a_bad_configuration_is_refused(lab):
     out = e.logged("is refused")
     assert "listen" in out and "max-object" in out and 'did you mean `origin`' in out.replace('"', "`")
     assert e.get("/t/x?body=x").status == 200
+
+
+# -- waiting
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_half_closes_while_waiting_still_gets_its_answer(lab, workers):
+    """The one who leads the fetch as well as those who wait for it; who resets costs the others nothing."""
+    go = threading.Event()
+    o = lab.origin(when(go, reply(200, b"late", [("Cache-Control", "max-age=60")])))
+    e = lab.edged(o, workers=workers)
+    with contextlib.ExitStack() as stack:
+        conns = [stack.enter_context(e.conn()) for _ in range(8)]
+        for c in conns:
+            c.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+            wait_until(lambda: o.hits == 1, deadline=5)
+        wait_until(lambda: e.counter("requests") == 8, deadline=5)
+        for c in conns[:4]:
+            c.half_close()
+        for c in conns[4:6]:
+            c.reset()
+        wait_until(lambda: e.counter("clients") == 6, deadline=5)
+        go.set()
+        for c in conns[:4]:
+            answer = c.read()
+            assert answer.body == b"late" and answer.header("Connection") == "close" and c.closed()
+        for c in conns[6:]:
+            answer = c.read()
+            assert answer.body == b"late" and answer.header("Connection") is None
+    assert o.hits == 1

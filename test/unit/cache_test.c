@@ -365,7 +365,7 @@ static _Atomic int filled_by_us, woken_for, delivered, running;
 struct asker {
 	struct letter letter;
 	struct worker *worker;
-	struct waiter *waiter;
+	struct waiter waiter;
 	struct object *object;
 	int round;
 };
@@ -379,8 +379,9 @@ static void again(struct letter *l)
 
 static void next_round(struct asker *a)
 {
-	index_waiter_free(a->waiter);
-	a->waiter = NULL;
+	index_unsubscribe(ix, &a->waiter);
+	ticket_cancel(a->waiter.ticket);
+	a->waiter.ticket = NULL;
 	object_unref(&store, a->object);
 	a->object = NULL;
 	if (++a->round < ROUNDS)
@@ -404,10 +405,10 @@ static void deliver(struct asker *a)
 	next_round(a);
 }
 
-static void on_wake(struct waiter *w)
+static void on_woken(void *user)
 {
 	atomic_fetch_add(&woken_for, 1);
-	deliver(w->user);
+	deliver(user);
 }
 
 static void fill_it(struct object *o)
@@ -441,8 +442,8 @@ static void ask(struct asker *a)
 	} else if (r == INDEX_FOUND && object_state(a->object) == OBJECT_MARKER) {
 		next_round(a);
 	} else {
-		a->waiter = index_waiter_new(ix, a->worker, on_wake, a);
-		index_subscribe(a->waiter, a->object);
+		a->waiter.ticket = ticket_new(a->worker, on_woken, a);
+		index_subscribe(ix, &a->waiter, a->object);
 		deliver(a);
 	}
 }
