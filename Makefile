@@ -300,7 +300,7 @@ demo: ## four boards, a switch and a page to look at, in network namespaces (roo
 
 FRESH ?= make demo DEMO_SECONDS=20 && make check
 fresh: export FRESH := $(FRESH)
-fresh: ## the README's two commands on a bare Debian 12, as committed (root, ten minutes; FRESH="make demo ...")
+fresh: ## the README's two commands on a bare Debian 12, as committed (root, 15 minutes; FRESH="make demo ...")
 	@.ci/fresh commit "$$FRESH"
 
 clean: ## remove what was built
