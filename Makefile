@@ -86,7 +86,7 @@ endif
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration integration-threads lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
+.PHONY: all unit unit-threads fuzz-replay fuzz-run fuzz check integration integration-threads chaos lint lint-tidy lint-cppcheck lint-shell format format-check check-layers \
 	check-symbols check-headers doc docs docs-check install uninstall deps build-deps demo fresh system cost soak bench cover clean help
 
 all: $(PROGRAMS:%=$(O)/%) ## build the four daemons and greenpictl (SAN=address,undefined or thread)
@@ -162,6 +162,7 @@ check: ## everything that must pass: unit tests, corpora, integration on sanitiz
 	$(MAKE) $(JOBS) SAN=$(SAN_CHECK) fuzz-replay || failed="$$failed fuzz-replay"; \
 	$(MAKE) $(JOBS) SAN=$(SAN_CHECK) integration || failed="$$failed integration"; \
 	$(MAKE) $(JOBS) integration-threads || failed="$$failed integration-threads"; \
+	$(MAKE) $(JOBS) chaos || failed="$$failed chaos"; \
 	$(MAKE) $(JOBS) docs-check || failed="$$failed docs-check"; \
 	$(MAKE) $(JOBS) cost || failed="$$failed cost"; \
 	$(MAKE) $(JOBS) system || failed="$$failed system"; \
@@ -181,6 +182,21 @@ integration-threads: ## the same of lbd and edged on the thread sanitizer's buil
 	$(MAKE) SAN=thread all
 	GREENPI_BUILD=$(abspath $(BUILD)/thread) $(PYTEST) $(THREADED) $(PYTEST_ARGS)
 
+# The clients and origins of the chaos test, the same for all builds: no sanitizer slows them.
+$(O)/chaos: $(sort $(wildcard test/chaos/*.c test/chaos/*.h))
+	@mkdir -p $(@D)
+	$(call say,LD,$@) $(CC) $(CPPFLAGS) -std=gnu17 -O2 -g $(WARN) -o $@ $(filter %.c,$^)
+
+# Bad clients and origins, and a busy operator: on the build of SAN, else on both builds with sanitizers.
+ifdef SAN
+chaos: all $(O)/chaos
+	GREENPI_BUILD=$(abspath $(O)) $(PYTEST) -s test/chaos $(PYTEST_ARGS)
+else
+chaos: ## bad clients, bad origins, a busy operator, on both sanitizer builds (root; CHAOS_SEED, CHAOS_SECONDS=30)
+	$(MAKE) SAN=$(SAN_CHECK) chaos
+	$(MAKE) SAN=thread chaos
+endif
+
 cost: all $(O)/count_allocs.so ## system calls, allocations and memory of the build that ships, against their limits (root)
 	GREENPI_BUILD=$(abspath $(O)) $(PYTEST) test/cost $(PYTEST_ARGS)
 
@@ -191,9 +207,8 @@ $(O)/count_allocs.so: test/cost/count_allocs.c
 system: all ## a board with a real systemd: install, start, restart under load, stop (root)
 	$(PYTEST) test/system
 
-soak: ## bad clients, a bad origin and a busy operator for SOAK_SECONDS (60), on the sanitizer build (root)
-	$(MAKE) SAN=$(SAN_CHECK) all
-	GREENPI_BUILD=$(abspath $(BUILD)/$(subst $(comma),-,$(SAN_CHECK))) $(PYTEST) -s test/soak
+soak: ## the same for longer, with restarts and crashes in between (root; CHAOS_SECONDS=300)
+	$(MAKE) CHAOS_RESTARTS=1 CHAOS_SECONDS=$(or $(CHAOS_SECONDS),300) chaos
 
 bench: all ## side by side with the peers: CPU a request, as ratios
 	.ci/deps bench

@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: MIT
+#include "origin.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "message.h"
+#include "page.h"
+
+#define FLAKY_MOST 4
+
+enum state { HEAD, BODY, ANSWER, HANG, TUNNEL };
+enum end { KEEP, CLOSE, RESET };
+
+struct served {
+	enum state state;
+	enum end end; /* when the answer has gone */
+	bool early;   /* the answer goes before the body is read */
+	bool echo_ended;
+	int64_t hang_ms; /* until then */
+	struct message_body body;
+	struct page page;
+	size_t head_n;
+	char head[MESSAGE_HEAD_MOST]; /* of the request */
+	char who[64];
+	char unit[PAGE_UNIT_SIZE]; /* of the request's body */
+	size_t unit_n;
+};
+
+static bool calm;
+static unsigned long requests, whims;
+static struct listener *flaky[FLAKY_MOST];
+static int64_t flaky_ms[FLAKY_MOST];
+static unsigned flaky_n;
+
+static bool whim(double p)
+{
+	bool yes = !calm && chance(p);
+	whims += yes;
+	return yes;
+}
+
+static bool field(const struct served *s, const char *name, char *to, size_t size)
+{
+	return message_field(s->head, s->head_n, name, to, size);
+}
+
+static bool is_method(const struct served *s, const char *method)
+{
+	size_t n = strlen(method);
+	return strncmp(s->head, method, n) == 0 && s->head[n] == ' ';
+}
+
+/* ---- answers */
+
+static void interims(struct conn *c)
+{
+	static const char early[] = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
+	static const char processing[] = "HTTP/1.1 102 Processing\r\n\r\n";
+	unsigned n = whim(0.05) ? 1 + chance_below(6) : whim(0.005) ? 100 : 0;
+	for (unsigned i = 0; i < n; i++)
+		if (chance(0.7))
+			conn_send(c, early, sizeof(early) - 1);
+		else
+			conn_send(c, processing, sizeof(processing) - 1);
+}
+
+struct answer {
+	char head[48000];
+	size_t head_n;
+	char *body;
+	size_t body_n;
+};
+
+static void add(struct answer *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct answer *a, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	a->head_n += (size_t)vsnprintf(a->head + a->head_n, sizeof(a->head) - a->head_n, fmt, ap);
+	va_end(ap);
+}
+
+static size_t chunked(char *to, const char *p, size_t n)
+{
+	size_t out = 0;
+	for (size_t i = 0; i < n;) {
+		static const size_t sizes[] = {1, 7, 100, 4000, 20000, 100000};
+		size_t part = sizes[chance_below(6)];
+		if (n - i > 20000 && part < 100)
+			part = 4000;
+		part = part < n - i ? part : n - i;
+		out += (size_t)sprintf(to + out, chance(0.05) ? "%zx;x=y\r\n" : "%zx\r\n", part);
+		memcpy(to + out, p + i, part);
+		out += part;
+		memcpy(to + out, "\r\n", 2);
+		out += 2;
+		i += part;
+	}
+	const char *last = chance(0.1) ? "0\r\nX-Trailer: t\r\n\r\n" : "0\r\n\r\n";
+	strcpy(to + out, last);
+	return out + strlen(last);
+}
+
+/* The first and the behind-last byte that a Range asks for; false: none, or not to be had. */
+static bool range_of(const struct served *s, size_t size, size_t *from, size_t *to)
+{
+	char text[64], *end;
+	if (!field(s, "Range", text, sizeof(text)) || strncmp(text, "bytes=", 6))
+		return false;
+	*from = strtoul(text + 6, &end, 10);
+	*to = *end == '-' && end[1] ? strtoul(end + 1, NULL, 10) + 1 : size;
+	return *from < *to && *to <= size;
+}
+
+static void frame(struct conn *c, struct answer *a, const char *body, size_t n)
+{
+	struct served *s = c->user;
+	a->body = malloc(n * 8 + 64);
+	if (!a->body)
+		abort();
+	if (s->page.framing == PAGE_CHUNKED) {
+		add(a, "Transfer-Encoding: chunked\r\n");
+		a->body_n = chunked(a->body, body, n);
+		return;
+	}
+	if (s->page.framing == PAGE_LENGTH)
+		add(a, "Content-Length: %zu\r\n", n);
+	else
+		s->end = s->end == KEEP ? CLOSE : s->end;
+	memcpy(a->body, body, n);
+	a->body_n = n;
+}
+
+/* Whom the body is for: what its unit names. */
+static void name_reader(struct served *s, char who[64])
+{
+	strcpy(who, "-");
+	if (page_personal(&s->page))
+		strcpy(who, s->who);
+	else if (s->page.kind == PAGE_VARIANT)
+		field(s, "X-Variant", who, 64);
+	else if (s->page.kind == PAGE_VERSION)
+		snprintf(who, 64, "%u", page_version[s->page.host][s->page.id]);
+}
+
+static void add_fields(struct conn *c, struct answer *a, const char *who)
+{
+	struct served *s = c->user;
+	const struct page *p = &s->page;
+	char path[PAGE_PATH_SIZE];
+	add(a, "X-Url: h%u.test%s\r\n", p->host, page_path(p, path));
+	add(a, "Cache-Control: %s\r\n", page_cache_control[p->cache - '0']);
+	if (p->kind == PAGE_PUBLIC)
+		add(a, "ETag: \"e\"\r\n");
+	if (p->kind == PAGE_VERSION)
+		add(a, "ETag: \"%s\"\r\n", who);
+	if (p->kind == PAGE_VARIANT)
+		add(a, "Vary: X-Variant\r\n");
+	if (page_personal(p))
+		add(a, "X-For: %s\r\n", s->who);
+	if ((p->kind == PAGE_PRIVATE || p->kind == PAGE_TUNNEL) && (p->cache > '1' || chance(0.5)))
+		add(a, "Set-Cookie: who=%s; path=/\r\n", s->who);
+	if (whim(0.02))
+		add(a, "X-Long: %0*d\r\n", chance(0.7) ? 5000 : 14000, 0);
+	if (whim(0.01))
+		add(a, "X-Long: %0*d\r\n", 19000, 0);
+	if (s->end != KEEP && chance(0.5))
+		add(a, "Connection: close\r\n");
+}
+
+static bool unchanged(const struct served *s, const char *who)
+{
+	char have[64], want[80];
+	if (!field(s, "If-None-Match", have, sizeof(have)))
+		return false;
+	snprintf(want, sizeof(want), "\"%s\"", s->page.kind == PAGE_PUBLIC ? "e" : who);
+	return (s->page.kind == PAGE_PUBLIC || s->page.kind == PAGE_VERSION) &&
+	       strcmp(have, want) == 0;
+}
+
+static void make(struct conn *c, struct answer *a)
+{
+	struct served *s = c->user;
+	char who[64], unit[PAGE_UNIT_SIZE];
+	size_t from = 0, to = s->page.size;
+	name_reader(s, who);
+	if (unchanged(s, who)) {
+		add(a, "HTTP/1.1 304 Not Modified\r\n");
+		add_fields(c, a, who);
+		add(a, "\r\n");
+		return;
+	}
+	bool part = page_status(&s->page) == 200 && range_of(s, s->page.size, &from, &to);
+	if (part)
+		add(a, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes %zu-%zu/%zu\r\n", from,
+		    to - 1, s->page.size);
+	else
+		add(a, "HTTP/1.1 %u Chaos\r\n", page_status(&s->page));
+	size_t unit_n = page_unit(&s->page, who, unit), n = part ? to - from : s->page.size;
+	char *body = malloc(n + 1);
+	if (!body)
+		abort();
+	page_fill(body, n, unit, unit_n, part ? from : 0);
+	add_fields(c, a, who);
+	frame(c, a, body, n);
+	free(body);
+	add(a, "\r\n");
+	if (is_method(s, "HEAD"))
+		a->body_n = 0;
+}
+
+static void unavailable(struct conn *c)
+{
+	static const char text[] = "HTTP/1.1 503 Not Now\r\nContent-Length: 5\r\n\r\nnever";
+	struct served *s = c->user;
+	conn_send(c, text, sizeof(text) - 1 - (is_method(s, "HEAD") ? 5 : 0));
+}
+
+static void send_answer(struct conn *c)
+{
+	struct served *s = c->user;
+	static struct answer a;
+	a = (struct answer){.body = NULL};
+	interims(c);
+	if (whim(0.02)) {
+		unavailable(c);
+		return;
+	}
+	make(c, &a);
+	size_t whole = a.head_n + a.body_n;
+	conn_send(c, a.head, a.head_n);
+	conn_send(c, a.body, a.body_n);
+	free(a.body);
+	if (whim(0.03)) { /* cut it; a body until close has no other end than a reset to be cut by */
+		size_t cut = chance_below((unsigned)(whole + 1));
+		c->out_n -= cut;
+		s->end = chance(0.5) || s->page.framing == PAGE_UNTIL_CLOSE ? RESET : CLOSE;
+	}
+	c->send_at_ms = chance(0.1) ? loop_now_ms + chance_below(calm ? 5 : 60) : 0;
+}
+
+static void choose_pace(struct conn *c)
+{
+	c->pace = calm || chance(0.6) ? PACE_WHOLE : chance(0.8) ? PACE_PIECES : PACE_DRIP;
+}
+
+/* Head of the answer and its body in packets of their own. */
+static void begin_answer(struct conn *c)
+{
+	struct served *s = c->user;
+	s->state = ANSWER;
+	s->end = whim(0.1) ? CLOSE : KEEP;
+	choose_pace(c);
+	if (whim(0.01)) {
+		conn_reset(c);
+		return;
+	}
+	if (whim(0.01)) {
+		conn_close(c);
+		return;
+	}
+	if (whim(0.02)) {
+		s->state = HANG;
+		s->hang_ms = loop_now_ms + 100 + chance_below(3000);
+		return;
+	}
+	send_answer(c);
+}
+
+/* ---- tunnels: an echo */
+
+static bool begin_tunnel(struct conn *c)
+{
+	static const char head[] =
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: chaos\r\nConnection: upgrade\r\n";
+	struct served *s = c->user;
+	char protocol[32], line[128];
+	if (s->page.kind != PAGE_TUNNEL || !field(s, "Upgrade", protocol, sizeof(protocol)) ||
+	    whim(0.1))
+		return false;
+	conn_send(c, head, sizeof(head) - 1);
+	conn_send(c, line, (size_t)snprintf(line, sizeof(line), "X-For: %s\r\n\r\n", s->who));
+	s->state = TUNNEL;
+	choose_pace(c);
+	return true;
+}
+
+static void echo(struct conn *c)
+{
+	conn_send(c, c->in, c->in_n);
+	conn_consume(c, c->in_n);
+	if (c->out_n > 200000)
+		c->read_at_ms = loop_now_ms + 5;
+	if (whim(0.001))
+		conn_reset(c);
+}
+
+/* ---- requests */
+
+static void complain(const struct served *s, const char *what)
+{
+	wrong("at the origin: %s: %.*s", what, (int)s->head_n, s->head);
+}
+
+/* Is the request one that a client wrote, all of it? */
+static void judge(struct served *s)
+{
+	char path[256], url[128], host[64], want[320];
+	if (sscanf(s->head, "%*s %255s", path) != 1 || !page_parse(&s->page, path)) {
+		complain(s, "no such path");
+		return;
+	}
+	field(s, "Host", host, sizeof(host));
+	s->page.host = strcmp(host, "h1.test") == 0;
+	field(s, "X-Asked", url, sizeof(url));
+	snprintf(want, sizeof(want), "%s%s", host, path);
+	if (strcmp(url, want) != 0 || message_count(s->head, s->head_n, "X-Asked") != 1)
+		complain(s, "the fields are another request's");
+	if (message_count(s->head, s->head_n, "X-Who") != 1 || !field(s, "X-Who", s->who, 64))
+		complain(s, "no X-Who");
+}
+
+static bool take_head(struct conn *c)
+{
+	struct served *s = c->user;
+	size_t n = message_head(c->in, c->in_n);
+	if (n == 0)
+		return false;
+	if (n > sizeof(s->head)) {
+		wrong("at the origin: a head of %zu bytes", n);
+		conn_close(c);
+		return false;
+	}
+	memcpy(s->head, c->in, n);
+	s->head_n = n;
+	conn_consume(c, n);
+	requests++;
+	judge(s);
+	if (!message_begin(&s->body, s->head, n, false))
+		complain(s, "bad framing");
+	s->unit_n = (size_t)snprintf(s->unit, sizeof(s->unit), "%s|", s->who);
+	s->state = BODY;
+	s->early = !s->body.done && whim(0.1);
+	char expect[32];
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	if (field(s, "Expect", expect, sizeof(expect)) && !s->early && chance(0.8))
+		conn_send(c, go_on, sizeof(go_on) - 1);
+	return true;
+}
+
+static void take_body(struct conn *c)
+{
+	struct served *s = c->user;
+	size_t done = 0, used;
+	do {
+		const char *payload;
+		size_t n;
+		uint64_t at = s->body.total;
+		used = message_next(&s->body, c->in + done, c->in_n - done, &payload, &n);
+		if (n && page_compare(payload, n, s->unit, s->unit_n, at) != n)
+			complain(s, "the body is another request's");
+		done += used;
+	} while (used);
+	if (s->body.bad)
+		complain(s, "bad chunks");
+	conn_consume(c, done);
+}
+
+static void received(struct conn *c)
+{
+	struct served *s = c->user;
+	if (s->state == TUNNEL) {
+		echo(c);
+		return;
+	}
+	if (s->state == HEAD && !take_head(c))
+		return;
+	if (c->gone)
+		return;
+	take_body(c);
+	if (s->state != BODY || (!s->body.done && !s->early))
+		return;
+	if (is_method(s, "PURGE")) { /* it is no cache */
+		static const char not_allowed[] =
+			"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n";
+		s->state = ANSWER;
+		conn_send(c, not_allowed, sizeof(not_allowed) - 1);
+		return;
+	}
+	if (is_method(s, "POST") && s->page.kind == PAGE_VERSION)
+		page_version[s->page.host][s->page.id]++;
+	if (is_method(s, "POST"))
+		s->page.kind = PAGE_PRIVATE;
+	if (!begin_tunnel(c))
+		begin_answer(c);
+	else if (c->in_n)
+		echo(c);
+}
+
+static void sent(struct conn *c)
+{
+	struct served *s = c->user;
+	if (s->state == TUNNEL && c->eof)
+		conn_close(c);
+	if (s->state != ANSWER)
+		return;
+	if (s->end == RESET) {
+		conn_reset(c);
+	} else if (s->end == CLOSE) {
+		conn_close(c);
+	} else if (s->body.done) {
+		s->state = HEAD;
+		received(c);
+	}
+}
+
+static void ended(struct conn *c)
+{
+	const struct served *s = c->user;
+	if (c->reset || s->state == HEAD || s->state == BODY || !conn_pending(c))
+		conn_close(c);
+}
+
+static void tick(struct conn *c)
+{
+	struct served *s = c->user;
+	if (s->state == ANSWER && !conn_pending(c) && !c->gone)
+		sent(c);
+	if (s->state == HANG && loop_now_ms >= s->hang_ms) {
+		s->state = ANSWER;
+		if (chance(0.5))
+			send_answer(c);
+		else
+			conn_close(c);
+	}
+	if (loop_now_ms - c->moved_ms > 30000)
+		conn_close(c);
+}
+
+static void freed(struct conn *c)
+{
+	free(c->user);
+}
+
+static const struct conn_ops ops = {
+	.received = received, .ended = ended, .sent = sent, .tick = tick, .freed = freed};
+
+static void accepted(int fd)
+{
+	struct served *s = calloc(1, sizeof(*s));
+	if (!s)
+		abort();
+	struct conn *c = conn_new(fd, &ops, s);
+	if (whim(0.01))
+		conn_reset(c);
+}
+
+void origin_listen(uint16_t port, bool refuses_at_times)
+{
+	struct listener *l = loop_listen(port, accepted);
+	if (refuses_at_times && flaky_n < FLAKY_MOST)
+		flaky[flaky_n++] = l;
+}
+
+void origin_turn(bool calm_)
+{
+	calm = calm_;
+	for (unsigned i = 0; i < flaky_n; i++) {
+		if (loop_now_ms < flaky_ms[i])
+			continue;
+		if (loop_refuses(flaky[i]))
+			loop_listen_again(flaky[i]);
+		else if (!calm)
+			loop_refuse(flaky[i]);
+		flaky_ms[i] = loop_now_ms + 300 + chance_below(1500);
+	}
+}
+
+void origin_print(void)
+{
+	printf("\"origin_requests\": %lu, \"whims\": %lu", requests, whims);
+}

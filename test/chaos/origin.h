@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The origin: answers by the path (page.h), and by its whims drips, splits, cuts, resets, hangs, answers early, sends
+ * interim responses, or refuses connections for a while. It never lies: whatever it answers in full is right.
+ */
+#ifndef CHAOS_ORIGIN_H
+#define CHAOS_ORIGIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+void origin_listen(uint16_t port, bool refuses_at_times);
+/* Once a turn. calm: no whims any more. */
+void origin_turn(bool calm);
+void origin_print(void);
+
+#endif

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""lbd before edged and before bare origins, while an operator reloads, purges and takes servers away.
+
+The clients and the origins are one program (main.c), which knows whose each byte is. Whatever happens, nobody is
+given another's answer, a wrong body as a whole one, another's Set-Cookie; nobody waits for ever; no sanitizer
+complains; and when the last client has gone every gauge is back at zero and SIGTERM ends the daemons cleanly.
+
+CHAOS_SECONDS (30) says for how long, CHAOS_SEED repeats a run's choices, CHAOS_CLIENTS (80) how many at once. With
+CHAOS_RESTARTS=1 (make soak) the daemons are restarted and killed as well, which cuts connections but must do nothing else.
+"""
+
+import json
+import os
+import random
+import subprocess
+import threading
+import time
+
+from lab.daemon import binary
+from lab.lab import edged_conf
+from lab.wait import wait_until
+
+SECONDS = int(os.environ.get("CHAOS_SECONDS", "30"))
+SEED = int(os.environ.get("CHAOS_SEED", str(random.randrange(1 << 30))))
+CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "80"))
+RESTARTS = os.environ.get("CHAOS_RESTARTS") == "1"
+
+EDGE, WEB, RAW, MORE = 6081, 8080, 8082, 8888
+ORIGIN, SECOND, FLAKY, SILENT = 7001, 7002, 7003, 7099
+
+
+class Chaos:
+    """The program with the clients and the origins."""
+
+    def __init__(self, lab):
+        self.proc = subprocess.Popen(
+            lab.ns.argv("setpriv", "--pdeathsig", "KILL", "--", binary("chaos"), str(SEED), str(SECONDS), str(CLIENTS),
+                        f"cached:{EDGE},{WEB},{WEB},{RAW},{MORE}", f"{ORIGIN},{SECOND},flaky:{FLAKY}"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.lines = []
+        assert self.proc.stdout.readline() == "ready\n"
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+        self.summary = None
+
+    def _read(self):
+        for line in self.proc.stdout:
+            if line.startswith("{"):
+                self.summary = json.loads(line)
+            else:
+                self.lines.append(line.rstrip("\n"))
+
+    def busy(self):
+        """Are clients still there, and is all well?"""
+        return self.proc.poll() is None and self.summary is None and not self.lines
+
+    def end(self):
+        self.proc.stdin.close()
+        self.proc.wait(10)
+        self.thread.join(10)
+
+
+def lbd_conf(rng):
+    """One of many: the frontends that are always there, and what may differ."""
+    def server(pool, name, port, weight=1):
+        return f"[server {name}]\npool = {pool}\naddress = 127.0.0.1:{port}\ncookie = {name}\nweight = {weight}\n\n"
+
+    raw = [server("raw", "r1", ORIGIN, rng.choice((1, 5))), server("raw", "r2", SECOND),
+           server("raw", "r3", FLAKY), server("raw", "r4", SILENT)]
+    edges = [server("edges", "e1", EDGE), server("edges", "e2", FLAKY), server("edges", "e3", SILENT)]
+    cookie = rng.choice(("", "cookie = SERVERID insert indirect nocache\n", "cookie = SERVERID insert\n"))
+    return "".join([
+        f"[lb]\nworkers = 2\naccess-log = no\nmaxconn = {rng.choice((16, 60, 1000))}\n",
+        "client-timeout = 1500ms\nrequest-timeout = 1s\nkeep-alive-timeout = 600ms\nserver-idle = 200ms\n",
+        f"tunnel-timeout = 1s\nforwarded-for = {rng.choice(('yes', 'yes', 'yes', 'no'))}\n\n",
+        f"[frontend web]\nbind = 127.0.0.1:{WEB}{rng.choice(('', f' 127.0.0.1:{MORE}'))}\npool = edges\n\n",
+        f"[frontend raw]\nbind = 127.0.0.1:{RAW}\npool = raw\n\n",
+        *(f"[pool {p}]\nconnect-timeout = 300ms\nserver-timeout = 1200ms\nretries = {rng.choice((0, 1, 3))}\n{cookie}\n"
+          for p in ("edges", "raw")),
+        *edges[:rng.choice((1, 1, 2, 3))],
+        *rng.sample(raw[:3], rng.choice((1, 2, 3))), *rng.choice(([], raw[3:])),
+    ])
+
+
+def edge_conf(rng):
+    """One of many; memory and workers are of the start."""
+    return edged_conf(("127.0.0.1", ORIGIN), EDGE, workers=2, memory="2M", max_object=rng.choice(("64K", "256K", "1M")),
+                      maxconn=rng.choice((16, 60, 1000)), origin_maxconn=rng.choice((8, 100, 200, 200, 200)),
+                      default_ttl=rng.choice(("1s", "60s")), grace=rng.choice(("0s", "1s")),
+                      keep=rng.choice(("0s", "2s", "24h")), uncacheable=rng.choice(("1s", "60s")),
+                      client_timeout="1500ms", request_timeout="1s", keep_alive_timeout="600ms", tunnel_timeout="1s",
+                      origin_timeout="1200ms", connect_timeout="300ms", origin_idle="200ms")
+
+
+class Operator:
+    """Does something every now and then that must not be felt as a wrong answer."""
+
+    def __init__(self, rng, lb, edge):
+        self.rng, self.lb, self.edge = rng, lb, edge
+        self.deeds = {}
+
+    def deed(self):
+        kinds = [self.reload_lb, self.reload_edge, self.server_away, self.purge, self.ask]
+        kinds += [self.restart, self.crash] if RESTARTS else []
+        kind = self.rng.choice(kinds)
+        self.deeds[kind.__name__] = self.deeds.get(kind.__name__, 0) + 1
+        kind()
+
+    def reload_lb(self):
+        self.lb.write_conf(lbd_conf(self.rng))
+        self.lb.reload()
+
+    def reload_edge(self):
+        self.edge.write_conf(edge_conf(self.rng))
+        self.edge.reload()
+
+    def server_away(self):
+        servers = [f"{s['pool']}/{s['name']}" for s in self.lb.ask_json("servers")]
+        for name in servers:
+            if self.rng.random() < 0.3:
+                self.lb.tell(f"{self.rng.choice(('disable', 'drain'))} server {name}")
+        time.sleep(self.rng.random() * 0.15)
+        for name in servers:
+            self.lb.tell(f"enable server {name}")
+
+    def purge(self):
+        self.edge.tell("purge " + self.rng.choice(("all", "h0.test/p/", "h1.test/", "h0.test/g/1")))
+
+    def ask(self):
+        for d, command in ((self.lb, "state"), (self.lb, "show stat"), (self.lb, "stats"), (self.edge, "stats json"),
+                           (self.edge, "state")):
+            d.tell(command)
+
+    def restart(self):
+        self.rng.choice((self.lb, self.edge)).restart()
+
+    def crash(self):
+        self.rng.choice((self.lb, self.edge)).crash()
+
+
+def settle(lb, edge):
+    """Everything is let go: every gauge goes back to zero."""
+    for d in (lb, edge):
+        wait_until(lambda d=d: d.ask_json("state")["clients"] == 0, 20, f"{d} has no clients any more")
+        wait_until(lambda d=d: d.counter("clients") == 0, 5, f"{d} says so in its counters")
+    wait_until(lambda: lb.counter("running") == 0, 5, "lbd runs no request any more")
+    wait_until(lambda: all(s["current"] == 0 for s in lb.ask_json("servers")), 5, "no server has a request any more")
+
+
+def test_chaos(lab):
+    print(f"CHAOS_SEED={SEED}")
+    rng = random.Random(SEED)
+    edge = lab.edged(conf=edge_conf(rng), port=EDGE)
+    lb = lab.lbd(conf=lbd_conf(rng), port=WEB)
+    chaos = Chaos(lab)
+    operator = Operator(rng, lb, edge)
+    try:
+        while chaos.busy() and lb.running() and edge.running():
+            operator.deed()
+            time.sleep(rng.random() * 0.8)
+        assert lb.running() and edge.running() and chaos.lines == []
+        settle(lb, edge)
+        assert chaos.lines == []
+        print(*(f"{d.name}: {d.counters()}" for d in (lb, edge)), sep="\n")
+    finally:
+        chaos.end()
+        print(f"CHAOS_SEED={SEED} {operator.deeds} {chaos.summary}", *chaos.lines[:20], sep="\n")
+    assert chaos.proc.returncode == 0
+    assert chaos.summary["good"] > 20 * SECONDS, "hardly anything was answered"
