@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
-#include "front.h"
+#include "edge_worker.h"
 #include "ipc/report.h"
 #include "ipc/sd.h"
 
@@ -33,13 +33,13 @@ static const struct shell_ops shell_ops = {
 		  .bytes_in = STAT_bytes_in,
 		  .bytes_out = STAT_bytes_out,
 		  .log_dropped = STAT_log_dropped},
-	.worker_size = sizeof(struct front),
-	.server = &front_server_ops,
+	.worker_size = sizeof(struct edge_worker),
+	.server = &edge_worker_server_ops,
 	.plan = plan,
-	.listener_conf = front_listener_conf,
-	.init = front_init,
-	.fini = front_fini,
-	.apply = front_apply,
+	.listener_conf = edge_worker_listener_conf,
+	.init = edge_worker_init,
+	.fini = edge_worker_fini,
+	.apply = edge_worker_apply,
 };
 
 /* ---- daemon_ops */

@@ -29,7 +29,7 @@ enum mode { PASS, FILL, STREAM, SPILL };
 
 struct fetch {
 	uint32_t magic;
-	struct front *front;
+	struct edge_worker *worker;
 	struct daemon_generation *gen;
 	struct http_call *call;
 	struct leader *leader;
@@ -50,7 +50,7 @@ static const struct http_call_ops ops;
 
 static int64_t now_of(const struct fetch *f)
 {
-	return worker_now_us(f->front->base.worker);
+	return worker_now_us(f->worker->base.worker);
 }
 
 static struct fetch *fetch_of(const struct http_call *c)
@@ -62,7 +62,7 @@ static struct fetch *fetch_of(const struct http_call *c)
 
 static struct store *store_of(const struct fetch *f)
 {
-	return index_store(f->front->index);
+	return index_store(f->worker->index);
 }
 
 /* ---- making and ending */
@@ -106,17 +106,17 @@ static struct leader *part(struct fetch *f)
 	return l;
 }
 
-static struct fetch *new_fetch(struct front *front, struct leader *l, enum mode mode)
+static struct fetch *new_fetch(struct edge_worker *worker, struct leader *l, enum mode mode)
 {
-	struct fetch *f = slab_get(&front->fetches);
+	struct fetch *f = slab_get(&worker->fetches);
 	if (!f)
 		return NULL;
 	memset(f, 0, offsetof(struct fetch, memory));
 	MAGIC_SET(f, FETCH_MAGIC);
-	f->front = front;
-	f->gen = daemon_ref(front->base.gen);
+	f->worker = worker;
+	f->gen = daemon_ref(worker->base.gen);
 	f->mode = mode;
-	f->started_us = worker_now_us(front->base.worker);
+	f->started_us = worker_now_us(worker->base.worker);
 	arena_init(&f->arena, f->memory, sizeof(f->memory), ARENA);
 	if (l)
 		join(f, l);
@@ -133,7 +133,7 @@ static void free_fetch(struct fetch *f)
 	arena_fini(&f->arena);
 	daemon_unref(f->gen);
 	MAGIC_WIPE(f, FETCH_MAGIC);
-	slab_put(&f->front->fetches, f);
+	slab_put(&f->worker->fetches, f);
 }
 
 static void end_call(struct fetch *f)
@@ -153,11 +153,11 @@ static void abort_call(struct fetch *f)
 /* Tells everybody that nothing came of it. */
 static void fail(struct fetch *f, uint16_t status, const char *why)
 {
-	front_count(f->front, STAT_fetch_errors);
+	edge_worker_count(f->worker, STAT_fetch_errors);
 	if (f->target && object_state(f->target) != OBJECT_MARKER)
-		fill_fail(f->front->index, f->target, status);
+		fill_fail(f->worker->index, f->target, status);
 	if (f->stale)
-		fill_wake(f->front->index, f->stale);
+		fill_wake(f->worker->index, f->stale);
 	bool tell = f->mode != FILL;
 	struct leader *l = part(f);
 	free_fetch(f);
@@ -289,8 +289,8 @@ static enum http_fail start_call(struct fetch *f, bool new_connection)
 				   .preface = f->preface,
 				   .new_connection = new_connection || !f->repeatable};
 	enum http_fail why;
-	f->call = http_client_start(f->front->origin, &route, &f->out, &ops, f, &why);
-	front_count(f->front, STAT_fetches);
+	f->call = http_client_start(f->worker->origin, &route, &f->out, &ops, f, &why);
+	edge_worker_count(f->worker, STAT_fetches);
 	if (!f->call)
 		return why;
 	if (f->mode == PASS)
@@ -298,10 +298,10 @@ static enum http_fail start_call(struct fetch *f, bool new_connection)
 	return HTTP_FAIL_NONE;
 }
 
-bool fetch_pass(struct front *front, struct leader *l, const struct key *k)
+bool fetch_pass(struct edge_worker *worker, struct leader *l, const struct key *k)
 {
 	const struct http_head *h = l->x->head;
-	struct fetch *f = new_fetch(front, l, PASS);
+	struct fetch *f = new_fetch(worker, l, PASS);
 	if (!f)
 		return false;
 	f->repeatable = http_method_idempotent(h->method);
@@ -309,20 +309,20 @@ bool fetch_pass(struct front *front, struct leader *l, const struct key *k)
 	if (build_request(f, h, l->x->peer, k) && set_preface(f, l->x) &&
 	    start_call(f, false) == HTTP_FAIL_NONE)
 		return true;
-	front_count(front, STAT_fetch_errors);
+	edge_worker_count(worker, STAT_fetch_errors);
 	free_fetch(f);
 	return false;
 }
 
-bool fetch_fill(struct front *front, struct leader *l, const struct http_head *request,
+bool fetch_fill(struct edge_worker *worker, struct leader *l, const struct http_head *request,
 		const struct addr *peer, const struct key *k, struct object *target,
 		struct object *stale)
 {
-	struct fetch *f = new_fetch(front, l, FILL);
+	struct fetch *f = new_fetch(worker, l, FILL);
 	if (!f) {
-		fill_fail(front->index, target, 503);
+		fill_fail(worker->index, target, 503);
 		if (stale)
-			fill_wake(front->index, stale);
+			fill_wake(worker->index, stale);
 		return false;
 	}
 	f->target = object_ref(target);
@@ -347,7 +347,7 @@ void fetch_leave(struct leader *l)
 		return;
 	abort_call(f);
 	if (f->mode == SPILL && object_state(f->target) == OBJECT_HEADED)
-		fill_spill(f->front->index, f->target);
+		fill_spill(f->worker->index, f->target);
 	free_fetch(f);
 }
 
@@ -366,20 +366,20 @@ static bool begin_filling(struct fetch *f, const struct http_head *h, const stru
 	if (!fh.vary.p || !fh.head.p ||
 	    (fh.length != OBJECT_LENGTH_UNKNOWN && fh.length > s->max_object))
 		return false;
-	return fill_begin(f->front->index, f->target, &fh);
+	return fill_begin(f->worker->index, f->target, &fh);
 }
 
 static void done_filling(struct fetch *f)
 {
 	end_call(f);
-	fill_seal(f->front->index, f->target);
+	fill_seal(f->worker->index, f->target);
 	free_fetch(f);
 }
 
 /* No more room: who reads has what there is; the leader gets the rest past the cache once it is that far. */
 static void spill(struct fetch *f)
 {
-	fill_spill(f->front->index, f->target);
+	fill_spill(f->worker->index, f->target);
 	f->mode = SPILL;
 	if (!f->leader) {
 		abort_call(f);
@@ -398,7 +398,7 @@ static void take_body(struct fetch *f)
 	struct str data = http_client_data(f->call);
 	while (data.n) {
 		size_t room;
-		char *to = too_large(f) ? NULL : fill_space(f->front->index, f->target, &room);
+		char *to = too_large(f) ? NULL : fill_space(f->worker->index, f->target, &room);
 		if (!to) {
 			spill(f);
 			return;
@@ -406,7 +406,7 @@ static void take_body(struct fetch *f)
 		size_t n = MIN(room, data.n);
 		memcpy(to, data.p, n);
 		http_client_consume(f->call, n);
-		fill_added(f->front->index, f->target, n);
+		fill_added(f->worker->index, f->target, n);
 		data = http_client_data(f->call);
 	}
 	if (http_client_body_state(f->call) == HTTP_BODY_END)
@@ -429,9 +429,9 @@ static void stream(struct fetch *f, const struct http_head *h)
 
 static void do_not_store(struct fetch *f, const struct http_head *h, const char *why)
 {
-	struct index *ix = f->front->index;
+	struct index *ix = f->worker->index;
 	const struct edge_settings *s = conf_of(f->gen)->settings;
-	front_count(f->front, STAT_uncacheable);
+	edge_worker_count(f->worker, STAT_uncacheable);
 	log_debug("not stored: %s", why);
 	/* The leader must know that the answer is its own before anybody looks at the marker. */
 	if (f->leader)
@@ -449,7 +449,7 @@ static void do_not_store(struct fetch *f, const struct http_head *h, const char 
  */
 static bool renew(struct fetch *f, const struct http_head *merged, const struct freshness *fresh)
 {
-	struct index *ix = f->front->index;
+	struct index *ix = f->worker->index;
 	uint64_t length = atomic_load_explicit(&f->stale->filled, memory_order_acquire), done = 0;
 	struct fill_head fh = {.vary = vary_data(&f->arena, f->request, merged),
 			       .head = stored_head_of(&f->arena, merged, clock_wall_s()),
@@ -482,26 +482,26 @@ static void validated(struct fetch *f, const struct http_head *h)
 						     f->stale->status, h);
 	struct freshness fresh;
 	const char *why;
-	front_count(f->front, STAT_revalidated);
+	edge_worker_count(f->worker, STAT_revalidated);
 	bool good = merged && policy_store(&conf_of(f->gen)->policy, f->request, merged, now_of(f),
 					   now_of(f) - f->started_us, clock_wall_s(), &fresh, &why);
 	end_call(f);
 	if (!good) { /* not to be stored any more: good for those who asked until now */
-		fresh = index_freshness(f->front->index, f->stale);
+		fresh = index_freshness(f->worker->index, f->stale);
 		fresh.received_us = now_of(f);
 		fresh.age_s = fresh.lifetime_s = fresh.keep_s = 0;
 	}
 	if (!good || !renew(f, merged, &fresh)) {
-		fill_refresh(f->front->index, f->stale, &fresh);
-		fill_unchanged(f->front->index, f->target);
+		fill_refresh(f->worker->index, f->stale, &fresh);
+		fill_unchanged(f->worker->index, f->target);
 	}
 	free_fetch(f);
 }
 
 static bool stale_is_usable(const struct fetch *f)
 {
-	struct freshness fresh = index_freshness(f->front->index, f->stale);
-	return index_holds(f->front->index, f->stale) && policy_use_on_error(&fresh, now_of(f));
+	struct freshness fresh = index_freshness(f->worker->index, f->stale);
+	return index_holds(f->worker->index, f->stale) && policy_use_on_error(&fresh, now_of(f));
 }
 
 static void answer_to_fill(struct fetch *f, const struct http_head *h)
@@ -524,7 +524,7 @@ static void answer_to_fill(struct fetch *f, const struct http_head *h)
 		return;
 	}
 	if (f->stale) /* who waited for its validation finds the new one */
-		fill_wake(f->front->index, f->stale);
+		fill_wake(f->worker->index, f->stale);
 	take_body(f);
 }
 

@@ -8,7 +8,7 @@
 #ifndef EDGE_FETCH_H
 #define EDGE_FETCH_H
 
-#include "front.h"
+#include "edge_worker.h"
 #include "key.h"
 
 struct fetch;
@@ -38,7 +38,7 @@ struct leader {
 };
 
 /* Past the cache, with the client's own method and body. False: failed at once, nothing was called. */
-bool fetch_pass(struct front *f, struct leader *l, const struct key *k);
+bool fetch_pass(struct edge_worker *f, struct leader *l, const struct key *k);
 
 /*
  * Fills target (BUSY, a reference is taken), or, when stale is given, validates that first; target then stands by
@@ -46,7 +46,7 @@ bool fetch_pass(struct front *f, struct leader *l, const struct key *k);
  * The leader waits on target: its state says what came of the fetch, UNCHANGED that stale is good.
  * False: could not begin; target and stale have been told.
  */
-bool fetch_fill(struct front *f, struct leader *l, const struct http_head *request,
+bool fetch_fill(struct edge_worker *f, struct leader *l, const struct http_head *request,
 		const struct addr *peer, const struct key *k, struct object *target,
 		struct object *stale);
 

@@ -36,7 +36,7 @@ enum step { WAIT, DELIVER, RELAY, DONE };
 struct serve {
 	uint32_t magic;
 	struct http_exchange *x;
-	struct front *front;
+	struct edge_worker *worker;
 	struct daemon_generation *gen;
 	struct leader leader;
 	struct http_relay relay; /* past the cache, between x and the leader's fetch */
@@ -77,13 +77,13 @@ static int64_t now_of(const struct serve *s)
 
 static struct store *store_of(const struct serve *s)
 {
-	return index_store(s->front->index);
+	return index_store(s->worker->index);
 }
 
 static void count_once(struct serve *s, unsigned stat)
 {
 	if (!s->counted)
-		front_count(s->front, stat);
+		edge_worker_count(s->worker, stat);
 	s->counted = true;
 }
 
@@ -91,7 +91,7 @@ static void count_once(struct serve *s, unsigned stat)
 
 static void stop_waiting(struct serve *s)
 {
-	index_unsubscribe(s->front->index, &s->waiter);
+	index_unsubscribe(s->worker->index, &s->waiter);
 	ticket_cancel(s->waiter.ticket);
 	s->waiter.ticket = NULL;
 }
@@ -129,7 +129,7 @@ static void cut(struct serve *s)
 static void answer_error(struct serve *s, uint16_t status, const char *text)
 {
 	struct http_fields f;
-	front_count(s->front, STAT_responses_5xx);
+	edge_worker_count(s->worker, STAT_responses_5xx);
 	leave(s);
 	http_fields_init(&f, &s->x->arena, 32);
 	if (status == 503)
@@ -169,15 +169,15 @@ static bool wait_for_news(struct serve *s)
 		return false;
 	}
 	if (w->object != s->object) {
-		index_unsubscribe(s->front->index, w);
-		index_subscribe(s->front->index, w, s->object);
+		index_unsubscribe(s->worker->index, w);
+		index_subscribe(s->worker->index, w, s->object);
 	}
 	return true;
 }
 
 static void drop_object(struct serve *s)
 {
-	index_unsubscribe(s->front->index, &s->waiter);
+	index_unsubscribe(s->worker->index, &s->waiter);
 	object_unref(store_of(s), s->object);
 	s->object = NULL;
 }
@@ -239,7 +239,7 @@ static bool answer_not_modified(struct serve *s)
 				  .fields = {http_fields_block(&f), delivery_fields(s)}};
 	if (!r.fields[0].p || !r.fields[1].p)
 		return false;
-	front_count(s->front, STAT_not_modified);
+	edge_worker_count(s->worker, STAT_not_modified);
 	http_exchange_respond(s->x, &r);
 	finish(s);
 	return true;
@@ -363,7 +363,7 @@ static void relay_interim(struct leader *l, const struct http_head *h)
 static void invalidate(struct serve *s, const struct http_head *answer)
 {
 	if (!http_method_safe(s->x->head->method) && answer->status < 400)
-		index_purge(s->front->index, s->hash, s->key.bytes, true);
+		index_purge(s->worker->index, s->hash, s->key.bytes, true);
 }
 
 static struct str relayed_fields(struct serve *s, const struct http_head *h)
@@ -402,7 +402,7 @@ static void relay_head(struct leader *l, const struct http_head *h)
 		finish(s);
 	else
 		relayed(s, r.framing == HTTP_FRAMING_TUNNEL
-				   ? http_relay_tunnel(&s->relay, &s->front->on_silence)
+				   ? http_relay_tunnel(&s->relay, &s->worker->on_silence)
 				   : http_relay_response(&s->relay));
 }
 
@@ -432,7 +432,7 @@ static void pass(struct serve *s)
 {
 	count_once(s, STAT_passes);
 	s->step = RELAY;
-	if (!fetch_pass(s->front, &s->leader, &s->key))
+	if (!fetch_pass(s->worker, &s->leader, &s->key))
 		answer_error(s, 503, "The origin cannot be reached.");
 }
 
@@ -447,7 +447,7 @@ static void fetch_and_wait(struct serve *s)
 	count_once(s, STAT_misses);
 	if (!wait_for_news(s))
 		return;
-	fetch_fill(s->front, &s->leader, s->x->head, s->x->peer, &s->key, s->object, s->stale);
+	fetch_fill(s->worker, &s->leader, s->x->head, s->x->peer, &s->key, s->object, s->stale);
 	/* What came of it at once, a refused connection above all, is a letter on its way. */
 }
 
@@ -456,7 +456,7 @@ static void fetch_alone(struct serve *s)
 {
 	drop_object(s);
 	s->how = "fwd=miss";
-	s->object = index_fresh(s->front->index, s->hash, s->key.bytes);
+	s->object = index_fresh(s->worker->index, s->hash, s->key.bytes);
 	if (s->object)
 		fetch_and_wait(s);
 	else
@@ -465,7 +465,7 @@ static void fetch_alone(struct serve *s)
 
 static void validate(struct serve *s)
 {
-	struct object *target = index_fresh(s->front->index, s->hash, s->key.bytes);
+	struct object *target = index_fresh(s->worker->index, s->hash, s->key.bytes);
 	s->validating = true;
 	s->how = "fwd=stale";
 	if (!target) {
@@ -480,12 +480,12 @@ static void validate(struct serve *s)
 
 static void refresh_behind(struct serve *s)
 {
-	struct object *target = index_fresh(s->front->index, s->hash, s->key.bytes);
+	struct object *target = index_fresh(s->worker->index, s->hash, s->key.bytes);
 	if (!target) {
 		atomic_store(&s->object->refreshing, false);
 		return;
 	}
-	fetch_fill(s->front, NULL, s->x->head, s->x->peer, &s->key, target, s->object);
+	fetch_fill(s->worker, NULL, s->x->head, s->x->peer, &s->key, target, s->object);
 	object_unref(store_of(s), target);
 }
 
@@ -494,7 +494,7 @@ static void hit(struct serve *s, bool stale)
 	if (!s->how)
 		s->how = "hit";
 	if (stale)
-		front_count(s->front, STAT_stale_hits);
+		edge_worker_count(s->worker, STAT_stale_hits);
 	count_once(s, s->collapsed ? STAT_collapsed : STAT_hits);
 	begin_delivery(s);
 }
@@ -557,7 +557,7 @@ static void found(struct serve *s)
 static void found_nothing(struct serve *s)
 {
 	if (cache_control_read(s->x->head).only_if_cached) {
-		fill_fail(s->front->index, s->object, 504);
+		fill_fail(s->worker->index, s->object, 504);
 		answer_error(s, 504, "It is not in the cache.");
 		return;
 	}
@@ -569,7 +569,7 @@ static void look(struct serve *s)
 {
 	MUST(!s->fetched);
 	drop_object(s);
-	switch (index_lookup(s->front->index, s->hash, s->key.bytes, vary_match, s->x->head,
+	switch (index_lookup(s->worker->index, s->hash, s->key.bytes, vary_match, s->x->head,
 			     now_of(s), &s->object, &s->fresh)) {
 	case INDEX_FOUND:
 		found(s);
@@ -603,7 +603,7 @@ static void woken(struct serve *s)
 		look(s);
 		return;
 	}
-	s->fresh = index_freshness(s->front->index, o);
+	s->fresh = index_freshness(s->worker->index, o);
 	hit(s, false);
 }
 
@@ -613,7 +613,7 @@ static void deliver_stale(struct serve *s, bool stale)
 	drop_object(s);
 	s->object = s->stale;
 	s->stale = NULL;
-	s->fresh = index_freshness(s->front->index, s->object);
+	s->fresh = index_freshness(s->worker->index, s->object);
 	hit(s, stale);
 }
 
@@ -625,8 +625,8 @@ static void fetch_failed(struct serve *s)
 		answer_error(s, s->object->fail_status, "The origin did not answer.");
 		return;
 	}
-	fresh = index_freshness(s->front->index, s->stale);
-	if (index_holds(s->front->index, s->stale) && policy_use_on_error(&fresh, now_of(s)))
+	fresh = index_freshness(s->worker->index, s->stale);
+	if (index_holds(s->worker->index, s->stale) && policy_use_on_error(&fresh, now_of(s)))
 		deliver_stale(s, true);
 	else
 		answer_unusable(s);
@@ -694,12 +694,12 @@ static void purge(struct serve *s)
 	struct str method = how ? how->value : STR("default");
 	bool soft = str_eq_nocase(method, STR("soft"));
 	unsigned n;
-	front_count(s->front, STAT_purges);
+	edge_worker_count(s->worker, STAT_purges);
 	if (str_eq_nocase(method, STR("regex")) && str_ends(s->key.bytes, STR(".*")))
-		n = index_purge_prefix(s->front->index, str_of(s->key.bytes.p, s->key.bytes.n - 2),
+		n = index_purge_prefix(s->worker->index, str_of(s->key.bytes.p, s->key.bytes.n - 2),
 				       false);
 	else
-		n = index_purge(s->front->index, s->hash, s->key.bytes, soft);
+		n = index_purge(s->worker->index, s->hash, s->key.bytes, soft);
 	struct str body = arena_printf(&s->x->arena, "Purged %u\n", n);
 	struct http_fields f;
 	http_fields_init(&f, &s->x->arena, 32);
@@ -721,14 +721,14 @@ static void answer_health(struct http_exchange *x)
 	http_exchange_reply(x, &r, STR("ok\n"));
 }
 
-/* ---- what front.c calls */
+/* ---- what the worker calls */
 
 void serve_begin(struct http_exchange *x)
 {
-	struct front *f = front_of(x);
+	struct edge_worker *f = edge_worker_of(x);
 	const struct edge_settings *settings = conf_of(f->base.gen)->settings;
 	x->user = NULL;
-	front_count(f, STAT_requests);
+	edge_worker_count(f, STAT_requests);
 	if (str_eq(x->head->target, settings->health_path)) {
 		answer_health(x);
 		return;
@@ -737,7 +737,7 @@ void serve_begin(struct http_exchange *x)
 	MUST(s != NULL); /* the arena begins with a block far larger than this */
 	MAGIC_SET(s, SERVE_MAGIC);
 	s->x = x;
-	s->front = f;
+	s->worker = f;
 	s->gen = daemon_ref(f->base.gen);
 	s->leader = (struct leader){.magic = LEADER_MAGIC,
 				    .x = x,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lbd.h"
 
-#include "front.h"
+#include "lb_worker.h"
 #include "stats_page.h"
 
 /* ---- what the shell asks */
@@ -25,28 +25,28 @@ static const struct shell_ops shell_ops = {
 		  .bytes_in = STAT_bytes_in,
 		  .bytes_out = STAT_bytes_out,
 		  .log_dropped = STAT_log_dropped},
-	.worker_size = sizeof(struct front),
-	.server = &front_server_ops,
+	.worker_size = sizeof(struct lb_worker),
+	.server = &lb_worker_server_ops,
 	.plan = plan,
-	.listener_conf = front_listener_conf,
-	.init = front_init,
-	.fini = front_fini,
-	.apply = front_apply,
-	.publish = front_publish,
+	.listener_conf = lb_worker_listener_conf,
+	.init = lb_worker_init,
+	.fini = lb_worker_fini,
+	.apply = lb_worker_apply,
+	.publish = lb_worker_publish,
 };
 
 /* ---- a server that went down: idle connections to it are closed */
 
 struct forget_message {
 	struct letter letter;
-	struct front *front;
+	struct lb_worker *worker;
 	struct addr addr;
 };
 
 static void on_forget(struct letter *l)
 {
 	struct forget_message *m = container_of(l, struct forget_message, letter);
-	front_forget(m->front, &m->addr);
+	lb_worker_forget(m->worker, &m->addr);
 	free(m);
 }
 
@@ -59,7 +59,7 @@ static void server_went_down(const struct addr *addr, void *arg)
 			continue;
 		struct forget_message *m = def_xmalloc(sizeof(*m));
 		*m = (struct forget_message){
-			.letter.run = on_forget, .front = front_from(w), .addr = *addr};
+			.letter.run = on_forget, .worker = lb_worker_from(w), .addr = *addr};
 		mailbox_post(&w->worker->mailbox, &m->letter);
 	}
 }

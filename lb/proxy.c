@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "forward.h"
-#include "front.h"
+#include "lb_worker.h"
 #include "http/forwarded.h"
 #include "net/proxy_header.h"
 
@@ -25,7 +25,7 @@
 struct proxy {
 	uint32_t magic;
 	struct http_exchange *x;
-	struct front *front;
+	struct lb_worker *worker;
 	struct daemon_generation *gen; /* the one this request began with */
 	const struct lb_bind *bind;
 	const struct lb_pool *pool;
@@ -68,17 +68,17 @@ static int64_t now_of(const struct proxy *p)
 
 static void count(struct proxy *p, unsigned stat)
 {
-	lb_count(p->front, stat, 1);
+	lb_count(p->worker, stat, 1);
 }
 
 static void count_pool(struct proxy *p, unsigned counter)
 {
-	lb_count_pool(p->front, p->pool, counter, 1);
+	lb_count_pool(p->worker, p->pool, counter, 1);
 }
 
 static void count_server(struct proxy *p, const struct server *s, unsigned counter)
 {
-	lb_count_server(p->front, s, counter, 1);
+	lb_count_server(p->worker, s, counter, 1);
 }
 
 /* ---- the end */
@@ -92,7 +92,7 @@ static void log_access(struct proxy *p)
 {
 	struct http_exchange *x = p->x;
 	int64_t now = now_of(p);
-	unsigned clients = shell_clients(p->front->base.shell);
+	unsigned clients = shell_clients(p->worker->base.shell);
 	struct access_entry e = {
 		.peer = x->peer,
 		.frontend = p->bind->frontend,
@@ -108,7 +108,7 @@ static void log_access(struct proxy *p)
 		.ends = {p->cause, p->phase, p->sticky.flag, p->set_cookie},
 		.active = clients,
 		.frontend_active = clients,
-		.pool_active = p->front->running,
+		.pool_active = p->worker->running,
 		.server_active = p->server ? (unsigned)atomic_load_explicit(&p->server->current,
 									    memory_order_relaxed)
 					   : 0,
@@ -118,7 +118,7 @@ static void log_access(struct proxy *p)
 		.target = x->head->target,
 		.minor = x->head->minor,
 	};
-	access_log_add(&p->front->log, &e, clock_wall_us() - (now - x->started_us));
+	access_log_add(&p->worker->log, &e, clock_wall_us() - (now - x->started_us));
 }
 
 static void release_server(struct proxy *p)
@@ -126,7 +126,7 @@ static void release_server(struct proxy *p)
 	if (!p->server)
 		return;
 	atomic_fetch_sub_explicit(&p->server->current, 1, memory_order_relaxed);
-	lb_count_server(p->front, p->server, SERVER_running, -1);
+	lb_count_server(p->worker, p->server, SERVER_running, -1);
 	p->server = NULL;
 }
 
@@ -136,13 +136,13 @@ static void count_response(struct proxy *p)
 	int64_t in = (int64_t)(p->fields.n + p->x->body_in), out = (int64_t)p->x->bytes_out;
 	if (class >= 2 && class <= 5)
 		count(p, STAT_responses_2xx + class - 2);
-	lb_count_frontend(p->front, p->bind, stats_by_class(FRONTEND_responses_1xx, status), 1);
+	lb_count_frontend(p->worker, p->bind, stats_by_class(FRONTEND_responses_1xx, status), 1);
 	count_pool(p, stats_by_class(POOL_responses_1xx, status));
-	lb_count_pool(p->front, p->pool, POOL_bytes_in, in);
-	lb_count_pool(p->front, p->pool, POOL_bytes_out, out);
+	lb_count_pool(p->worker, p->pool, POOL_bytes_in, in);
+	lb_count_pool(p->worker, p->pool, POOL_bytes_out, out);
 	if (p->server) {
-		lb_count_server(p->front, p->server, SERVER_bytes_in, in);
-		lb_count_server(p->front, p->server, SERVER_bytes_out, out);
+		lb_count_server(p->worker, p->server, SERVER_bytes_in, in);
+		lb_count_server(p->worker, p->server, SERVER_bytes_out, out);
 	}
 }
 
@@ -169,7 +169,7 @@ static void end_by_client(struct proxy *p, enum http_end why)
 	}
 	p->phase = p->relaying ? 'D' : 'H';
 	count(p, STAT_client_aborts);
-	lb_count_frontend(p->front, p->bind, FRONTEND_client_aborts, 1);
+	lb_count_frontend(p->worker, p->bind, FRONTEND_client_aborts, 1);
 	count_pool(p, POOL_client_aborts);
 	if (p->server)
 		count_server(p, p->server, SERVER_client_aborts);
@@ -187,9 +187,9 @@ void proxy_closed(struct http_exchange *x, enum http_end why)
 	if (conf_of(p->gen)->settings->access_log)
 		log_access(p);
 	release_server(p);
-	p->front->running--;
-	lb_count_frontend(p->front, p->bind, FRONTEND_running, -1);
-	lb_count_pool(p->front, p->pool, POOL_running, -1);
+	p->worker->running--;
+	lb_count_frontend(p->worker, p->bind, FRONTEND_running, -1);
+	lb_count_pool(p->worker, p->pool, POOL_running, -1);
 	daemon_unref(p->gen);
 	MAGIC_WIPE(p, PROXY_MAGIC);
 }
@@ -241,8 +241,8 @@ static void on_head(struct http_call *c)
 	count_server(p, p->server, stats_by_class(SERVER_responses_1xx, h->status));
 	p->connect_ms = ms(c->connected_us - c->started_us);
 	p->response_ms = ms(c->response_us - c->connected_us);
-	lb_max_server(p->front, p->server, SERVER_slowest_connect_ms, (uint64_t)p->connect_ms);
-	lb_max_server(p->front, p->server, SERVER_slowest_response_ms, (uint64_t)p->response_ms);
+	lb_max_server(p->worker, p->server, SERVER_slowest_connect_ms, (uint64_t)p->connect_ms);
+	lb_max_server(p->worker, p->server, SERVER_slowest_response_ms, (uint64_t)p->response_ms);
 	struct str fields = forward_response(&p->x->arena, p->pool, h,
 					     p->pool->conf_servers[p->index]->cookie, p->sticky,
 					     &p->set_cookie);
@@ -262,14 +262,14 @@ static void on_head(struct http_call *c)
 				  .fields = {fields}};
 	p->relaying = true;
 	http_exchange_respond(p->x, &r);
-	relayed(p, h->status == 101 ? http_relay_tunnel(&p->relay, &p->front->on_silence)
+	relayed(p, h->status == 101 ? http_relay_tunnel(&p->relay, &p->worker->on_silence)
 				    : http_relay_response(&p->relay));
 }
 
 static void on_interim(struct http_call *c)
 {
 	struct proxy *p = proxy_from(c);
-	lb_count_frontend(p->front, p->bind, FRONTEND_responses_1xx, 1);
+	lb_count_frontend(p->worker, p->bind, FRONTEND_responses_1xx, 1);
 	count_pool(p, POOL_responses_1xx);
 	count_server(p, p->server, SERVER_responses_1xx);
 	http_relay_interim(p->x, c->head);
@@ -287,7 +287,7 @@ static void assign_server(struct proxy *p, int index)
 		atomic_store_explicit(&s->peak, now, memory_order_relaxed);
 	count_server(p, s, SERVER_requests);
 	count_server(p, s, SERVER_running);
-	lb_max_server(p->front, s, SERVER_last_request_us, (uint64_t)now_of(p));
+	lb_max_server(p->worker, s, SERVER_last_request_us, (uint64_t)now_of(p));
 }
 
 static void attempt(struct proxy *p, bool fresh);
@@ -476,7 +476,8 @@ static void attempt(struct proxy *p, bool new_connection)
 				   .new_connection = new_connection ||
 						     !http_method_idempotent(h->method)};
 	enum http_fail why;
-	p->call = http_client_start(front_client(p->front, p->pool), &route, &r, &ops, p, &why);
+	p->call = http_client_start(lb_worker_client(p->worker, p->pool), &route, &r, &ops, p,
+				    &why);
 	if (!p->call) {
 		handle_failure(p, why);
 		return;
@@ -538,12 +539,12 @@ static bool set_preface(struct proxy *p)
 
 void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 {
-	struct front *f = front_of(x);
+	struct lb_worker *f = lb_worker_of(x);
 	const struct lb_settings *settings = conf_of(f->base.gen)->settings;
 	struct proxy *p = ARENA_NEW(&x->arena, struct proxy);
 	MUST(p); /* the arena begins with a block far larger than this */
 	*p = (struct proxy){.x = x,
-			    .front = f,
+			    .worker = f,
 			    .gen = daemon_ref(f->base.gen),
 			    .bind = bind,
 			    .pool = bind->pool,

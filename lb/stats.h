@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The counters of lbd.shm, by kind of object. Each worker counts in cells of its own (lb_count_...() in front.h).
+ * The counters of lbd.shm, by kind of object. Each worker counts in cells of its own (lb_count_...() in lb_worker.h).
  *
  * A server's requests in progress are also an atomic in struct server, because the access log and `servers` want them
  * exactly, over all workers, at one moment.

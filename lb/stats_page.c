@@ -9,7 +9,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
-#include "front.h"
+#include "lb_worker.h"
 #include "stats.h"
 
 #define PAGE_MAX (1u << 20)
@@ -416,7 +416,7 @@ static void refuse(struct http_exchange *x, uint16_t status, const char *text, s
 
 void stats_page(struct http_exchange *x)
 {
-	const struct lb_config *c = conf_of(front_of(x)->base.gen);
+	const struct lb_config *c = conf_of(lb_worker_of(x)->base.gen);
 	struct str uri = c->stats->uri;
 	if (!authorised(x->head, c->stats->auth))
 		refuse(x, 401, "Name and password are needed.", STR("WWW-Authenticate"),

@@ -8,12 +8,12 @@
 
 #include "base/clock.h"
 #include "fetch.h"
-#include "front.h"
+#include "edge_worker.h"
 #include "serve.h"
 
 static struct {
 	struct worker_set *set;
-	struct front *fronts[2];
+	struct edge_worker *workers[2];
 	struct daemon_generation gen;
 	struct stats stats;
 	struct store store;
@@ -83,17 +83,17 @@ static void answer(struct origin_call *c)
 
 static int worker_start(struct worker *w, void *arg UNUSED)
 {
-	struct front *f = aligned_alloc(CACHE_LINE, (sizeof(*f) + 63) / 64 * 64);
+	struct edge_worker *f = aligned_alloc(CACHE_LINE, (sizeof(*f) + 63) / 64 * 64);
 	memset(f, 0, sizeof(*f));
 	f->base = (struct shell_worker){.worker = w,
 					.gen = daemon_ref(&edge.gen),
-					.stats = stats_block(&edge.stats, w->id),
+					.stats = stats_cells(&edge.stats, 0, 0, w->id),
 					.calls = edge.calls,
 					.origin = 64,
 					.idle = 16};
 	w->ctx = f;
-	edge.fronts[w->id] = f;
-	/* As front_init(), whose index is a daemon's. */
+	edge.workers[w->id] = f;
+	/* As edge_worker_init(), whose index is a daemon's. */
 	f->index = edge.index;
 	f->idle.max = 16;
 	deadline_class_init(&f->on_silence, w->loop, CLOCK_SECOND, serve_silent);
@@ -106,9 +106,9 @@ static int worker_start(struct worker *w, void *arg UNUSED)
 
 static void worker_stopped(struct worker *w)
 {
-	struct front *f = w->ctx;
+	struct edge_worker *f = w->ctx;
 	http_client_check(f->origin);
-	front_fini(&f->base);
+	edge_worker_fini(&f->base);
 	edge.gen.refs--; /* it is not on the heap */
 	free(f);
 }
@@ -117,7 +117,6 @@ static const struct worker_ops worker_ops = {.start = worker_start, .stop = work
 
 static int setup(void **state UNUSED)
 {
-	static const struct stats_name names[] = {STATS_NAMES(EDGE_STATS)};
 	char text[512];
 	struct conf_errors errors;
 	struct err e;
@@ -140,7 +139,7 @@ static int setup(void **state UNUSED)
 	assert_int_equal(errors.n, 0);
 	assert_int_equal(store_open(&edge.store, 8u << 20, -1, &e), 0);
 	edge.index = index_new(&edge.store);
-	stats_create(&edge.stats, "/nowhere/at/all", names, STAT_COUNT, 2, &e);
+	stats_create(&edge.stats, "/nowhere/at/all", stats_kinds, (unsigned)stats_kinds_n, 2, &e);
 	edge.set = worker_set_start(2, 100, &worker_ops, NULL);
 	return edge.set ? 0 : -1;
 }
@@ -158,7 +157,7 @@ static int teardown(void **state UNUSED)
 
 static uint64_t counted(unsigned stat)
 {
-	return stats_sum(&edge.stats, stat);
+	return stats_value(&edge.stats, 0, 0, stat);
 }
 
 static struct memory_request request(const char *method, const char *target)
@@ -171,7 +170,7 @@ static struct memory_request request(const char *method, const char *target)
 
 static struct memory_exchange *begin_on(unsigned worker, const struct memory_request *r)
 {
-	return memory_ask(worker_set_at(edge.set, worker), front_server_ops.handler, r);
+	return memory_ask(worker_set_at(edge.set, worker), edge_worker_server_ops.handler, r);
 }
 
 static struct memory_exchange *ask_with(const char *method, const char *target, const char *fields)

@@ -7,13 +7,14 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "front.h"
+#include "lb_worker.h"
+#include "proxy.h"
 #include "server.h"
 
 static struct {
 	struct worker_set *set;
-	struct worker *worker;
-	struct front *front;
+	struct worker *thread;
+	struct lb_worker *worker;
 	struct daemon_generation gen;
 	struct pools *pools;
 	struct stats stats;
@@ -63,26 +64,30 @@ static void answer(struct origin_call *c)
 static int worker_start(struct worker *w, void *arg UNUSED)
 {
 	struct http_server_conf c = {.max_conns = 1};
-	lb.worker = w;
-	lb.front = aligned_alloc(CACHE_LINE, (sizeof(*lb.front) + 63) / 64 * 64);
-	memset(lb.front, 0, sizeof(*lb.front));
-	lb.front->base = (struct shell_worker){.worker = w,
-					       .gen = daemon_ref(&lb.gen),
-					       .stats = stats_block(&lb.stats, 0),
-					       .idle = 16};
-	w->ctx = lb.front;
-	lb.front->base.server = http_server_new(w, &front_server_ops, &c, lb.front);
-	front_init(&lb.front->base);
+	lb.thread = w;
+	lb.worker = aligned_alloc(CACHE_LINE, (sizeof(*lb.worker) + 63) / 64 * 64);
+	memset(lb.worker, 0, sizeof(*lb.worker));
+	lb.worker->base = (struct shell_worker){.worker = w,
+						.gen = daemon_ref(&lb.gen),
+						.stats = stats_cells(&lb.stats, 0, 0, 0),
+						.idle = 16};
+	w->ctx = lb.worker;
+	lb.worker->base.server = http_server_new(w, &lb_worker_server_ops, &c, lb.worker);
+	/* As lb_worker_init(), whose table of counters is a shell's. */
+	lb.worker->idle.max = 16;
+	lb.worker->stats = &lb.stats;
+	access_log_init(&lb.worker->log);
+	deadline_class_init(&lb.worker->on_silence, w->loop, CLOCK_SECOND, proxy_silent);
 	return 0;
 }
 
 static void worker_stopped(struct worker *w UNUSED)
 {
-	assert_int_equal(lb.front->running, 0);
-	http_server_free(lb.front->base.server);
-	front_fini(&lb.front->base);
+	assert_int_equal(lb.worker->running, 0);
+	http_server_free(lb.worker->base.server);
+	lb_worker_fini(&lb.worker->base);
 	lb.gen.refs--; /* it is not on the heap */
-	free(lb.front);
+	free(lb.worker);
 }
 
 static const struct worker_ops worker_ops = {.start = worker_start, .stop = worker_stopped};
@@ -118,7 +123,6 @@ static uint16_t closed_port(void)
 
 static int start(bool with_dead)
 {
-	static const struct stats_name names[] = {STATS_NAMES(LB_STATS)};
 	char text[1024];
 	struct err e;
 	memset(&lb, 0, sizeof(lb));
@@ -134,7 +138,8 @@ static int start(bool with_dead)
 		snprintf(text + n, sizeof(text) - (size_t)n,
 			 "[server dead]\npool = p\naddress = 127.0.0.1:%u\n", closed_port());
 	configure(text);
-	stats_create(&lb.stats, "/nowhere/at/all", names, STAT_COUNT, 1, &e);
+	stats_create(&lb.stats, "/nowhere/at/all", stats_kinds, (unsigned)stats_kinds_n, 1, &e);
+	stats_join(&lb.stats, lb.gen.config);
 	lb.set = worker_set_start(1, 100, &worker_ops, NULL);
 	return lb.set ? 0 : -1;
 }
@@ -161,7 +166,7 @@ static int teardown(void **state UNUSED)
 
 static uint64_t counted(unsigned stat)
 {
-	return stats_sum(&lb.stats, stat);
+	return stats_value(&lb.stats, 0, 0, stat);
 }
 
 static struct memory_request request(const char *method, const char *target)
@@ -175,7 +180,7 @@ static struct memory_request request(const char *method, const char *target)
 
 static struct memory_exchange *begin(const struct memory_request *r)
 {
-	return memory_ask(lb.worker, front_server_ops.handler, r);
+	return memory_ask(lb.thread, lb_worker_server_ops.handler, r);
 }
 
 /* To its end. */

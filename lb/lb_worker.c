@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "front.h"
+#include "lb_worker.h"
 
 #include <unistd.h>
 
@@ -21,11 +21,11 @@ static const struct lb_bind *bind_of(const struct lb_config *c, const struct add
 
 static void on_request(struct http_exchange *x)
 {
-	struct front *f = front_of(x);
-	const struct lb_bind *b = front_bind(f, x);
+	struct lb_worker *w = lb_worker_of(x);
+	const struct lb_bind *b = lb_worker_bind(w, x);
 	x->user = NULL;
 	if (b)
-		lb_count_frontend(f, b, FRONTEND_requests, 1);
+		lb_count_frontend(w, b, FRONTEND_requests, 1);
 	if (!b)
 		http_exchange_error(x, 503, "This address is no longer served.", STR_NONE);
 	else if (b->pool)
@@ -39,9 +39,9 @@ static void on_closed(struct http_exchange *x, enum http_end why)
 	const struct lb_bind *b;
 	if (x->user) /* the statistics page has no state */
 		proxy_closed(x, why);
-	else if ((b = front_bind(front_of(x), x)))
-		lb_count_frontend(front_of(x), b, stats_by_class(FRONTEND_responses_1xx, x->status),
-				  1);
+	else if ((b = lb_worker_bind(lb_worker_of(x), x)))
+		lb_count_frontend(lb_worker_of(x), b,
+				  stats_by_class(FRONTEND_responses_1xx, x->status), 1);
 }
 
 static const struct http_handler handler = {.request = on_request,
@@ -65,26 +65,26 @@ static const char *refusal_state(enum http_refusal_cause cause)
 
 static void on_refused(struct http_server *s, const struct http_refusal *r)
 {
-	struct front *f = front_from(http_server_user(s));
-	const struct lb_config *c = conf_of(f->base.gen);
+	struct lb_worker *w = lb_worker_from(http_server_user(s));
+	const struct lb_config *c = conf_of(w->base.gen);
 	const struct lb_bind *bind = bind_of(c, &((const struct listener *)r->tag)->addr);
 	struct str name = bind ? bind->frontend : STR("-");
-	int64_t now_us = worker_now_us(f->base.worker);
+	int64_t now_us = worker_now_us(w->base.worker);
 	char text[ADDR_TEXT_SIZE];
 	if (r->cause == HTTP_REFUSAL_HANDSHAKE) { /* no request has begun */
-		lb_count(f, STAT_proxy_errors, 1);
+		lb_count(w, STAT_proxy_errors, 1);
 		if (bind)
-			lb_count_frontend(f, bind, FRONTEND_proxy_errors, 1);
+			lb_count_frontend(w, bind, FRONTEND_proxy_errors, 1);
 		log_warn("conn %s: %s", addr_format(r->peer, text), r->bad.reason);
 		return;
 	}
-	lb_count(f, STAT_requests, 1);
-	lb_count(f, STAT_refused, 1);
-	lb_count(f, r->bad.status < 500 ? STAT_responses_4xx : STAT_responses_5xx, 1);
+	lb_count(w, STAT_requests, 1);
+	lb_count(w, STAT_refused, 1);
+	lb_count(w, r->bad.status < 500 ? STAT_responses_4xx : STAT_responses_5xx, 1);
 	if (bind) {
-		lb_count_frontend(f, bind, FRONTEND_requests, 1);
-		lb_count_frontend(f, bind, FRONTEND_refused, 1);
-		lb_count_frontend(f, bind, stats_by_class(FRONTEND_responses_1xx, r->bad.status),
+		lb_count_frontend(w, bind, FRONTEND_requests, 1);
+		lb_count_frontend(w, bind, FRONTEND_refused, 1);
+		lb_count_frontend(w, bind, stats_by_class(FRONTEND_responses_1xx, r->bad.status),
 				  1);
 	}
 	log_info("conn %s: %u %s: \"%.*s\"", addr_format(r->peer, text), r->bad.status,
@@ -103,15 +103,15 @@ static void on_refused(struct http_server *s, const struct http_refusal *r)
 				 .status = r->bad.status,
 				 .target = STR("<BADREQ>")};
 	memcpy(e.ends, refusal_state(r->cause), sizeof(e.ends));
-	access_log_add(&f->log, &e, clock_wall_us() - (now_us - r->started_us));
+	access_log_add(&w->log, &e, clock_wall_us() - (now_us - r->started_us));
 }
 
-const struct http_server_ops front_server_ops = {.handler = &handler, .refused = on_refused};
+const struct http_server_ops lb_worker_server_ops = {.handler = &handler, .refused = on_refused};
 
 /* ---- configuration */
 
-struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
-					      const struct addr *listen)
+struct http_listener_conf lb_worker_listener_conf(const struct daemon_generation *g,
+						  const struct addr *listen)
 {
 	const struct lb_settings *s = conf_of(g)->settings;
 	const struct lb_bind *bind = bind_of(conf_of(g), listen);
@@ -127,11 +127,11 @@ struct http_listener_conf front_listener_conf(const struct daemon_generation *g,
 	return c;
 }
 
-static struct http_client_conf client_conf(struct front *f, const struct conf_pool *p)
+static struct http_client_conf client_conf(struct lb_worker *w, const struct conf_pool *p)
 {
-	const struct lb_settings *s = conf_of(f->base.gen)->settings;
+	const struct lb_settings *s = conf_of(w->base.gen)->settings;
 	struct http_client_conf c = HTTP_CLIENT_CONF_DEFAULT;
-	c.idle = &f->idle;
+	c.idle = &w->idle;
 	c.max_calls = UINT32_MAX; /* one a request: what bounds the clients bounds them */
 	c.connect_us = p->connect_ms * CLOCK_MSEC;
 	c.response_us = c.body_us = p->server_ms * CLOCK_MSEC;
@@ -139,33 +139,33 @@ static struct http_client_conf client_conf(struct front *f, const struct conf_po
 	return c;
 }
 
-struct http_client *front_client(struct front *f, const struct lb_pool *p)
+struct http_client *lb_worker_client(struct lb_worker *w, const struct lb_pool *p)
 {
-	struct http_client **at = &f->clients[p->live->id];
+	struct http_client **at = &w->clients[p->live->id];
 	if (!*at) {
-		struct http_client_conf c = client_conf(f, p->conf);
-		*at = http_client_new(f->base.worker, &c);
+		struct http_client_conf c = client_conf(w, p->conf);
+		*at = http_client_new(w->base.worker, &c);
 	}
 	return *at;
 }
 
-void front_apply(struct shell_worker *w)
+void lb_worker_apply(struct shell_worker *base)
 {
-	struct front *f = front_from(w);
-	const struct lb_config *c = conf_of(w->gen);
-	f->idle.max = w->idle;
-	deadline_class_set(&f->on_silence, c->settings->tunnel_ms * CLOCK_MSEC);
+	struct lb_worker *w = lb_worker_from(base);
+	const struct lb_config *c = conf_of(base->gen);
+	w->idle.max = base->idle;
+	deadline_class_set(&w->on_silence, c->settings->tunnel_ms * CLOCK_MSEC);
 	for (unsigned i = 0; i < c->n_pools; i++) {
-		struct http_client *cl = f->clients[c->pools[i].live->id];
-		struct http_client_conf cc = client_conf(f, c->pools[i].conf);
+		struct http_client *cl = w->clients[c->pools[i].live->id];
+		struct http_client_conf cc = client_conf(w, c->pools[i].conf);
 		if (cl)
 			http_client_set_conf(cl, &cc);
 	}
 }
 
-const struct lb_bind *front_bind(const struct front *f, const struct http_exchange *x)
+const struct lb_bind *lb_worker_bind(const struct lb_worker *w, const struct http_exchange *x)
 {
-	return bind_of(conf_of(f->base.gen), &((const struct listener *)x->tag)->addr);
+	return bind_of(conf_of(w->base.gen), &((const struct listener *)x->tag)->addr);
 }
 
 /* ---- the worker's life */
@@ -174,12 +174,12 @@ const struct lb_bind *front_bind(const struct front *f, const struct http_exchan
  * What came by a socket is the frontend's that has its address now, or had it last. When that is another one, the open
  * connections go over with it.
  */
-static void publish_socket(struct front *f, struct shell_socket *s)
+static void publish_socket(struct lb_worker *w, struct shell_socket *s)
 {
-	const struct lb_bind *b = bind_of(conf_of(f->base.gen), &s->listener->addr);
+	const struct lb_bind *b = bind_of(conf_of(w->base.gen), &s->listener->addr);
 	unsigned slot = b ? b->slot : s->slot;
-	stats_cell *before = lb_cells(f, STATS_FRONTEND, s->slot);
-	stats_cell *now = lb_cells(f, STATS_FRONTEND, slot);
+	stats_cell *before = lb_cells(w, STATS_FRONTEND, s->slot);
+	stats_cell *now = lb_cells(w, STATS_FRONTEND, slot);
 	stats_add(&before[FRONTEND_clients], -(int64_t)s->seen.open);
 	stats_add(&now[FRONTEND_clients], s->stats.open);
 	stats_add(&now[FRONTEND_connections], (int64_t)(s->stats.accepted - s->seen.accepted));
@@ -189,37 +189,37 @@ static void publish_socket(struct front *f, struct shell_socket *s)
 	s->slot = slot;
 }
 
-void front_publish(struct shell_worker *w)
+void lb_worker_publish(struct shell_worker *base)
 {
-	struct front *f = front_from(w);
-	stats_set(&w->stats[STAT_running], f->running);
-	for (struct shell_socket *s = w->sockets; s; s = s->next)
-		publish_socket(f, s);
+	struct lb_worker *w = lb_worker_from(base);
+	stats_set(&base->stats[STAT_running], w->running);
+	for (struct shell_socket *s = base->sockets; s; s = s->next)
+		publish_socket(w, s);
 }
 
-void front_init(struct shell_worker *w)
+void lb_worker_init(struct shell_worker *base)
 {
-	struct front *f = front_from(w);
-	f->idle.max = w->idle;
-	access_log_init(&f->log);
-	f->stats = shell_stats(w->shell);
-	deadline_class_init(&f->on_silence, w->worker->loop,
-			    conf_of(w->gen)->settings->tunnel_ms * CLOCK_MSEC, proxy_silent);
+	struct lb_worker *w = lb_worker_from(base);
+	w->idle.max = base->idle;
+	access_log_init(&w->log);
+	w->stats = shell_stats(base->shell);
+	deadline_class_init(&w->on_silence, base->worker->loop,
+			    conf_of(base->gen)->settings->tunnel_ms * CLOCK_MSEC, proxy_silent);
 }
 
-void front_fini(struct shell_worker *w)
+void lb_worker_fini(struct shell_worker *base)
 {
-	struct front *f = front_from(w);
+	struct lb_worker *w = lb_worker_from(base);
 	for (unsigned i = 0; i < LB_POOLS_MAX; i++)
-		if (f->clients[i])
-			http_client_free(f->clients[i]);
-	deadline_class_fini(&f->on_silence);
-	access_log_fini(&f->log);
+		if (w->clients[i])
+			http_client_free(w->clients[i]);
+	deadline_class_fini(&w->on_silence);
+	access_log_fini(&w->log);
 }
 
-void front_forget(struct front *f, const struct addr *server)
+void lb_worker_forget(struct lb_worker *w, const struct addr *server)
 {
 	for (unsigned i = 0; i < LB_POOLS_MAX; i++)
-		if (f->clients[i])
-			http_client_forget(f->clients[i], server);
+		if (w->clients[i])
+			http_client_forget(w->clients[i], server);
 }
