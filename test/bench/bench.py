@@ -24,7 +24,8 @@ import time
 BUILD = pathlib.Path(os.environ.get("GREENPI_BUILD", "build/release"))
 HERE = pathlib.Path(__file__).resolve().parent
 ORIGIN = 18101
-PORTS = {"lbd": 18201, "haproxy": 18202, "nginx": 18203, "edged": 18301, "varnish": 18302, "nginx cache": 18303}
+PORTS = {"lbd": 18201, "haproxy": 18202, "nginx": 18203, "haproxy splice": 18204,
+         "edged": 18301, "varnish": 18302, "nginx cache": 18303}
 
 ORIGIN_CONF = """
 daemon off; pid {dir}/origin.pid; error_log {dir}/origin.err; worker_processes 1;
@@ -64,6 +65,7 @@ defaults
 listen l
   bind 127.0.0.1:{port}
   option forwardfor
+  {options}
   server s1 127.0.0.1:{origin}
 """
 LBD = """
@@ -170,12 +172,16 @@ def candidates(d):
         path.write_text(text.format(dir=d, origin=ORIGIN, **kw))
         return str(path)
 
+    def haproxy(key, options):
+        return ["haproxy", "-db", "-f", conf(f"{key}.cfg", HAPROXY, port=PORTS[key], options=options)]
+
     def nginx(key, text):
         return ["nginx", "-c", conf(f"{key}.conf", text, port=PORTS[key])]
 
     return {
         "lbd": [str(BUILD / "lbd"), "-c", conf("lbd.conf", LBD, port=PORTS["lbd"]), "-r", str(d / "run")],
-        "haproxy": ["haproxy", "-db", "-f", conf("haproxy.cfg", HAPROXY, port=PORTS["haproxy"])],
+        "haproxy": haproxy("haproxy", ""),
+        "haproxy splice": haproxy("haproxy splice", "option splice-response"),
         "nginx": nginx("nginx", NGINX_PROXY),
         "edged": [str(BUILD / "edged"), "-c", conf("edged.conf", EDGED, port=PORTS["edged"]), "-r", str(d / "run")],
         "varnish": ["varnishd", "-F", "-n", str(d / "varnish"), "-a", f"127.0.0.1:{PORTS['varnish']}", "-f",
@@ -185,6 +191,7 @@ def candidates(d):
 
 
 BALANCERS = ("lbd", "haproxy", "nginx")
+SPLICERS = ("lbd", "haproxy splice", "haproxy", "nginx")
 CACHES = ("edged", "nginx cache", "varnish")
 # (row, path, kept alive, connections, candidates: ours first)
 ROWS = [
@@ -192,6 +199,7 @@ ROWS = [
     ("balance, 1 KB, 256 kept connections", "/1k", True, 256, BALANCERS),
     ("balance, 64 KB, 32 kept connections", "/64k", True, 32, BALANCERS),
     ("balance, 1 KB, a connection each", "/1k", False, 32, BALANCERS),
+    ("balance, 1 MB, 8 kept connections", "/1m", True, 8, SPLICERS),
     ("hit, 1 KB, 32 kept connections", "/1k", True, 32, CACHES),
     ("hit, 1 KB, 256 kept connections", "/1k", True, 256, CACHES),
     ("hit, 64 KB, 32 kept connections", "/64k", True, 32, CACHES),
@@ -203,8 +211,9 @@ PROMISES = [
     (0, "nginx", 1.0),
     (1, "haproxy", 1.0),
     (1, "nginx", 1.0),
-    (5, "nginx cache", 0.75),
-    (5, "varnish", 0.4),
+    (4, "haproxy splice", 1.0),
+    (6, "nginx cache", 0.75),
+    (6, "varnish", 0.4),
 ]
 
 
@@ -229,7 +238,7 @@ def run(args):
     with tempfile.TemporaryDirectory(prefix="greenpi-bench-") as folder, contextlib.ExitStack() as stack:
         d = pathlib.Path(folder)
         d.chmod(0o755)
-        for name, size in (("1k", 1024), ("64k", 65536)):
+        for name, size in (("1k", 1024), ("64k", 65536), ("1m", 1 << 20)):
             (d / "www").mkdir(exist_ok=True)
             (d / "www" / name).write_bytes(b"x" * size)
         (d / "www").chmod(0o755)
