@@ -10,9 +10,11 @@
 
 #include "base/clock.h"
 #include "checks.h"
+#include "stats.h"
 #include "net/sock.h"
 
 struct fixture {
+	struct stats stats;
 	struct ev_loop *loop;
 	struct arena arena;
 	struct conf_errors errors;
@@ -56,6 +58,8 @@ static int setup(void **state)
 	f->open_port = a_port(&f->listener);
 	f->closed_port = a_port(&other);
 	close(other);
+	struct err e;
+	stats_create(&f->stats, "/nowhere/at/all", stats_kinds, (unsigned)stats_kinds_n, 1, &e);
 	f->loop = ev_loop_new(EVFLAG_AUTO);
 	*state = f;
 	return 0;
@@ -66,6 +70,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	checks_free(f->s);
+	stats_fini(&f->stats);
 	close(f->listener);
 	ev_loop_destroy(f->loop);
 	arena_fini(&f->arena);
@@ -100,8 +105,11 @@ static const struct health_conf *conf_of(struct fixture *f, const char *names, c
 
 static void start(struct fixture *f, const char *names, const char *probe)
 {
-	const struct checks_env env = {
-		.loop = f->loop, .table_path = f->table, .event = on_event, .arg = f};
+	const struct checks_env env = {.loop = f->loop,
+				       .table_path = f->table,
+				       .event = on_event,
+				       .arg = f,
+				       .stats = &f->stats};
 
 	f->s = checks_new(&env, conf_of(f, names, probe), NULL);
 	assert_non_null(f->s);

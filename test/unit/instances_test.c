@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "instances.h"
+#include "stats.h"
 
 #define VRRP(name, vrid, ip)                                                                       \
 	"[vrrp " name "]\ninterface=nosuch0\nvirtual_router_id=" vrid "\naddress=" ip "\n"
@@ -17,6 +18,7 @@
 #define C VRRP("C", "53", "10.0.0.3")
 
 struct fixture {
+	struct stats stats;
 	struct ev_loop *loop;
 	struct arena arena;
 	struct conf_errors errors;
@@ -59,6 +61,8 @@ static int setup(void **state)
 	conf_errors_init(&f->errors, &f->arena);
 	snprintf(f->dir, sizeof(f->dir), "/tmp/instances.XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
+	struct err e;
+	stats_create(&f->stats, "/nowhere/at/all", stats_kinds, (unsigned)stats_kinds_n, 1, &e);
 	f->loop = ev_loop_new(EVFLAG_AUTO);
 	*state = f;
 	return 0;
@@ -69,6 +73,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	instances_free(f->s);
+	stats_fini(&f->stats);
 	ev_loop_destroy(f->loop);
 	arena_fini(&f->arena);
 	assert_int_equal(rmdir(f->dir), 0);
@@ -82,7 +87,8 @@ static void start(struct fixture *f, const char *text)
 					  .run_dir = f->dir,
 					  .event = on_event,
 					  .stopped = on_stopped,
-					  .arg = f};
+					  .arg = f,
+					  .stats = &f->stats};
 	struct err e;
 
 	f->s = instances_new(&env, conf_of(f, text), &e);
