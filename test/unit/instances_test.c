@@ -116,7 +116,7 @@ static void are(const struct fixture *f, const char *names)
 	for (const char *name = names; *name; name++) {
 		assert_true(str_split(&rest, '\n', &line));
 		assert_int_equal(line.p[0], *name);
-		assert_true(str_find_str(line, STR(" FAULT for ")) > 0);
+		assert_true(str_find_str(line, STR(" FAULT since ")) > 0);
 		assert_true(str_find_str(line, STR("there is no such interface")) > 0);
 	}
 	assert_int_equal(rest.n, 0);
