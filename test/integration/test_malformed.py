@@ -3,6 +3,7 @@
 
 import pytest
 
+from lab.origin import raw
 from lab.wait import wait_until
 
 HOST = b"Host: greenpi.test\r\n"
@@ -84,3 +85,13 @@ def test_what_stands_behind_a_refused_request_is_not_read_as_one(front):
         c.send(CASES["length and chunked"][0] + b"GET /second HTTP/1.1\r\n" + HOST + b"\r\n")
         assert c.read().status == 400 and c.closed()
     assert origin.hits == 0
+
+
+def test_a_204_announces_no_length(lab):
+    bad = raw(b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nCache-Control: no-store\r\n\r\n", keep=True)
+    origin = lab.origin(bad)
+    lb = lab.lbd([origin])
+    edge = lab.edged(origin)
+    for front in (lb, edge):
+        answer = front.get("/")
+        assert (answer.status, answer.header("Content-Length")) == (204, None)
