@@ -44,10 +44,9 @@ static size_t round_up(size_t n)
 static void rewind_to_first(struct arena *a)
 {
 	size_t skew = (ALIGN - (uintptr_t)a->first % ALIGN) % ALIGN;
-
 	a->used = 0;
 	a->next = a->end = NULL;
-	if (!PIECE_IS_CHUNK && a->first != NULL && a->first_size > skew) {
+	if (!PIECE_IS_CHUNK && a->first && a->first_size > skew) {
 		a->next = a->first + skew;
 		a->end = a->first + a->first_size;
 	}
@@ -61,9 +60,8 @@ void arena_init(struct arena *a, void *first, size_t first_size, size_t cap)
 
 void arena_reset(struct arena *a)
 {
-	while (a->chunks != NULL) {
+	while (a->chunks) {
 		struct arena_chunk *chunk = a->chunks;
-
 		a->chunks = chunk->next;
 		free(chunk);
 	}
@@ -85,8 +83,7 @@ static void *from_new_chunk(struct arena *a, size_t size)
 {
 	size_t room = PIECE_IS_CHUNK ? size : MAX(size, MIN(MAX(a->used, CHUNK_MIN), CHUNK_MAX));
 	struct arena_chunk *chunk = malloc(sizeof(*chunk) + room);
-
-	if (chunk == NULL) {
+	if (!chunk) {
 		MUST(a->cap != ARENA_UNLIMITED);
 		return NULL;
 	}
@@ -103,7 +100,6 @@ void *arena_alloc(struct arena *a, size_t n)
 {
 	size_t counted = round_up(MAX(n, 1u));
 	char *piece = a->next;
-
 	if (UNLIKELY(n > SIZE_MAX / 2 || counted > a->cap - a->used)) {
 		MUST(a->cap != ARENA_UNLIMITED);
 		return NULL;
@@ -112,7 +108,7 @@ void *arena_alloc(struct arena *a, size_t n)
 		piece = from_new_chunk(a, PIECE_IS_CHUNK ? n : counted);
 	else
 		a->next += counted;
-	if (LIKELY(piece != NULL))
+	if (LIKELY(piece))
 		a->used += counted;
 	return piece;
 }
@@ -120,8 +116,7 @@ void *arena_alloc(struct arena *a, size_t n)
 void *arena_calloc(struct arena *a, size_t n)
 {
 	void *piece = arena_alloc(a, n);
-
-	if (piece != NULL)
+	if (piece)
 		memset(piece, 0, n);
 	return piece;
 }
@@ -129,8 +124,7 @@ void *arena_calloc(struct arena *a, size_t n)
 struct str arena_str(struct arena *a, struct str s)
 {
 	char *copy = arena_alloc(a, s.n + 1);
-
-	if (copy == NULL)
+	if (!copy)
 		return STR_NONE;
 	if (s.n > 0)
 		memcpy(copy, s.p, s.n);
@@ -143,17 +137,16 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
 	char small[256], *text;
 	va_list args, again;
 	int n;
-
 	va_start(args, fmt);
 	va_copy(again, args);
 	n = vsnprintf(small, sizeof(small), fmt, args);
 	va_end(args);
 	MUST(n >= 0);
 	text = arena_alloc(a, (size_t)n + 1);
-	if (text != NULL && (size_t)n < sizeof(small))
+	if (text && (size_t)n < sizeof(small))
 		memcpy(text, small, (size_t)n + 1);
-	else if (text != NULL)
+	else if (text)
 		vsnprintf(text, (size_t)n + 1, fmt, again);
 	va_end(again);
-	return str_of(text, text != NULL ? (size_t)n : 0);
+	return str_of(text, text ? (size_t)n : 0);
 }

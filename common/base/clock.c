@@ -9,7 +9,6 @@
 static int64_t read_us(clockid_t id)
 {
 	struct timespec t;
-
 	MUST(clock_gettime(id, &t) == 0);
 	return (int64_t)t.tv_sec * CLOCK_SECOND + t.tv_nsec / 1000;
 }

@@ -37,15 +37,13 @@ void def_fail0(const char *file, int line, const char *func, const char *what, i
 void *def_xmalloc(size_t n)
 {
 	void *p = malloc(n > 0 ? n : 1);
-
-	MUST(p != NULL);
+	MUST(p);
 	return p;
 }
 
 void *def_xcalloc(size_t n, size_t size)
 {
 	void *p = calloc(n > 0 ? n : 1, size > 0 ? size : 1);
-
-	MUST(p != NULL);
+	MUST(p);
 	return p;
 }

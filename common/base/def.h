@@ -56,6 +56,8 @@ __attribute__((noreturn, cold)) void def_fail0(const char *file, int line, const
 
 #define container_of(ptr, type, member)                                                            \
 	((type *)(void *)((char *)(void *)(ptr)-offsetof(type, member)))
+#define container_of_const(ptr, type, member)                                                      \
+	((const type *)(const void *)((const char *)(const void *)(ptr)-offsetof(type, member)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define CACHE_LINE   64

@@ -10,8 +10,7 @@ void err_format(struct err *e, const char *fmt, ...)
 {
 	int saved = errno;
 	va_list args;
-
-	if (e == NULL)
+	if (!e)
 		return;
 	va_start(args, fmt);
 	if (vsnprintf(e->text, sizeof(e->text), fmt, args) < 0)

@@ -169,7 +169,6 @@ static size_t put_prefix(char to[WRITER_MESSAGE_MAX], const struct head *h)
 {
 	time_t wall_s = (time_t)(h->wall_us / CLOCK_SECOND);
 	struct tm tm;
-
 	if (atomic_load_explicit(&with_prefixes, memory_order_relaxed))
 		return (size_t)snprintf(to, WRITER_MESSAGE_MAX, "<%d>", h->level);
 	size_t n = strftime(to, WRITER_MESSAGE_MAX, "%H:%M:%S", localtime_r(&wall_s, &tm));
@@ -400,7 +399,6 @@ void log_write(struct log_site *site, enum log_level level, const char *fmt, ...
 	int saved = errno;
 	struct record r;
 	va_list args;
-
 	if (site && level != LOG_LEVEL_DEBUG)
 		number = admit(site, (uint32_t)(clock_now_us() / CLOCK_SECOND), &left_out);
 	if (number == WINDOW_MAX + 1)
@@ -425,7 +423,6 @@ void log_event(enum log_level level, const struct log_fields *fields, const char
 	int saved = errno;
 	struct record r;
 	va_list args;
-
 	start_record(&r, level, true);
 	errno = saved;
 	va_start(args, fmt);

@@ -11,10 +11,8 @@
 void rnd_bytes(void *to, size_t n)
 {
 	char *at = to;
-
 	while (n > 0) {
 		ssize_t got = getrandom(at, n, 0);
-
 		if (got < 0 && errno == EINTR)
 			continue;
 		MUST(got > 0);
@@ -26,7 +24,6 @@ void rnd_bytes(void *to, size_t n)
 uint64_t rnd_u64(void)
 {
 	uint64_t value;
-
 	rnd_bytes(&value, sizeof(value));
 	return value;
 }

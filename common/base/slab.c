@@ -28,16 +28,14 @@ struct slab_free {
 void slab_init(struct slab *s, size_t size, uint32_t cap, uint32_t keep)
 {
 	size_t lines = (MAX(size, sizeof(struct slab_free)) + CACHE_LINE - 1) / CACHE_LINE;
-
 	*s = (struct slab){.size = lines * CACHE_LINE, .cap = cap, .keep = KEEP_NONE ? 0 : keep};
 }
 
 void slab_fini(struct slab *s)
 {
 	MUST(s->used == 0);
-	while (s->free != NULL) {
+	while (s->free) {
 		struct slab_free *object = s->free;
-
 		s->free = object->next;
 		free(object);
 	}
@@ -52,17 +50,16 @@ void slab_set_cap(struct slab *s, uint32_t cap)
 void *slab_get(struct slab *s)
 {
 	struct slab_free *object = s->free;
-
 	if (UNLIKELY(s->used >= s->cap)) {
 		s->refused++;
 		return NULL;
 	}
-	if (LIKELY(object != NULL)) {
+	if (LIKELY(object)) {
 		s->free = object->next;
 		s->kept--;
 	} else {
 		object = aligned_alloc(CACHE_LINE, s->size);
-		if (object == NULL) {
+		if (!object) {
 			s->refused++;
 			return NULL;
 		}
@@ -74,8 +71,7 @@ void *slab_get(struct slab *s)
 void slab_put(struct slab *s, void *object)
 {
 	struct slab_free *head = object;
-
-	if (head == NULL)
+	if (!head)
 		return;
 	MUST(s->used > 0);
 	s->used--;

@@ -21,10 +21,8 @@ static bool eq_nocase_bytes(const char *a, const char *b, size_t n)
 static bool eq_nocase(const char *a, const char *b, size_t n)
 {
 	const uint64_t other_bits = ~UINT64_C(0x2020202020202020);
-
 	for (; n >= sizeof(uint64_t); n -= sizeof(uint64_t)) {
 		uint64_t x, y;
-
 		memcpy(&x, a, sizeof(x));
 		memcpy(&y, b, sizeof(y));
 		if (((x ^ y) & other_bits) != 0)
@@ -62,7 +60,6 @@ int str_cmp(struct str a, struct str b)
 {
 	size_t n = MIN(a.n, b.n);
 	int c = n == 0 ? 0 : memcmp(a.p, b.p, n);
-
 	if (c != 0)
 		return c;
 	return (a.n > b.n) - (a.n < b.n);
@@ -71,20 +68,18 @@ int str_cmp(struct str a, struct str b)
 ssize_t str_find(struct str s, char c)
 {
 	const char *at = s.n == 0 ? NULL : memchr(s.p, c, s.n);
-
-	return at == NULL ? -1 : at - s.p;
+	return at ? at - s.p : -1;
 }
 
 ssize_t str_find_str(struct str s, struct str needle)
 {
 	const char *at;
-
 	if (needle.n == 0)
 		return 0;
 	if (s.n < needle.n)
 		return -1;
 	at = memmem(s.p, s.n, needle.p, needle.n);
-	return at == NULL ? -1 : at - s.p;
+	return at ? at - s.p : -1;
 }
 
 static bool is_ows(char c)
@@ -111,8 +106,7 @@ static void cut(struct str *rest, size_t n, struct str *piece)
 bool str_split(struct str *rest, char sep, struct str *piece)
 {
 	ssize_t at;
-
-	if (rest->p == NULL)
+	if (!rest->p)
 		return false;
 	at = str_find(*rest, sep);
 	cut(rest, at < 0 ? rest->n : (size_t)at, piece);
@@ -124,10 +118,8 @@ static size_t element_length(struct str s)
 {
 	bool quoted = false;
 	size_t i;
-
 	for (i = 0; i < s.n; i++) {
 		char c = s.p[i];
-
 		if (c == '"')
 			quoted = !quoted;
 		else if (quoted && c == '\\' && i + 1 < s.n)
@@ -140,9 +132,8 @@ static size_t element_length(struct str s)
 
 bool str_list_next(struct str *rest, struct str *item)
 {
-	while (rest->p != NULL) {
+	while (rest->p) {
 		struct str piece;
-
 		cut(rest, element_length(*rest), &piece);
 		piece = str_trim(piece);
 		if (piece.n > 0) {
@@ -156,7 +147,6 @@ bool str_list_next(struct str *rest, struct str *item)
 struct str str_u64(char digits[STR_U64_SIZE], uint64_t v)
 {
 	size_t at = STR_U64_SIZE;
-
 	do
 		digits[--at] = (char)('0' + v % 10);
 	while (v /= 10);
@@ -166,12 +156,10 @@ struct str str_u64(char digits[STR_U64_SIZE], uint64_t v)
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
 {
 	uint64_t value = 0;
-
 	if (s.n == 0)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
-
 		if (digit > 9 || value > (UINT64_MAX - digit) / 10)
 			return false;
 		value = value * 10 + digit;
@@ -193,12 +181,10 @@ static int hex_digit(char c)
 bool str_hex_to_u64(struct str s, uint64_t max, uint64_t *out)
 {
 	uint64_t value = 0;
-
 	if (s.n == 0)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		int digit = hex_digit(s.p[i]);
-
 		if (digit < 0 || value >> 60 != 0)
 			return false;
 		value = value << 4 | (uint64_t)digit;
@@ -216,7 +202,6 @@ unsigned str_utf8(struct str s)
 	const unsigned char *b = (const unsigned char *)s.p;
 	unsigned char lo = 0x80, hi = 0xbf;
 	unsigned n;
-
 	if (s.n == 0)
 		return 0;
 	if (b[0] < 0x80)
@@ -245,7 +230,6 @@ unsigned str_utf8(struct str s)
 static bool is_control(struct str s)
 {
 	const unsigned char *b = (const unsigned char *)s.p;
-
 	return b[0] < 0x20 || b[0] == 0x7f || (b[0] == 0xc2 && b[1] < 0xa0);
 }
 
@@ -253,10 +237,8 @@ void str_sanitize(char *text)
 {
 	struct str rest = str_of(text, strlen(text));
 	char *to = text;
-
 	while (rest.n > 0) {
 		unsigned n = str_utf8(rest);
-
 		if (n == 0 || is_control(rest)) {
 			*to++ = '?';
 			n = MAX(n, 1u);
@@ -272,7 +254,6 @@ void str_sanitize(char *text)
 bool str_copy(char *to, size_t size, struct str s)
 {
 	size_t n;
-
 	MUST(size > 0);
 	n = MIN(s.n, size - 1);
 	if (n > 0)
@@ -285,18 +266,15 @@ bool str_copy(char *to, size_t size, struct str s)
 unsigned str_distance(struct str a, struct str b)
 {
 	unsigned row[DISTANCE_MAX + 1];
-
 	a.n = MIN(a.n, (size_t)DISTANCE_MAX);
 	b.n = MIN(b.n, (size_t)DISTANCE_MAX);
 	for (size_t j = 0; j <= b.n; j++)
 		row[j] = (unsigned)j;
 	for (size_t i = 0; i < a.n; i++) {
 		unsigned diagonal = row[0];
-
 		row[0] = (unsigned)i + 1;
 		for (size_t j = 0; j < b.n; j++) {
 			unsigned change = diagonal + (a.p[i] != b.p[j]);
-
 			diagonal = row[j + 1];
 			row[j + 1] = MIN(change, MIN(row[j], diagonal) + 1);
 		}
