@@ -39,8 +39,7 @@ static bool parse_v4(struct addr *a, struct str text, uint16_t port)
 {
 	char copy[INET_ADDRSTRLEN];
 	struct in_addr ip;
-
-	if (!str_copy(copy, sizeof(copy), text) || memchr(text.p, '\0', text.n) != NULL ||
+	if (!str_copy(copy, sizeof(copy), text) || memchr(text.p, '\0', text.n) ||
 	    inet_pton(AF_INET, copy, &ip) != 1)
 		return false;
 	set_v4(a, ip, port);
@@ -52,7 +51,6 @@ static bool parse_scope(struct str text, uint32_t *scope)
 {
 	char name[IF_NAMESIZE];
 	uint64_t number;
-
 	if (str_to_u64(text, UINT32_MAX, &number)) {
 		*scope = (uint32_t)number;
 		return number != 0;
@@ -69,14 +67,13 @@ static bool parse_v6(struct addr *a, struct str text, uint16_t port)
 	ssize_t percent = str_find(text, '%');
 	struct in6_addr ip;
 	uint32_t scope = 0;
-
 	if (percent >= 0) {
 		if (!parse_scope(str_skip(text, (size_t)percent + 1), &scope))
 			return false;
 		text.n = (size_t)percent;
 	}
-	if (text.n == 0 || !str_copy(copy, sizeof(copy), text) ||
-	    memchr(text.p, '\0', text.n) != NULL || inet_pton(AF_INET6, copy, &ip) != 1)
+	if (text.n == 0 || !str_copy(copy, sizeof(copy), text) || memchr(text.p, '\0', text.n) ||
+	    inet_pton(AF_INET6, copy, &ip) != 1)
 		return false;
 	set_v6(a, &ip, scope, port);
 	return true;
@@ -107,7 +104,6 @@ int addr_parse_ip(struct addr *a, struct str text, struct err *e)
 static int parse_port(struct str tail, uint16_t default_port, uint16_t *port, struct err *e)
 {
 	uint64_t number;
-
 	if (tail.n == 0 && default_port != 0) {
 		*port = default_port;
 		return 0;
@@ -125,7 +121,6 @@ static int parse_bracketed(struct addr *a, struct str text, uint16_t default_por
 	ssize_t end = str_find(text, ']');
 	struct str host;
 	uint16_t port;
-
 	if (end < 0)
 		return err_set(e, "\"%.*s\" lacks a ]", STR_ARG(text));
 	host = str_of(text.p + 1, (size_t)end - 1);
@@ -139,7 +134,6 @@ int addr_parse(struct addr *a, struct str text, uint16_t default_port, struct er
 	ssize_t colon = str_find(text, ':');
 	struct str host = text;
 	uint16_t port;
-
 	if (text.n == 0)
 		return err_set(e, "an address is missing");
 	if (text.p[0] == '[')
@@ -163,7 +157,6 @@ static char *put_number(char *to, unsigned value)
 {
 	char digits[10];
 	int n = 0;
-
 	do {
 		digits[n++] = (char)('0' + value % 10);
 		value /= 10;
@@ -176,7 +169,6 @@ static char *put_number(char *to, unsigned value)
 static char *put_v4(char *to, const struct in_addr *ip)
 {
 	uint32_t bits = ntohl(ip->s_addr);
-
 	for (int shift = 24; shift >= 0; shift -= 8) {
 		to = put_number(to, bits >> shift & 0xff);
 		*to++ = '.';
@@ -187,13 +179,12 @@ static char *put_v4(char *to, const struct in_addr *ip)
 static char *put_v6(char *to, const struct sockaddr_in6 *in6)
 {
 	char name[IF_NAMESIZE];
-
-	MUST(inet_ntop(AF_INET6, &in6->sin6_addr, to, INET6_ADDRSTRLEN) != NULL);
+	MUST(inet_ntop(AF_INET6, &in6->sin6_addr, to, INET6_ADDRSTRLEN));
 	to += strlen(to);
 	if (in6->sin6_scope_id == 0)
 		return to;
 	*to++ = '%';
-	if (if_indextoname(in6->sin6_scope_id, name) == NULL)
+	if (!if_indextoname(in6->sin6_scope_id, name))
 		return put_number(to, in6->sin6_scope_id);
 	return stpcpy(to, name);
 }
@@ -211,7 +202,6 @@ static int family(const struct addr *a)
 char *addr_format(const struct addr *a, char to[ADDR_TEXT_SIZE])
 {
 	char *end = to;
-
 	switch (family(a)) {
 	case AF_INET:
 		end = put_v4(end, &a->in4.sin_addr);
@@ -233,7 +223,6 @@ char *addr_format(const struct addr *a, char to[ADDR_TEXT_SIZE])
 char *addr_format_ip(const struct addr *a, char to[ADDR_TEXT_SIZE])
 {
 	char *end;
-
 	switch (family(a)) {
 	case AF_INET:
 		end = put_v4(to, &a->in4.sin_addr);
@@ -288,7 +277,6 @@ bool addr_eq_ip(const struct addr *a, const struct addr *b)
 {
 	struct in_addr a4, b4;
 	bool a_is_v4 = as_v4(a, &a4), b_is_v4 = as_v4(b, &b4);
-
 	if (a_is_v4 || b_is_v4)
 		return a_is_v4 && b_is_v4 && a4.s_addr == b4.s_addr;
 	if (family(a) != family(b))
@@ -307,7 +295,6 @@ static uint64_t mix(uint64_t x)
 uint64_t addr_hash(const struct addr *a)
 {
 	uint64_t half[2];
-
 	switch (family(a)) {
 	case AF_INET:
 		return mix((uint64_t)ntohl(a->in4.sin_addr.s_addr) << 16 | addr_port(a));
@@ -355,7 +342,7 @@ bool addr_is_any(const struct addr *a)
 static bool from_sockaddr(struct addr *a, const struct sockaddr *sa)
 {
 	*a = (struct addr){0};
-	if (sa == NULL)
+	if (!sa)
 		return false;
 	if (sa->sa_family == AF_INET)
 		a->len = sizeof(a->in4);
@@ -369,12 +356,10 @@ bool addr_is_local(const struct addr *a)
 {
 	struct ifaddrs *list, *i;
 	bool found = false;
-
 	if (getifaddrs(&list) != 0)
 		return false;
-	for (i = list; i != NULL && !found; i = i->ifa_next) {
+	for (i = list; i && !found; i = i->ifa_next) {
 		struct addr own;
-
 		found = from_sockaddr(&own, i->ifa_addr) && addr_eq_ip(a, &own);
 	}
 	freeifaddrs(list);

@@ -29,7 +29,6 @@ static int set_on(int fd, int level, int name)
 static int give_up(int fd, struct err *e, const char *what, const char *where)
 {
 	int error = errno;
-
 	err_set(e, "%s %s: %m", what, where);
 	if (fd >= 0)
 		close(fd);
@@ -40,7 +39,6 @@ static int give_up(int fd, struct err *e, const char *what, const char *where)
 static int set_listen_options(int fd, int family, unsigned flags)
 {
 	bool v6 = family == AF_INET6;
-
 	if (set_on(fd, SOL_SOCKET, SO_REUSEADDR) != 0 || set_on(fd, IPPROTO_TCP, TCP_NODELAY) != 0)
 		return -1;
 	if (v6 && set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0)
@@ -56,7 +54,6 @@ int sock_listen(const struct addr *a, unsigned flags, int backlog, struct err *e
 {
 	char where[ADDR_TEXT_SIZE];
 	int fd = socket(a->sa.sa_family, SOCK_STREAM | FLAGS, 0);
-
 	addr_format(a, where);
 	if (fd < 0)
 		return give_up(fd, e, "socket for", where);
@@ -87,7 +84,6 @@ int sock_connect(const struct addr *a, struct err *e)
 {
 	int fd = socket(a->sa.sa_family, SOCK_STREAM | FLAGS, 0);
 	char where[ADDR_TEXT_SIZE];
-
 	if (LIKELY(fd >= 0 && set_on(fd, IPPROTO_TCP, TCP_NODELAY) == 0 && set_keepalive(fd) == 0 &&
 		   (connect(fd, &a->sa, a->len) == 0 || errno == EINPROGRESS)))
 		return fd;
@@ -106,7 +102,6 @@ void sock_limit_silence(int fd, bool limit, bool *limited)
 int sock_accept(int listen_fd, struct addr *peer)
 {
 	int fd;
-
 	peer->len = sizeof(*peer) - offsetof(struct addr, sa);
 	do
 		fd = accept4(listen_fd, &peer->sa, &peer->len, FLAGS);
@@ -127,7 +122,6 @@ int sock_error(int fd)
 {
 	socklen_t size = sizeof(int);
 	int error = 0;
-
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 		return errno;
 	return error;
@@ -154,7 +148,6 @@ static int unix_name(struct sockaddr_un *un, const char *path, struct err *e)
 static int unix_connect(const struct sockaddr_un *un)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | FLAGS, 0), error;
-
 	if (fd < 0 || connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0)
 		return fd;
 	error = errno;
@@ -167,7 +160,6 @@ int sock_unix_connect(const char *path, struct err *e)
 {
 	struct sockaddr_un un;
 	int fd;
-
 	if (unix_name(&un, path, e) != 0)
 		return -1;
 	fd = unix_connect(&un);
@@ -179,7 +171,6 @@ static int check_name_is_free(const struct sockaddr_un *un, struct err *e)
 {
 	struct stat st;
 	int fd;
-
 	if (lstat(un->sun_path, &st) != 0)
 		return errno == ENOENT ? 0 : give_up(-1, e, "look at", un->sun_path);
 	if (!S_ISSOCK(st.st_mode)) {
@@ -200,7 +191,6 @@ int sock_unix_listen(const char *path, mode_t mode, int backlog, struct err *e)
 	struct sockaddr_un place, own;
 	char name[sizeof(own.sun_path) + 16];
 	int fd;
-
 	snprintf(name, sizeof(name), "%s.%d", path, (int)getpid());
 	if (unix_name(&own, name, e) != 0 || unix_name(&place, path, e) != 0 ||
 	    check_name_is_free(&place, e) != 0)
