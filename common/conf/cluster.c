@@ -14,14 +14,14 @@
 static bool is_token_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 /* RFC 6265 §4.1.1, cookie-octet, but for "|" and "~", which split a pinned value in other
  * balancers. */
 static bool is_cookie_char(char c)
 {
-	return c > ' ' && c < 0x7f && strchr("\",;\\|~", c) == NULL;
+	return c > ' ' && c < 0x7f && !strchr("\",;\\|~", c);
 }
 
 static bool is_visible(char c)
@@ -85,7 +85,6 @@ static int parse_cookie_words(struct str rest, unsigned *bits, struct err *e)
 {
 	struct str word;
 	size_t i;
-
 	*bits = 0;
 	while (conf_word(&rest, &word)) {
 		for (i = 0; i < ARRAY_LEN(cookie_words); i++) {
@@ -106,7 +105,6 @@ static int parse_cookie_words(struct str rest, unsigned *bits, struct err *e)
 static int check_cookie_words(unsigned bits, struct err *e)
 {
 	unsigned modes = bits & (BIT(REWRITE) | BIT(INSERT) | BIT(PREFIX));
-
 	if ((modes & (modes - 1)) != 0)
 		return err_set(e, "only one of rewrite, insert and prefix is possible");
 	if ((bits & BIT(REWRITE)) && (bits & BIT(INDIRECT)))
@@ -122,7 +120,6 @@ static int parse_cookie(void *field, struct str text, struct arena *arena, struc
 	struct conf_cookie *cookie = field;
 	struct str name;
 	unsigned bits;
-
 	if (!conf_word(&text, &name) || !all_are(name, is_token_char))
 		return err_set(e, "the cookie's name is not a token, allowed: " COOKIE_SYNTAX);
 	if (parse_cookie_words(text, &bits, e) != 0 || check_cookie_words(bits, e) != 0)
@@ -146,7 +143,6 @@ static int parse_http_check(struct conf_check *check, struct str text, struct ar
 			    struct err *e)
 {
 	struct str method, path, more;
-
 	if (!conf_word(&text, &method) || !conf_word(&text, &path) || conf_word(&text, &more))
 		return err_set(e, "http takes a method and a path, allowed: " CHECK_SYNTAX);
 	if (!str_eq(method, STR("GET")) && !str_eq(method, STR("HEAD")) &&
@@ -167,7 +163,6 @@ int conf_parse_check(void *field, struct str text, struct arena *arena, struct e
 {
 	struct conf_check *check = field;
 	struct str kind;
-
 	conf_word(&text, &kind);
 	if (str_eq(kind, STR("http")))
 		return parse_http_check(check, text, arena, e);
@@ -181,15 +176,13 @@ int conf_parse_check(void *field, struct str text, struct arena *arena, struct e
 	return 0;
 }
 
-int conf_parse_expect(void *field, struct str text, struct arena *arena, struct err *e)
+int conf_parse_expect(void *field, struct str text, struct arena *arena UNUSED, struct err *e)
 {
 	struct conf_expect *expect = field;
 	struct str lo, hi = text;
 	uint64_t from, to;
-
-	(void)arena;
 	str_split(&hi, '-', &lo);
-	if (hi.p == NULL)
+	if (!hi.p)
 		hi = lo;
 	if (!str_to_u64(str_trim(lo), 599, &from) || !str_to_u64(str_trim(hi), 599, &to) ||
 	    from < 100 || from > to)
@@ -253,12 +246,9 @@ static const struct conf_key pool_keys[] = {
 		 "Failed checks in a row that take a server down."),
 };
 
-static int finish_pool(void *section, struct arena *arena, struct err *e)
+static int finish_pool(void *section, struct arena *arena UNUSED, struct err *e UNUSED)
 {
 	struct conf_pool *pool = section;
-
-	(void)arena;
-	(void)e;
 	if (pool->fastinter_ms == 0)
 		pool->fastinter_ms = MIN(250u, pool->inter_ms);
 	if (pool->downinter_ms == 0)
@@ -275,7 +265,6 @@ const struct conf_section conf_pool_section = CONF_NAMED(struct conf_pool, "pool
 static int parse_cookie_value(void *field, struct str text, struct arena *arena, struct err *e)
 {
 	struct str *value = field;
-
 	if (!all_are(text, is_cookie_char))
 		return err_set(e, "not a cookie's value: visible ASCII without \" , ; \\ | ~");
 	*value = arena_str(arena, text);
@@ -301,8 +290,7 @@ const struct conf_section conf_server_section = CONF_NAMED(struct conf_server, "
 static void check_server_pool(const struct conf *c, size_t i, struct conf_errors *errors)
 {
 	const struct conf_server *s = conf_at(c, "server", i);
-
-	if (s->pool.n > 0 && conf_find(c, "pool", s->pool) == NULL)
+	if (s->pool.n > 0 && !conf_find(c, "pool", s->pool))
 		conf_error_at(errors, conf_key_loc(c, "server", i, "pool"), "pool",
 			      "there is no [pool %.*s]", STR_ARG(s->pool));
 }
@@ -311,10 +299,8 @@ static void check_server_pool(const struct conf *c, size_t i, struct conf_errors
 static void check_server_address(const struct conf *c, size_t i, struct conf_errors *errors)
 {
 	const struct conf_server *s = conf_at(c, "server", i);
-
 	for (size_t k = 0; k < i; k++) {
 		const struct conf_server *other = conf_at(c, "server", k);
-
 		if (s->address.len == 0 || !str_eq(s->pool, other->pool) ||
 		    !addr_eq(&s->address, &other->address))
 			continue;
@@ -328,10 +314,8 @@ static void check_server_address(const struct conf *c, size_t i, struct conf_err
 static void check_server_cookie(const struct conf *c, size_t i, struct conf_errors *errors)
 {
 	const struct conf_server *s = conf_at(c, "server", i);
-
 	for (size_t k = 0; k < i; k++) {
 		const struct conf_server *other = conf_at(c, "server", k);
-
 		if (s->cookie.n == 0 || !str_eq(s->pool, other->pool) ||
 		    !str_eq(s->cookie, other->cookie))
 			continue;
@@ -344,10 +328,8 @@ static void check_server_cookie(const struct conf *c, size_t i, struct conf_erro
 static void check_board_address(const struct conf *c, size_t i, struct conf_errors *errors)
 {
 	const struct conf_board *b = conf_at(c, "board", i);
-
 	for (size_t k = 0; k < i; k++) {
 		const struct conf_board *other = conf_at(c, "board", k);
-
 		if (b->address.len == 0 || other->address.len == 0 ||
 		    !addr_eq_ip(&b->address, &other->address))
 			continue;
@@ -373,7 +355,6 @@ const struct conf_board *conf_own_board(const struct conf *c, bool (*is_local)(c
 {
 	for (size_t i = 0; i < conf_count(c, "board"); i++) {
 		const struct conf_board *b = conf_at(c, "board", i);
-
 		if (b->address.len != 0 && is_local(&b->address))
 			return b;
 	}

@@ -27,16 +27,15 @@ static void print_value(FILE *to, const struct conf_key *key, struct str text, i
 
 static void print_key(FILE *to, const struct conf_key *key, const struct conf_value *v, int width)
 {
-	if (v == NULL)
+	if (!v)
 		fprintf(to, ";%-*s = (not set)\n", width - 1, key->name);
-	for (; v != NULL; v = v->next)
+	for (; v; v = v->next)
 		print_value(to, key, v->text, width);
 }
 
 static int widest(const struct conf_section *s)
 {
 	size_t n = 0;
-
 	for (size_t k = 0; k < s->n_keys; k++)
 		n = MAX(n, strlen(s->keys[k].name));
 	return (int)n;
@@ -46,7 +45,6 @@ static void print_instance(FILE *to, const struct conf *c, const struct conf_sec
 {
 	struct str name = conf_name(c, s->kind, i);
 	int width = widest(s);
-
 	fprintf(to, "[%s%s%.*s]\n", s->kind, name.n > 0 ? " " : "", STR_ARG(name));
 	for (size_t k = 0; k < s->n_keys; k++)
 		print_key(to, &s->keys[k], conf_values(c, s->kind, i, k), width);
@@ -57,7 +55,6 @@ void conf_print_effective(FILE *to, const struct conf *c)
 {
 	const struct conf_section *const *schema;
 	size_t n = conf_schema(c, &schema);
-
 	for (size_t g = 0; g < n; g++) {
 		for (size_t i = 0; i < conf_count(c, schema[g]->kind); i++)
 			print_instance(to, c, schema[g], i);
@@ -88,7 +85,7 @@ static void man_key(FILE *to, const struct conf_key *key, struct arena *arena)
 	conf_print_roff(to, conf_key_syntax(key, arena));
 	fputs("\\fR\n", to);
 	conf_print_roff(to, str_c(key->prose));
-	if (key->def != NULL) {
+	if (key->def) {
 		fputs("\nDefault: \\fB", to);
 		conf_print_roff(to, str_c(key->def));
 		fputs("\\fR.", to);
@@ -106,11 +103,9 @@ void conf_print_man(FILE *to, const struct conf_section *const *schema, size_t n
 {
 	char block[1024];
 	struct arena arena;
-
 	with_arena(&arena, block, sizeof(block));
 	for (size_t g = 0; g < n; g++) {
 		const struct conf_section *s = schema[g];
-
 		fprintf(to, ".SS [%s%s]\n", s->kind, s->name_at >= 0 ? " NAME" : "");
 		conf_print_roff(to, str_c(s->prose));
 		fputs("\n", to);
@@ -127,21 +122,17 @@ static void example_key(FILE *to, const struct conf_key *key, struct arena *aren
 	struct str syntax = conf_key_syntax(key, arena);
 	const char *note = key->flags & CONF_REQUIRED ? " Required." : "";
 	const char *restart = key->flags & CONF_RESTART ? " A change needs a restart." : "";
-
 	fprintf(to, "; %s%s%s\n; %.*s\n", key->prose, note, restart, STR_ARG(syntax));
-	fprintf(to, ";%s =%s%s\n\n", key->name, key->def != NULL ? " " : "",
-		key->def != NULL ? key->def : "");
+	fprintf(to, ";%s =%s%s\n\n", key->name, key->def ? " " : "", key->def ? key->def : "");
 }
 
 void conf_print_example(FILE *to, const struct conf_section *const *schema, size_t n)
 {
 	char block[1024];
 	struct arena arena;
-
 	with_arena(&arena, block, sizeof(block));
 	for (size_t g = 0; g < n; g++) {
 		const struct conf_section *s = schema[g];
-
 		fprintf(to, "; %s\n;[%s%s]\n\n", s->prose, s->kind, s->name_at >= 0 ? " NAME" : "");
 		for (size_t k = 0; k < s->n_keys; k++)
 			example_key(to, &s->keys[k], &arena);

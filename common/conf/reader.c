@@ -64,7 +64,7 @@ static struct conf_loc here(const struct reader *r)
 
 static void end_section(struct reader *r)
 {
-	if (r->open != NULL)
+	if (r->open)
 		conf_close(r->conf, r->open);
 	r->open = NULL;
 	r->outside = true;
@@ -75,7 +75,6 @@ static void end_section(struct reader *r)
 static void push(struct reader *r, const char *file, struct str text)
 {
 	struct source *s = ARENA_NEW(r->arena, struct source);
-
 	if (str_starts(text, STR("\xef\xbb\xbf"))) /* a byte order mark */
 		text = str_skip(text, 3);
 	*s = (struct source){
@@ -83,7 +82,7 @@ static void push(struct reader *r, const char *file, struct str text)
 		.file = file,
 		.rest = text,
 		.order = r->n_files++,
-		.depth = r->top != NULL ? r->top->depth + 1 : 0,
+		.depth = r->top ? r->top->depth + 1 : 0,
 	};
 	r->top = s;
 	end_section(r);
@@ -96,7 +95,6 @@ static int load(const char *path, struct arena *arena, struct str *text, struct 
 	struct stat st;
 	size_t n = 0;
 	char *to;
-
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return err_set(e, "cannot be opened: %m");
 	if (!S_ISREG(st.st_mode))
@@ -106,7 +104,6 @@ static int load(const char *path, struct arena *arena, struct str *text, struct 
 	to = arena_alloc(arena, (size_t)st.st_size + 1);
 	while (n < (size_t)st.st_size) {
 		ssize_t got = read(fd, to + n, (size_t)st.st_size - n);
-
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -123,15 +120,14 @@ static int load(const char *path, struct arena *arena, struct str *text, struct 
 static const char *beside(struct arena *arena, const char *file, struct str path)
 {
 	const char *slash = strrchr(file, '/');
-
-	if (path.p[0] == '/' || slash == NULL)
+	if (path.p[0] == '/' || !slash)
 		return arena_str(arena, path).p;
 	return arena_printf(arena, "%.*s/%.*s", (int)(slash - file), file, STR_ARG(path)).p;
 }
 
 static bool is_being_read(const struct reader *r, const char *file)
 {
-	for (const struct source *s = r->top; s != NULL; s = s->below) {
+	for (const struct source *s = r->top; s; s = s->below) {
 		if (strcmp(s->file, file) == 0)
 			return true;
 	}
@@ -144,7 +140,6 @@ static int push_file(struct reader *r, struct str path, struct err *e)
 	const char *file = beside(r->arena, r->top->file, path);
 	struct str text;
 	struct err why;
-
 	if (is_being_read(r, file))
 		return err_set(e, "%s includes itself", file);
 	if (r->n_files > CONF_FILES_MAX || r->top->depth >= CONF_DEPTH_MAX)
@@ -160,7 +155,6 @@ static void include(struct reader *r, struct str path)
 {
 	struct conf_loc at = here(r);
 	struct err e;
-
 	end_section(r);
 	if (path.n == 0)
 		conf_error_at(r->errors, at, "include", "needs a file");
@@ -191,8 +185,7 @@ static const struct header *find_header(const struct reader *r, const struct con
 					struct str name)
 {
 	const struct header *h = r->headers;
-
-	while (h != NULL && (h->kind != kind || !str_eq(h->name, name)))
+	while (h && (h->kind != kind || !str_eq(h->name, name)))
 		h = h->next;
 	return h;
 }
@@ -202,8 +195,7 @@ static bool note_header(struct reader *r, const struct conf_kind *kind, struct s
 {
 	const struct header *first = find_header(r, kind, name);
 	struct header *h;
-
-	if (first != NULL) {
+	if (first) {
 		conf_error_at(r->errors, here(r), NULL, "[%s%s%.*s]: given twice, first at %s:%d",
 			      kind->kind, name.n > 0 ? " " : "", STR_ARG(name), first->at.file,
 			      first->at.line);
@@ -223,8 +215,7 @@ static bool note_header(struct reader *r, const struct conf_kind *kind, struct s
 static void unknown_kind(struct reader *r, struct str kind)
 {
 	const struct conf_kind *near = conf_kind_nearest(kind);
-
-	if (near != NULL)
+	if (near)
 		conf_error_at(r->errors, here(r), NULL,
 			      "[%.*s]: unknown section; did you mean `[%s%s]`?", STR_ARG(kind),
 			      near->kind, near->named ? " NAME" : "");
@@ -257,8 +248,7 @@ static void begin_section(struct reader *r, struct str kind_text, struct str nam
 {
 	const struct conf_kind *kind = conf_kind_find(kind_text);
 	bool first;
-
-	if (kind == NULL) {
+	if (!kind) {
 		unknown_kind(r, kind_text);
 		return;
 	}
@@ -276,7 +266,6 @@ static void read_header(struct reader *r, struct str line)
 {
 	ssize_t end = str_find(line, ']');
 	struct str inside, tail, kind;
-
 	end_section(r);
 	r->outside = false; /* even of a bad header: its keys are not to blame */
 	if (end < 0) {
@@ -301,7 +290,6 @@ static bool has_control(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-
 		if ((c < ' ' && c != '\t') || c == 0x7f)
 			return true;
 	}
@@ -312,7 +300,6 @@ static bool has_control(struct str s)
 static bool is_pair(struct str line)
 {
 	size_t n = 0;
-
 	while (n < line.n && is_name_char(line.p[n]) && line.p[n] != ':')
 		n++;
 	line = str_trim(str_skip(line, n));
@@ -346,7 +333,6 @@ static struct str without_comment(struct str s)
 static bool read_line(struct reader *r, struct str line)
 {
 	struct str rest = line, word;
-
 	if (line.n == 0 || line.p[0] == ';' || line.p[0] == '#' || !line_is_good(r, line))
 		return false;
 	if (line.p[0] == '[') {
@@ -367,11 +353,11 @@ static bool read_line(struct reader *r, struct str line)
 /* The next line of the files, trimmed. */
 static bool next_line(struct reader *r, struct str *line)
 {
-	while (r->top != NULL && r->top->rest.n == 0) {
+	while (r->top && r->top->rest.n == 0) {
 		r->top = r->top->below;
 		end_section(r);
 	}
-	if (r->top == NULL)
+	if (!r->top)
 		return false;
 	str_split(&r->top->rest, '\n', line);
 	r->top->line++;
@@ -393,7 +379,6 @@ static char *next_pair(char *to, int size, void *user)
 {
 	struct reader *r = user;
 	struct str line;
-
 	MUST(size > CONF_LINE_MAX);
 	refused_by_inih(r);
 	do {
@@ -406,16 +391,14 @@ static char *next_pair(char *to, int size, void *user)
 	return to;
 }
 
-/* inih's call for a pair. */
-static int take_pair(void *user, const char *section, const char *key, const char *value)
+/* inih's call for a pair. Its idea of the section is not needed: r->open knows. */
+static int take_pair(void *user, const char *section UNUSED, const char *key, const char *value)
 {
 	struct reader *r = user;
-
-	(void)section; /* we know better */
 	r->pending = false;
 	if (value[0] == ';') /* "key =;x": a comment as it is after a space */
 		value = "";
-	if (r->open != NULL)
+	if (r->open)
 		conf_set(r->conf, r->open, r->handed, str_c(key), str_c(value));
 	else if (r->outside)
 		conf_error_at(r->errors, r->handed, key, "stands in no [section]");
@@ -428,8 +411,7 @@ static void check_schema(const struct conf_section *const *schema, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct conf_kind *kind = conf_kind_find(str_c(schema[i]->kind));
-
-		MUST(kind != NULL && kind->named == (schema[i]->name_at >= 0));
+		MUST(kind && kind->named == (schema[i]->name_at >= 0));
 	}
 }
 
@@ -445,7 +427,6 @@ static struct conf *read_all(const char *name, struct str text, bool includes,
 		.errors = errors,
 		.includes = includes,
 	};
-
 	MUST(arena->cap == ARENA_UNLIMITED);
 	check_schema(schema, n);
 	push(&r, name, text);
@@ -459,7 +440,6 @@ struct conf *conf_read_text(const char *name, struct str text,
 			    struct conf_errors *errors)
 {
 	const char *kept = arena_str(arena, str_c(name)).p;
-
 	return read_all(kept, text, false, schema, n, arena, errors);
 }
 
@@ -469,7 +449,6 @@ struct conf *conf_read(const char *path, const struct conf_section *const *schem
 	const char *kept = arena_str(arena, str_c(path)).p;
 	struct str text;
 	struct err e;
-
 	if (load(kept, arena, &text, &e) != 0) {
 		conf_error_at(errors, (struct conf_loc){.file = kept}, NULL, "%s", e.text);
 		return NULL;

@@ -58,22 +58,20 @@ static const struct group *find_group(const struct conf *c, const char *kind)
 static const struct group *group(const struct conf *c, const char *kind)
 {
 	const struct group *g = find_group(c, kind);
-
-	MUST(g != NULL);
+	MUST(g);
 	return g;
 }
 
 static const struct conf_instance *instance(const struct conf *c, const char *kind, size_t i)
 {
 	const struct group *g = group(c, kind);
-
 	MUST(i < g->n);
 	return g->v[i];
 }
 
 bool conf_has(const struct conf *c, const char *kind)
 {
-	return find_group(c, kind) != NULL;
+	return find_group(c, kind);
 }
 
 size_t conf_count(const struct conf *c, const char *kind)
@@ -84,14 +82,12 @@ size_t conf_count(const struct conf *c, const char *kind)
 void *conf_at(const struct conf *c, const char *kind, size_t i)
 {
 	const struct group *g = group(c, kind);
-
 	return i < g->n ? g->v[i]->data : NULL;
 }
 
 void *conf_find(const struct conf *c, const char *kind, struct str name)
 {
 	const struct group *g = group(c, kind);
-
 	for (size_t i = 0; i < g->n; i++) {
 		if (str_eq(g->v[i]->name, name))
 			return g->v[i]->data;
@@ -113,7 +109,6 @@ struct conf_loc conf_loc(const struct conf *c, const char *kind, size_t i)
 static size_t find_row(const struct conf_section *section, struct str name)
 {
 	size_t k = 0;
-
 	while (k < section->n_keys && !str_eq(name, str_c(section->keys[k].name)))
 		k++;
 	return k;
@@ -122,7 +117,6 @@ static size_t find_row(const struct conf_section *section, struct str name)
 static const struct conf_value *value_of(const struct conf_instance *in, const char *key)
 {
 	size_t k = find_row(in->section, str_c(key));
-
 	MUST(k < in->section->n_keys);
 	return in->slots[k].first;
 }
@@ -130,22 +124,19 @@ static const struct conf_value *value_of(const struct conf_instance *in, const c
 bool conf_given(const struct conf *c, const char *kind, size_t i, const char *key)
 {
 	const struct conf_value *v = value_of(instance(c, kind, i), key);
-
-	return v != NULL && v->at.line > 0;
+	return v && v->at.line > 0;
 }
 
 struct conf_loc conf_key_loc(const struct conf *c, const char *kind, size_t i, const char *key)
 {
 	const struct conf_instance *in = instance(c, kind, i);
 	const struct conf_value *v = value_of(in, key);
-
-	return v != NULL && v->at.line > 0 ? v->at : in->at;
+	return v && v->at.line > 0 ? v->at : in->at;
 }
 
 const struct conf_value *conf_values(const struct conf *c, const char *kind, size_t i, size_t k)
 {
 	const struct conf_instance *in = instance(c, kind, i);
-
 	MUST(k < in->section->n_keys);
 	return in->slots[k].first;
 }
@@ -165,11 +156,11 @@ struct conf_loc conf_file(const struct conf *c)
 
 static bool same_values(const struct conf_value *a, const struct conf_value *b)
 {
-	for (; a != NULL && b != NULL; a = a->next, b = b->next) {
+	for (; a && b; a = a->next, b = b->next) {
 		if (!str_eq(a->text, b->text))
 			return false;
 	}
-	return a == NULL && b == NULL;
+	return !a && !b;
 }
 
 static const struct conf_instance *same_name(const struct group *g, struct str name)
@@ -186,16 +177,13 @@ size_t conf_restart_keys(const struct conf *old, const struct conf *fresh,
 			 void *arg)
 {
 	size_t n = 0;
-
 	MUST(old->schema == fresh->schema);
 	for (size_t g = 0; g < old->n; g++) {
 		const struct conf_section *s = old->groups[g].section;
-
 		for (size_t i = 0; i < old->groups[g].n; i++) {
 			const struct conf_instance *a = old->groups[g].v[i];
 			const struct conf_instance *b = same_name(&fresh->groups[g], a->name);
-
-			for (size_t k = 0; b != NULL && k < s->n_keys; k++) {
+			for (size_t k = 0; b && k < s->n_keys; k++) {
 				if (!(s->keys[k].flags & CONF_RESTART) ||
 				    same_values(a->slots[k].first, b->slots[k].first))
 					continue;
@@ -213,8 +201,7 @@ struct conf *conf_new(const char *file, const struct conf_section *const *schema
 		      struct arena *arena, struct conf_errors *errors)
 {
 	struct conf *c = ARENA_NEW(arena, struct conf);
-
-	MUST(c != NULL);
+	MUST(c);
 	*c = (struct conf){
 		.schema = schema,
 		.groups = ARENA_ARRAY(arena, struct group, n),
@@ -233,7 +220,6 @@ static void add(struct group *g, struct conf_instance *in, struct arena *arena)
 	if (g->n == g->room) {
 		size_t room = MAX(g->room * 2, (size_t)CONF_INSTANCES_MIN);
 		struct conf_instance **v = ARENA_ARRAY(arena, struct conf_instance *, room);
-
 		if (g->n > 0)
 			memcpy(v, g->v, g->n * sizeof(*v));
 		g->v = v;
@@ -246,7 +232,6 @@ struct conf_instance *conf_open(struct conf *c, const struct conf_section *secti
 				struct conf_loc at, bool listed)
 {
 	struct conf_instance *in = ARENA_NEW(c->arena, struct conf_instance);
-
 	in->section = section;
 	in->data = arena_calloc(c->arena, section->size);
 	in->slots = ARENA_ARRAY(c->arena, struct slot, section->n_keys);
@@ -266,10 +251,9 @@ static struct conf_value *append(struct conf *c, struct slot *slot, struct conf_
 				 struct str text)
 {
 	struct conf_value *v = ARENA_NEW(c->arena, struct conf_value);
-
 	v->at = at;
 	v->text = arena_str(c->arena, text);
-	*(slot->last != NULL ? &slot->last->next : &slot->first) = v;
+	*(slot->last ? &slot->last->next : &slot->first) = v;
 	slot->last = v;
 	return v;
 }
@@ -279,10 +263,8 @@ static const char *nearest_key(const struct conf_section *section, struct str ke
 {
 	unsigned best = (unsigned)MIN(key.n, (size_t)63) / 3 + 1;
 	const char *found = NULL;
-
 	for (size_t k = 0; k < section->n_keys; k++) {
 		unsigned d = str_distance(key, str_c(section->keys[k].name));
-
 		if (d < best) {
 			best = d;
 			found = section->keys[k].name;
@@ -296,11 +278,10 @@ static void unknown_key(struct conf *c, const struct conf_section *section, stru
 {
 	const char *near = NULL;
 	struct str name;
-
 	if (c->errors->n < CONF_ERRORS_MAX) /* else it is only counted */
 		near = nearest_key(section, key);
 	name = arena_str(c->arena, key);
-	if (near != NULL)
+	if (near)
 		conf_error_at(c->errors, at, name.p, "unknown in [%s]; did you mean `%s`?",
 			      section->kind, near);
 	else
@@ -314,13 +295,12 @@ void conf_set(struct conf *c, struct conf_instance *in, struct conf_loc at, stru
 	const struct conf_key *row = &in->section->keys[k];
 	struct slot *slot = &in->slots[k];
 	struct err e = {""};
-
 	if (k == in->section->n_keys) {
 		in->bad = true;
 		unknown_key(c, in->section, at, key);
 		return;
 	}
-	if (slot->first != NULL && !conf_key_repeats(row)) {
+	if (slot->first && !conf_key_repeats(row)) {
 		in->bad = true;
 		conf_error_at(c->errors, at, row->name, "given twice, first on line %d",
 			      slot->first->at.line);
@@ -336,7 +316,6 @@ void conf_set(struct conf *c, struct conf_instance *in, struct conf_loc at, stru
 static void missing_key(struct conf *c, struct conf_instance *in, const struct conf_key *row)
 {
 	struct str syntax = conf_key_syntax(row, c->arena);
-
 	in->bad = true;
 	conf_error_at(c->errors, in->at, row->name, "missing in [%s%s%s], needed: %s",
 		      in->section->kind, in->name.n > 0 ? " " : "",
@@ -348,10 +327,9 @@ static void put_default(struct conf *c, struct conf_instance *in, size_t k)
 {
 	const struct conf_key *row = &in->section->keys[k];
 	struct err e = {""};
-
 	if (conf_key_parse(row, in->data, str_c(row->def), c->arena, &e) != 0)
 		WRONG(arena_printf(c->arena, "default of %s: %s", row->name, e.text).p);
-	if (in->slots[k].first == NULL)
+	if (!in->slots[k].first)
 		append(c, &in->slots[k], (struct conf_loc){.file = in->at.file}, str_c(row->def));
 }
 
@@ -359,18 +337,16 @@ void conf_close(struct conf *c, struct conf_instance *in)
 {
 	const struct conf_section *s = in->section;
 	struct err e = {""};
-
 	for (size_t k = 0; k < s->n_keys; k++) {
 		struct slot *slot = &in->slots[k];
-
-		if (slot->first != NULL && (!slot->bad || slot->first != slot->last))
+		if (slot->first && (!slot->bad || slot->first != slot->last))
 			continue;
-		if (s->keys[k].def != NULL)
+		if (s->keys[k].def)
 			put_default(c, in, k);
-		else if (slot->first == NULL && (s->keys[k].flags & CONF_REQUIRED))
+		else if (!slot->first && (s->keys[k].flags & CONF_REQUIRED))
 			missing_key(c, in, &s->keys[k]);
 	}
-	if (!in->bad && s->finish != NULL && s->finish(in->data, c->arena, &e) != 0)
+	if (!in->bad && s->finish && s->finish(in->data, c->arena, &e) != 0)
 		conf_error_at(c->errors, in->at, NULL, "[%s%s%s]: %s", s->kind,
 			      in->name.n > 0 ? " " : "", in->name.n > 0 ? in->name.p : "", e.text);
 }
@@ -380,10 +356,8 @@ void conf_end(struct conf *c)
 	for (size_t i = 0; i < c->n; i++) {
 		const struct group *g = &c->groups[i];
 		const struct conf_section *s = g->section;
-
 		if (g->n == 0 && (s->flags & CONF_IMPLICIT)) {
 			struct str none = STR_NONE;
-
 			conf_close(c, conf_open(c, s, none, c->file, true));
 		} else if (g->n == 0 && (s->flags & CONF_SECTION_REQUIRED)) {
 			conf_error_at(c->errors, c->file, NULL, "a section [%s%s] is missing",

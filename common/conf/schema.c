@@ -24,7 +24,6 @@ static struct shown show(struct str value)
 {
 	struct shown s;
 	int n = (int)MIN(value.n, (size_t)SHOWN_MAX);
-
 	snprintf(s.text, sizeof(s.text), "\"%.*s%s\"", n, value.p,
 		 value.n > SHOWN_MAX ? "..." : "");
 	return s;
@@ -49,7 +48,7 @@ static const struct unit *units_of(enum conf_type type)
 /* The value in the largest unit that divides it: 90000 is 90s, 120000 is 2m. */
 static const char *limit(char to[LIMIT_SIZE], int64_t value, const struct unit *u)
 {
-	while (u[1].name != NULL && (value % u->scale != 0 || value == 0))
+	while (u[1].name && (value % u->scale != 0 || value == 0))
 		u++;
 	snprintf(to, LIMIT_SIZE, "%" PRId64 "%s", value / u->scale, u->name);
 	return to;
@@ -60,7 +59,6 @@ static int outside(const struct conf_key *key, struct str text, struct err *e)
 	const struct unit *units = units_of(key->type);
 	char lo[LIMIT_SIZE], hi[LIMIT_SIZE];
 	int n = (int)MIN(text.n, (size_t)SHOWN_MAX);
-
 	limit(lo, key->lo, units);
 	if (key->hi == INT64_MAX)
 		return err_set(e, "%.*s is below %s, the least allowed", n, text.p, lo);
@@ -77,7 +75,6 @@ static bool leading_number(struct str text, int64_t *value, struct str *rest)
 {
 	size_t n = 0;
 	uint64_t number;
-
 	while (n < text.n && is_digit(text.p[n]))
 		n++;
 	if (n == 0)
@@ -91,9 +88,9 @@ static bool leading_number(struct str text, int64_t *value, struct str *rest)
 
 static const struct unit *find_unit(const struct unit *u, struct str name)
 {
-	while (u->name != NULL && !str_eq(name, str_c(u->name)))
+	while (u->name && !str_eq(name, str_c(u->name)))
 		u++;
-	return u->name != NULL ? u : NULL;
+	return u->name ? u : NULL;
 }
 
 static int64_t scaled(int64_t value, const struct unit *u)
@@ -106,13 +103,12 @@ int conf_parse_msec(struct str text, int64_t *ms, struct err *e)
 	const struct unit *u;
 	struct str rest;
 	int64_t value;
-
 	if (!leading_number(text, &value, &rest))
 		return err_set(e, "%s is not a time, such as 250ms, 2s, 5m or 1h", show(text).text);
 	if (rest.n == 0 && value != 0)
 		return err_set(e, "%s lacks a unit: ms, s, m or h", show(text).text);
 	u = rest.n == 0 ? times : find_unit(times, rest);
-	if (u == NULL)
+	if (!u)
 		return err_set(e, "%s is not a time, such as 250ms, 2s, 5m or 1h", show(text).text);
 	*ms = scaled(value, u);
 	return 0;
@@ -123,10 +119,9 @@ int conf_parse_size(struct str text, uint64_t *bytes, struct err *e)
 	const struct unit *u = NULL;
 	struct str rest;
 	int64_t value;
-
 	if (leading_number(text, &value, &rest))
 		u = find_unit(sizes, rest);
-	if (u == NULL)
+	if (!u)
 		return err_set(e, "%s is not a size, such as 512, 64K, 128M or 1G",
 			       show(text).text);
 	*bytes = (uint64_t)scaled(value, u);
@@ -137,7 +132,6 @@ static int parse_whole(struct str text, int64_t *value, struct err *e)
 {
 	bool negative = text.n > 1 && text.p[0] == '-';
 	struct str rest;
-
 	if (!leading_number(negative ? str_skip(text, 1) : text, value, &rest) || rest.n > 0)
 		return err_set(e, "%s is not a whole number", show(text).text);
 	if (negative)
@@ -150,7 +144,6 @@ static int parse_ranged(const struct conf_key *key, struct str text, int64_t *va
 {
 	uint64_t bytes = 0;
 	int rc;
-
 	*value = 0;
 	if (key->type == CONF_TYPE_SIZE) {
 		rc = conf_parse_size(text, &bytes, e);
@@ -168,7 +161,6 @@ static int parse_ranged(const struct conf_key *key, struct str text, int64_t *va
 static int parse_int(const struct conf_key *key, int *field, struct str text, struct err *e)
 {
 	int64_t value;
-
 	if (parse_ranged(key, text, &value, e) != 0)
 		return -1;
 	MUST(value >= INT32_MIN && value <= INT32_MAX);
@@ -179,7 +171,6 @@ static int parse_int(const struct conf_key *key, int *field, struct str text, st
 static int parse_u32(const struct conf_key *key, uint32_t *field, struct str text, struct err *e)
 {
 	int64_t value;
-
 	if (parse_ranged(key, text, &value, e) != 0)
 		return -1;
 	MUST(value >= 0 && value <= UINT32_MAX);
@@ -190,7 +181,6 @@ static int parse_u32(const struct conf_key *key, uint32_t *field, struct str tex
 static int parse_i64(const struct conf_key *key, int64_t *field, struct str text, struct err *e)
 {
 	int64_t value;
-
 	if (parse_ranged(key, text, &value, e) != 0)
 		return -1;
 	*field = value;
@@ -200,7 +190,6 @@ static int parse_i64(const struct conf_key *key, int64_t *field, struct str text
 static int parse_u64(const struct conf_key *key, uint64_t *field, struct str text, struct err *e)
 {
 	int64_t value;
-
 	if (parse_ranged(key, text, &value, e) != 0)
 		return -1;
 	MUST(value >= 0);
@@ -212,8 +201,7 @@ static int parse_bool(bool *field, struct str text, struct err *e)
 {
 	static const struct conf_enum words[] = {{"yes", 1}, {"on", 1},	   {"true", 1}, {"no", 0},
 						 {"off", 0}, {"false", 0}, {0}};
-
-	for (const struct conf_enum *w = words; w->name != NULL; w++) {
+	for (const struct conf_enum *w = words; w->name; w++) {
 		if (str_eq_nocase(text, str_c(w->name))) {
 			*field = w->value != 0;
 			return 0;
@@ -243,7 +231,6 @@ static int parse_addr(const struct conf_key *key, struct addr *field, struct str
 	struct addr a;
 	int rc = key->type == CONF_TYPE_IP ? addr_parse_ip(&a, text, e)
 					   : addr_parse(&a, text, key->port, e);
-
 	if (rc != 0)
 		return rc;
 	if ((key->flags & CONF_CONCRETE) && addr_is_any(&a))
@@ -257,9 +244,8 @@ static struct str names_text(const struct conf_enum *names, struct arena *arena,
 			     const char *last_sep)
 {
 	struct str all = str_c(names->name);
-
-	for (names++; names->name != NULL; names++)
-		all = arena_printf(arena, "%s%s%s", all.p, names[1].name != NULL ? sep : last_sep,
+	for (names++; names->name; names++)
+		all = arena_printf(arena, "%s%s%s", all.p, names[1].name ? sep : last_sep,
 				   names->name);
 	return all;
 }
@@ -267,7 +253,7 @@ static struct str names_text(const struct conf_enum *names, struct arena *arena,
 static int parse_enum(const struct conf_key *key, int *field, struct str text, struct arena *arena,
 		      struct err *e)
 {
-	for (const struct conf_enum *n = key->names; n->name != NULL; n++) {
+	for (const struct conf_enum *n = key->names; n->name; n++) {
 		if (str_eq(text, str_c(n->name))) {
 			*field = n->value;
 			return 0;
@@ -298,7 +284,6 @@ static bool is_blank(char c)
 static bool next_piece(struct str *rest, bool commas, struct str *piece)
 {
 	size_t n = 0;
-
 	while (rest->n > 0 && (is_blank(rest->p[0]) || (commas && rest->p[0] == ',')))
 		*rest = str_skip(*rest, 1);
 	while (n < rest->n && !is_blank(rest->p[n]) && !(commas && rest->p[n] == ','))
@@ -318,7 +303,6 @@ static int parse_list(const struct conf_key *key, struct conf_list *field, struc
 {
 	struct str rest = text, word;
 	size_t n = field->n;
-
 	while (next_piece(&rest, true, &word))
 		n++;
 	if (n == field->n)
@@ -334,7 +318,6 @@ static int parse_nets(struct nets *field, struct str text, struct arena *arena, 
 {
 	struct nets was = *field;
 	struct str rest = text, word;
-
 	if (str_eq(text, STR("none")))
 		return was.n == 0 ? 0 : err_set(e, "none stands beside others");
 	while (next_piece(&rest, true, &word)) {
@@ -350,7 +333,6 @@ int conf_key_parse(const struct conf_key *key, void *section, struct str text, s
 		   struct err *e)
 {
 	void *field = (char *)section + key->at;
-
 	if (text.n == 0)
 		return err_set(e, "has no value");
 	switch (key->type) {
@@ -387,7 +369,6 @@ static struct str range_text(const struct conf_key *key, struct arena *arena)
 {
 	const struct unit *units = units_of(key->type);
 	char lo[LIMIT_SIZE], hi[LIMIT_SIZE] = "";
-
 	if (key->hi != INT64_MAX)
 		limit(hi, key->hi, units);
 	return arena_printf(arena, "%s..%s", limit(lo, key->lo, units), hi);
@@ -395,7 +376,7 @@ static struct str range_text(const struct conf_key *key, struct arena *arena)
 
 struct str conf_key_syntax(const struct conf_key *key, struct arena *arena)
 {
-	if (key->syntax != NULL)
+	if (key->syntax)
 		return str_c(key->syntax);
 	switch (key->type) {
 	case CONF_TYPE_INT:

@@ -24,10 +24,8 @@ const struct conf_kind *conf_kind_nearest(struct str kind)
 {
 	unsigned best = (unsigned)MIN(kind.n, 63u) / 3 + 1;
 	const struct conf_kind *found = NULL;
-
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		unsigned d = str_distance(kind, str_c(kinds[i].kind));
-
 		if (d < best) {
 			best = d;
 			found = &kinds[i];
