@@ -198,11 +198,9 @@ static void run_lines(struct peer *p)
 	}
 }
 
-static void on_readable(struct ev_loop *loop, struct ev_io *w, int events)
+static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int events UNUSED)
 {
 	struct peer *p = container_of(w, struct peer, readable);
-	(void)loop;
-	(void)events;
 	if (p->out.n && !p->watching)
 		return; /* one reply at a time: writable continues */
 	ssize_t n = recv(w->fd, p->in + p->n, sizeof(p->in) - p->n, MSG_DONTWAIT);
@@ -218,10 +216,9 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int events)
 		ev_io_stop(p->ctl->loop, &p->readable);
 }
 
-static void on_writable(struct ev_loop *loop, struct ev_io *w, int events)
+static void on_writable(struct ev_loop *loop, struct ev_io *w, int events UNUSED)
 {
 	struct peer *p = container_of(w, struct peer, writable);
-	(void)events;
 	if (flush(p) && p->out.n == 0)
 		ev_io_start(loop, &p->readable);
 }
@@ -250,10 +247,9 @@ static bool may_change(int fd)
 	return cred.uid == 0 || cred.uid == geteuid() || cred.gid == getegid() || in_our_group(fd);
 }
 
-static void on_resume(struct ev_loop *loop, struct ev_timer *w, int events)
+static void on_resume(struct ev_loop *loop, struct ev_timer *w, int events UNUSED)
 {
 	struct ctl *c = container_of(w, struct ctl, resume);
-	(void)events;
 	ev_io_start(loop, &c->acceptable);
 }
 
@@ -268,10 +264,9 @@ static void not_accepted(struct ctl *c)
 	ev_timer_start(c->loop, &c->resume);
 }
 
-static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int events)
+static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int events UNUSED)
 {
 	struct ctl *c = container_of(w, struct ctl, acceptable);
-	(void)events;
 	int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		not_accepted(c);

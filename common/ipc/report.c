@@ -125,7 +125,7 @@ static void add_csv_row(struct report *r)
 void report_close(struct report *r)
 {
 	const struct report_level *l = top(r);
-	MUST(l != NULL);
+	MUST(l);
 	if (r->format == REPORT_JSON)
 		text_json_close(r->to, l->kind == '[' ? ']' : '}');
 	else if (r->begun && r->format == REPORT_CSV)

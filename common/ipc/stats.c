@@ -102,7 +102,7 @@ void stats_view_close(struct stats_view *v)
 
 bool stats_view_is_open(const struct stats_view *v)
 {
-	return v->shmem.mem != NULL;
+	return v->shmem.mem;
 }
 
 bool stats_view_stale(const struct stats_view *v, const char *path)

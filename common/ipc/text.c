@@ -28,7 +28,7 @@ static bool reserve(struct text *t, size_t n)
 		return true;
 	size_t room = MAX(t->room * 2, t->n + n + 1);
 	char *p = realloc(t->p, room);
-	MUST(p != NULL);
+	MUST(p);
 	t->p = p;
 	t->room = room;
 	return true;

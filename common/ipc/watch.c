@@ -48,11 +48,9 @@ static bool take_lines(struct watch *w)
 	return true;
 }
 
-static void on_readable(struct ev_loop *loop, struct ev_io *io, int events)
+static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *io, int events UNUSED)
 {
 	struct watch *w = container_of(io, struct watch, readable);
-	(void)loop;
-	(void)events;
 	ssize_t n = recv(io->fd, w->in + w->n, sizeof(w->in) - w->n, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -81,10 +79,8 @@ static void attempt(struct watch *w)
 	try_later(w);
 }
 
-static void on_retry(struct ev_loop *loop, struct ev_timer *t, int events)
+static void on_retry(struct ev_loop *loop UNUSED, struct ev_timer *t, int events UNUSED)
 {
-	(void)loop;
-	(void)events;
 	attempt(container_of(t, struct watch, retry));
 }
 
