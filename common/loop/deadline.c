@@ -35,7 +35,6 @@ static void expire(struct deadline_class *c, int64_t now_us)
 {
 	while (!is_empty(c) && c->list.next->due_us <= now_us) {
 		struct deadline *d = c->list.next;
-
 		unlink_one(d);
 		c->expired(d);
 	}
@@ -90,6 +89,6 @@ void deadline_arm(struct deadline *d, struct deadline_class *c, int64_t now_us)
 
 void deadline_cancel(struct deadline *d)
 {
-	if (d->class != NULL)
+	if (d->class)
 		unlink_one(d);
 }

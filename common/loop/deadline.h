@@ -45,7 +45,7 @@ void deadline_cancel(struct deadline *d); /* nothing if not armed */
 
 static inline bool deadline_armed(const struct deadline *d)
 {
-	return d->class != NULL;
+	return d->class;
 }
 
 #endif

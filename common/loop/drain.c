@@ -25,10 +25,9 @@ static void on_done(struct letter *l)
 		d->ops->done(d->arg);
 }
 
-static void on_look(struct ev_loop *loop, struct ev_timer *t, int events)
+static void on_look(struct ev_loop *loop, struct ev_timer *t, int events UNUSED)
 {
 	struct drain_part *p = container_of(t, struct drain_part, look);
-	(void)events;
 	if (!p->drain->ops->idle(p->worker))
 		return;
 	ev_timer_stop(loop, t);

@@ -14,10 +14,8 @@ static struct letter *take_in_order(struct mailbox *m)
 {
 	struct letter *letter = atomic_exchange_explicit(&m->top, NULL, memory_order_acquire);
 	struct letter *first = NULL;
-
-	while (letter != NULL) {
+	while (letter) {
 		struct letter *below = letter->next;
-
 		letter->next = first;
 		first = letter;
 		letter = below;
@@ -28,10 +26,8 @@ static struct letter *take_in_order(struct mailbox *m)
 void mailbox_run(struct mailbox *m)
 {
 	struct letter *letter = take_in_order(m);
-
-	while (letter != NULL) {
+	while (letter) {
 		struct letter *next = letter->next;
-
 		letter->run(letter);
 		letter = next;
 	}
@@ -52,7 +48,7 @@ void mailbox_init(struct mailbox *m, struct ev_loop *loop)
 
 void mailbox_fini(struct mailbox *m)
 {
-	while (atomic_load_explicit(&m->top, memory_order_relaxed) != NULL)
+	while (atomic_load_explicit(&m->top, memory_order_relaxed))
 		mailbox_run(m);
 	ev_async_stop(m->loop, &m->wake);
 }
@@ -60,11 +56,10 @@ void mailbox_fini(struct mailbox *m)
 void mailbox_post(struct mailbox *m, struct letter *letter)
 {
 	struct letter *top = atomic_load_explicit(&m->top, memory_order_relaxed);
-
 	do
 		letter->next = top;
 	while (!atomic_compare_exchange_weak_explicit(&m->top, &top, letter, memory_order_release,
 						      memory_order_relaxed));
-	if (top == NULL)
+	if (!top)
 		ev_async_send(m->loop, &m->wake);
 }

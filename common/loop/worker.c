@@ -65,7 +65,6 @@ static void on_turn(struct ev_loop *loop UNUSED, struct ev_check *turn, int even
 static void on_ping(struct letter *letter)
 {
 	struct worker *w = container_of(letter, struct worker, ping);
-
 	atomic_store_explicit(&w->ping_out, false, memory_order_release);
 }
 
@@ -79,7 +78,6 @@ static void *thread_main(void *arg)
 	struct worker *w = arg;
 	struct worker_set *set = w->set;
 	bool started = set->ops->start(w, set->arg) == 0;
-
 	if (!started)
 		count(set, &set->failed);
 	count(set, &set->ready);
@@ -97,7 +95,7 @@ static void *thread_main(void *arg)
 static int init_worker(struct worker *w, struct worker_set *set, unsigned id, uint32_t max_buffers)
 {
 	w->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
-	if (w->loop == NULL)
+	if (!w->loop)
 		return -1;
 	w->set = set;
 	w->id = id;
@@ -114,7 +112,7 @@ static int init_worker(struct worker *w, struct worker_set *set, unsigned id, ui
 
 static void fini_worker(struct worker *w)
 {
-	if (w->loop == NULL)
+	if (!w->loop)
 		return;
 	mailbox_fini(&w->mailbox);
 	ev_check_stop(w->loop, &w->turn);
@@ -136,8 +134,7 @@ static struct worker_set *new_set(unsigned n, const struct worker_ops *ops, void
 {
 	size_t size = sizeof(struct worker_set) + n * sizeof(struct slot);
 	struct worker_set *set = aligned_alloc(CACHE_LINE, size);
-
-	MUST(set != NULL);
+	MUST(set);
 	memset(set, 0, size);
 	set->ops = ops;
 	set->arg = arg;
@@ -153,7 +150,6 @@ static void start_thread(struct slot *slot)
 	struct worker_set *set = slot->worker.set;
 	char name[16];
 	int error = pthread_create(&slot->worker.thread, NULL, thread_main, &slot->worker);
-
 	if (error == 0) {
 		slot->has_thread = true;
 		snprintf(name, sizeof(name), "worker-%u", slot->worker.id);
@@ -172,7 +168,6 @@ static void block_signals(sigset_t *before)
 {
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 	sigset_t all;
-
 	sigfillset(&all);
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
 		sigdelset(&all, faults[i]);
@@ -184,7 +179,6 @@ struct worker_set *worker_set_start(unsigned n, uint32_t max_buffers, const stru
 {
 	struct worker_set *set;
 	sigset_t before;
-
 	MUST(n >= 1 && n <= WORKER_MAX);
 	set = new_set(n, ops, arg);
 	for (unsigned i = 0; i < n; i++) {
@@ -237,7 +231,6 @@ bool worker_set_alive(struct worker_set *set, int64_t limit_us)
 {
 	int64_t now_us = clock_now_us();
 	bool alive = true;
-
 	for (unsigned i = 0; i < set->n; i++)
 		alive = is_alive(&set->slots[i].worker, now_us, limit_us) && alive;
 	return alive;
