@@ -597,7 +597,7 @@ void http_h1_check(const struct http_conn *c)
 	MAGIC_CHECK(c, HTTP_CONN_MAGIC);
 	MUST(!c->dead && !c->advancing);
 	MUST(c->prev->next == c && c->next->prev == c);
-	MUST((c->h1 != NULL) == (c->state == HTTP_CONN_EXCHANGE));
+	MUST(!!c->h1 == (c->state == HTTP_CONN_EXCHANGE));
 	MUST(c->in.mem ? c->state == HTTP_CONN_HEAD || c->state == HTTP_CONN_EXCHANGE : true);
 	http_in_check(&c->in);
 	if (!c->h1)

@@ -249,7 +249,7 @@ void http_link_close_idle(struct http_endpoint *e)
 void http_link_check(const struct http_link *l)
 {
 	MAGIC_CHECK(l, HTTP_LINK_MAGIC);
-	MUST((l->call != NULL) == (l->state == HTTP_LINK_CONNECTING || l->state == HTTP_LINK_BUSY));
+	MUST(!!l->call == (l->state == HTTP_LINK_CONNECTING || l->state == HTTP_LINK_BUSY));
 	MUST(l->state != HTTP_LINK_IDLE || (!l->in.mem && !l->not_reusable && !l->eof));
 	http_in_check(&l->in);
 }

@@ -125,7 +125,7 @@ static bool next_line(struct str *rest, struct str *line)
 	MUST(lf && lf > rest->p);
 	*line = str_of(rest->p, (size_t)(lf - rest->p) - 1);
 	*rest = str_skip(*rest, line->n + 2);
-	return memchr(line->p, '\r', line->n) == NULL;
+	return !memchr(line->p, '\r', line->n);
 }
 
 /* ---- field lines */
