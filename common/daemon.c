@@ -132,10 +132,8 @@ static bool reload(struct daemon *d)
 	return true;
 }
 
-static void on_hup(struct ev_loop *loop, struct ev_signal *w, int events)
+static void on_hup(struct ev_loop *loop UNUSED, struct ev_signal *w, int events UNUSED)
 {
-	(void)loop;
-	(void)events;
 	reload(container_of(w, struct daemon, on_hup));
 }
 
@@ -146,11 +144,9 @@ void daemon_done(struct daemon *d)
 	ev_break(d->loop, EVBREAK_ALL);
 }
 
-static void on_drained(struct ev_loop *loop, struct ev_timer *w, int events)
+static void on_drained(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct daemon *d = container_of(w, struct daemon, drained);
-	(void)loop;
-	(void)events;
 	log_warn("still busy after %d ms: ending all the same", d->ops->drain_ms);
 	daemon_done(d);
 }
@@ -172,17 +168,13 @@ static void stop(struct daemon *d, const char *why)
 	d->ops->stop(d);
 }
 
-static void on_term(struct ev_loop *loop, struct ev_signal *w, int events)
+static void on_term(struct ev_loop *loop UNUSED, struct ev_signal *w, int events UNUSED)
 {
-	(void)loop;
-	(void)events;
 	stop(container_of(w, struct daemon, on_term), "SIGTERM");
 }
 
-static void on_int(struct ev_loop *loop, struct ev_signal *w, int events)
+static void on_int(struct ev_loop *loop UNUSED, struct ev_signal *w, int events UNUSED)
 {
-	(void)loop;
-	(void)events;
 	stop(container_of(w, struct daemon, on_int), "SIGINT");
 }
 
@@ -193,11 +185,9 @@ static bool is_alive(struct daemon *d)
 	return !d->ops->alive || d->ops->alive(d);
 }
 
-static void on_watchdog(struct ev_loop *loop, struct ev_timer *w, int events)
+static void on_watchdog(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct daemon *d = container_of(w, struct daemon, watchdog);
-	(void)loop;
-	(void)events;
 	if (is_alive(d))
 		sd_alive();
 	else
@@ -267,10 +257,8 @@ static void cmd_version(struct text *out, struct str args UNUSED, bool json, voi
 	report_end(&r);
 }
 
-static void cmd_reload(struct text *out, struct str args, bool json, void *arg)
+static void cmd_reload(struct text *out, struct str args UNUSED, bool json UNUSED, void *arg)
 {
-	(void)args;
-	(void)json;
 	text_add(out, reload(arg) ? STR("done\n") : STR("error: refused, see the log\n"));
 }
 
@@ -394,7 +382,7 @@ static int run(struct daemon *d)
 	if (mkdir(d->run_dir, 0770) < 0 && errno != EEXIST)
 		log_warn("%s: %m", d->run_dir);
 	d->loop = ev_default_loop(EVFLAG_NOENV);
-	MUST(d->loop != NULL);
+	MUST(d->loop);
 	watch_signals(d);
 	open_ctl(d);
 	int rc = d->ops->start(d, &e);
