@@ -62,10 +62,8 @@ static void cmd_state(struct text *out, struct str args UNUSED, bool json, void 
 	report_end(&r);
 }
 
-static void cmd_show_stat(struct text *out, struct str args, bool json, void *arg)
+static void cmd_show_stat(struct text *out, struct str args UNUSED, bool json UNUSED, void *arg)
 {
-	(void)args;
-	(void)json;
 	stats_page_csv(out, conf_of(daemon_current(arg)), shell_stats(shell_of(arg)),
 		       clock_now_us());
 }
@@ -100,21 +98,18 @@ static void set_admin(struct text *out, struct str args, void *arg, enum server_
 	text_printf(out, "%s/%s %s\n", s->pool_name, s->name, status);
 }
 
-static void cmd_disable(struct text *out, struct str args, bool json, void *arg)
+static void cmd_disable(struct text *out, struct str args, bool json UNUSED, void *arg)
 {
-	(void)json;
 	set_admin(out, args, arg, SERVER_MAINT);
 }
 
-static void cmd_drain(struct text *out, struct str args, bool json, void *arg)
+static void cmd_drain(struct text *out, struct str args, bool json UNUSED, void *arg)
 {
-	(void)json;
 	set_admin(out, args, arg, SERVER_DRAIN);
 }
 
-static void cmd_enable(struct text *out, struct str args, bool json, void *arg)
+static void cmd_enable(struct text *out, struct str args, bool json UNUSED, void *arg)
 {
-	(void)json;
 	set_admin(out, args, arg, SERVER_READY);
 }
 

@@ -79,9 +79,8 @@ void health_view_read(struct health_view_state *v)
 	}
 }
 
-static void on_line(struct watch *w, struct str line)
+static void on_line(struct watch *w, struct str line UNUSED)
 {
-	(void)line;
 	health_view_read(container_of(w, struct health_view_state, watch));
 }
 
@@ -95,10 +94,8 @@ static void on_down(struct watch *w)
 	health_view_read(container_of(w, struct health_view_state, watch));
 }
 
-static void on_check(struct ev_loop *loop, struct ev_timer *t, int events)
+static void on_check(struct ev_loop *loop UNUSED, struct ev_timer *t, int events UNUSED)
 {
-	(void)loop;
-	(void)events;
 	struct health_view_state *v = container_of(t, struct health_view_state, check);
 	if (health_stale(&v->table, clock_now_us()) != v->stale || v->stale)
 		health_view_read(v);

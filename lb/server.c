@@ -60,7 +60,7 @@ static struct server *join_server(struct pool *p, const struct conf_server *conf
 			return *at;
 	struct server *s = aligned_alloc(CACHE_LINE,
 					 (sizeof(*s) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
-	MUST(s != NULL);
+	MUST(s);
 	memset(s, 0, sizeof(*s));
 	str_copy(s->name, sizeof(s->name), conf->name);
 	str_copy(s->pool_name, sizeof(s->pool_name), str_c(p->name));
