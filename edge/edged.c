@@ -118,12 +118,11 @@ static void cmd_state(struct text *out, struct str args UNUSED, bool json, void 
 	report_end(&r);
 }
 
-static void cmd_purge(struct text *out, struct str args, bool json, void *arg)
+static void cmd_purge(struct text *out, struct str args, bool json UNUSED, void *arg)
 {
 	struct edged *own = edged_of(arg);
 	bool all = str_eq(args, STR("all"));
 	struct str place = str_starts(args, STR("https://")) ? str_skip(args, 8) : args;
-	(void)json;
 	if (!all && (str_find(place, '/') <= 0 || str_find_str(place, STR("://")) >= 0))
 		text_printf(out, "error: \"%.*s\"; wanted HOST/PATH, or all\n", STR_ARG(args));
 	else

@@ -465,7 +465,7 @@ static bool renew(struct fetch *f, const struct http_head *merged, const struct 
 		size_t n, room;
 		object_body(store_of(f), f->stale, done, &part, 1, &n);
 		char *to = fill_space(ix, f->target, &room);
-		MUST(to != NULL); /* fill_begin() made room for all of it */
+		MUST(to); /* fill_begin() made room for all of it */
 		n = MIN(n, room);
 		memcpy(to, part.iov_base, n);
 		fill_added(ix, f->target, n);

@@ -346,7 +346,7 @@ unsigned index_purge_prefix(struct index *ix, struct str prefix, bool soft)
 /* In use beyond the index, or still being made. */
 static bool pinned(const struct sieve_node *n)
 {
-	const struct object *o = (const void *)((const char *)n - offsetof(struct object, sieve));
+	const struct object *o = container_of_const(n, struct object, sieve);
 	MAGIC_CHECK(o, OBJECT_MAGIC);
 	enum object_state s = object_state(o);
 	return s == OBJECT_BUSY || s == OBJECT_HEADED ||
@@ -362,7 +362,7 @@ static bool evict_one(struct index *ix, struct index_shard *sh)
 		sh->evicted++;
 	}
 	unlock(ix, sh);
-	return n != NULL;
+	return n;
 }
 
 bool index_evict(struct index *ix, uint32_t want)
@@ -453,7 +453,7 @@ static bool take_in(void *arg, uint32_t record)
 struct index *index_new(struct store *s)
 {
 	struct index *ix = aligned_alloc(CACHE_LINE, sizeof(*ix));
-	MUST(ix != NULL);
+	MUST(ix);
 	memset(ix, 0, sizeof(*ix));
 	ix->store = s;
 	for (unsigned i = 0; i < SHARDS; i++) {

@@ -734,7 +734,7 @@ void serve_begin(struct http_exchange *x)
 		return;
 	}
 	struct serve *s = ARENA_NEW(&x->arena, struct serve);
-	MUST(s != NULL); /* the arena begins with a block far larger than this */
+	MUST(s); /* the arena begins with a block far larger than this */
 	MAGIC_SET(s, SERVE_MAGIC);
 	s->x = x;
 	s->worker = f;
