@@ -16,14 +16,13 @@ static const struct conf_section *const schema[] = {&conf_board_section, &conf_p
 static struct conf *read_checked(struct str text, struct arena *arena, struct conf_errors *errors)
 {
 	struct conf *c;
-
 	conf_errors_init(errors, arena);
 	c = conf_read_text("fuzz", text, schema, ARRAY_LEN(schema), arena, errors);
-	MUST(c != NULL);
+	MUST(c);
 	conf_check_cluster(c, errors);
-	for (const struct conf_error *e = errors->first; e != NULL; e = e->next) {
-		MUST(e->text != NULL && (e->next == NULL || e->at.line <= e->next->at.line));
-		MUST(e->next != NULL || e == errors->last);
+	for (const struct conf_error *e = errors->first; e; e = e->next) {
+		MUST(e->text && (!e->next || e->at.line <= e->next->at.line));
+		MUST(e->next || e == errors->last);
 	}
 	return c;
 }
@@ -33,8 +32,7 @@ static char *effective(const struct conf *c)
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
-
-	MUST(to != NULL);
+	MUST(to);
 	conf_print_effective(to, c);
 	fclose(to);
 	return text;
@@ -46,7 +44,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct conf_errors errors;
 	struct arena arena;
 	struct conf *c;
-
 	arena_init(&arena, NULL, 0, ARENA_UNLIMITED);
 	c = read_checked(str_of((const char *)data, size), &arena, &errors);
 	text = effective(c);

@@ -19,13 +19,11 @@ static void take(struct taken *t, enum http_body_kind kind, uint64_t length, str
 		 size_t step)
 {
 	struct http_body b;
-
 	t->n = t->used = 0;
 	http_body_init(&b, kind, length);
 	while (b.state == HTTP_BODY_MORE && t->used < in.n) {
 		size_t piece = MIN(step, in.n - t->used), payload = 0, used = 0;
 		char *at = t->payload + t->n;
-
 		memcpy(at, in.p + t->used, piece);
 		http_body_take(&b, at, piece, &payload, &used);
 		MUST(used <= piece && payload <= used);
@@ -35,7 +33,7 @@ static void take(struct taken *t, enum http_body_kind kind, uint64_t length, str
 	}
 	if (t->used == in.n)
 		http_body_eof(&b);
-	MUST((b.state == HTTP_BODY_BROKEN) == (b.broken != NULL));
+	MUST((b.state == HTTP_BODY_BROKEN) == !!b.broken);
 	t->state = b.state;
 }
 
@@ -44,7 +42,6 @@ static void check_chunked_again(const struct taken *t)
 	static char framed[PAYLOAD_MAX + 64];
 	static struct taken again;
 	size_t n = 0;
-
 	if (t->n > 0) {
 		n += http_body_chunk_line(framed, t->n);
 		memcpy(framed + n, t->payload, t->n);
@@ -68,7 +65,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct taken whole, dripped;
 	enum http_body_kind kind;
 	struct str in;
-
 	if (size < 2 || size > PAYLOAD_MAX)
 		return 0;
 	kind = kinds[data[0] & 3];

@@ -11,7 +11,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const int64_t now_s = 1800000000;
 	char text[HTTP_DATE_LEN + 1];
 	int64_t s, again;
-
 	if (!http_date_parse(str_of((const char *)data, size), now_s, &s))
 		return 0;
 	/* The leap second at the end of 9999 is in a year that four digits cannot tell. */

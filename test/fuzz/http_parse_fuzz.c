@@ -23,7 +23,6 @@ static bool as_request;
 static void parse(struct outcome *o, struct str in, size_t *scanned)
 {
 	const struct http_limits limits = HTTP_LIMITS_DEFAULT;
-
 	o->result = as_request ? http_parse_request(&o->head, in, scanned, &limits, &o->bad)
 			       : http_parse_response(&o->head, in, scanned, &limits, HTTP_GET,
 						     &o->bad);
@@ -44,11 +43,9 @@ static void check_text(struct str piece, struct str in)
 static void check_fields(const struct http_head *h, struct str in)
 {
 	uint16_t first[HTTP_F_COUNT] = {0};
-
 	MUST(h->count <= HTTP_FIELDS_MAX);
 	for (unsigned i = 0; i < h->count; i++) {
 		const struct http_field *f = &h->fields[i];
-
 		check_text(f->name, in);
 		check_text(f->value, in);
 		MUST(f->name.n > 0 && str_eq(f->value, str_trim(f->value)));
@@ -85,7 +82,6 @@ static void check_again(const struct http_head *h)
 	struct outcome again;
 	size_t scanned = 0;
 	unsigned sent = 0;
-
 	http_fields_init_mem(&f, mem, sizeof(mem));
 	if (as_request) {
 		http_fields_part(&f, h->method_text);
@@ -119,7 +115,6 @@ static void check_again(const struct http_head *h)
 static void drip(struct outcome *o, struct str in, size_t step)
 {
 	size_t scanned = 0, n = 0;
-
 	do {
 		n = MIN(n + step, in.n);
 		parse(o, str_of(in.p, n), &scanned);
@@ -132,7 +127,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct outcome whole, dripped;
 	size_t scanned = 0;
 	struct str in;
-
 	if (size < 1)
 		return 0;
 	as_request = data[0] & 1;
@@ -144,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case HTTP_PARSE_MORE:
 		break;
 	case HTTP_PARSE_BAD:
-		MUST(whole.bad.reason != NULL && whole.bad.status >= 400);
+		MUST(whole.bad.reason && whole.bad.status >= 400);
 		break;
 	case HTTP_PARSE_DONE:
 		MUST(whole.head.size <= in.n && whole.head.size == dripped.head.size);

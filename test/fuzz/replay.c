@@ -26,7 +26,6 @@ static const char *current;
 static void name_the_culprit(void)
 {
 	static const char words[] = "replay: died in ";
-
 	(void)!write(STDERR_FILENO, words, sizeof(words) - 1);
 	(void)!write(STDERR_FILENO, current, strlen(current));
 	(void)!write(STDERR_FILENO, "\n", 1);
@@ -42,7 +41,6 @@ static void on_abort(int sig UNUSED)
 static void run(const uint8_t *data, size_t size)
 {
 	AUTO_FREE uint8_t *exact = def_xmalloc(size);
-
 	if (size > 0)
 		memcpy(exact, data, size);
 	LLVMFuzzerTestOneInput(exact, size);
@@ -53,15 +51,14 @@ static uint8_t *read_file(const char *path, size_t *size)
 {
 	FILE *f = fopen(path, "re");
 	uint8_t *data = NULL;
-
 	*size = 0;
-	if (f == NULL) {
+	if (!f) {
 		perror(path);
 		exit(1);
 	}
 	while (!feof(f) && !ferror(f)) {
 		data = realloc(data, *size + 65536);
-		MUST(data != NULL);
+		MUST(data);
 		*size += fread(data + *size, 1, 65536, f);
 	}
 	if (ferror(f)) {
@@ -76,7 +73,6 @@ static void run_file(const char *path)
 {
 	size_t size;
 	AUTO_FREE uint8_t *data = read_file(path, &size);
-
 	current = path;
 	run(data, size);
 	for (size_t i = 1; i < CUTS && size >= CUTS; i++)
@@ -90,7 +86,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGABRT, on_abort);
-	if (__sanitizer_set_death_callback != NULL)
+	if (__sanitizer_set_death_callback)
 		__sanitizer_set_death_callback(name_the_culprit);
 	for (int i = 1; i < argc; i++)
 		run_file(argv[i]);

@@ -26,12 +26,11 @@ static void check_built(const struct vrrp_pkt *p)
 	};
 	uint8_t built[VRRP_PKT_SIZE_MAX];
 	struct vrrp_pkt again;
-
 	if (p->count > VRRP_PKT_ADDRS_MAX || p->auth_type > 1)
 		return;
 	for (unsigned i = 0; i < p->count; i++)
 		r.addrs[i] = read_u32(p->addrs + 4 * i);
-	if (p->auth != NULL)
+	if (p->auth)
 		memcpy(r.auth, p->auth, sizeof(r.auth));
 	MUST(vrrp_pkt_parse(str_of((const char *)built, vrrp_pkt_build(&r, p->priority, built)),
 			    &again) == VRRP_PKT_OK);
@@ -46,11 +45,10 @@ static void check_built(const struct vrrp_pkt *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vrrp_pkt p;
-
 	if (vrrp_pkt_parse(str_of((const char *)data, size), &p) != VRRP_PKT_OK)
 		return 0;
 	MUST(p.addrs >= data && p.addrs + 4 * p.count <= data + size);
-	MUST(p.auth == NULL || (p.auth >= data && p.auth + VRRP_PKT_AUTH_SIZE <= data + size));
+	MUST(!p.auth || (p.auth >= data && p.auth + VRRP_PKT_AUTH_SIZE <= data + size));
 	MUST(p.version == 2 || p.version == 3);
 	check_built(&p);
 	return 0;

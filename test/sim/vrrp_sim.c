@@ -44,10 +44,8 @@ bool sim_holds(const struct sim *s, unsigned i)
 int sim_master(const struct sim *s, unsigned group)
 {
 	int found = -1;
-
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct sim_node *n = &s->node[i];
-
 		if (n->group == group && sim_works(n) && n->fsm.state == VRRP_FSM_MASTER &&
 		    !n->fsm.leaving)
 			found = found == -1 ? (int)i : -2;
@@ -67,7 +65,6 @@ static void broadcast(struct sim *s, struct sim_node *from, uint8_t priority)
 {
 	for (unsigned i = 0; i < s->n; i++) {
 		struct sim_packet *p = &s->packet[s->packets];
-
 		if (!hears(from, &s->node[i]) || sim_random(s, 100) < s->loss_percent)
 			continue;
 		if (s->packets == SIM_PACKETS) {
@@ -92,7 +89,6 @@ static void broadcast(struct sim *s, struct sim_node *from, uint8_t priority)
 static void plan_wake(struct sim *s, struct sim_node *n)
 {
 	int64_t due = vrrp_fsm_due(&n->fsm);
-
 	n->wake_at = INT64_MAX;
 	if (due != VRRP_FSM_NEVER)
 		n->wake_at = MAX(s->now, real_time(n, due)) +
@@ -103,7 +99,6 @@ static void step(struct sim *s, struct sim_node *n, struct vrrp_fsm_event e)
 {
 	enum vrrp_fsm_state was = n->fsm.state;
 	struct vrrp_fsm_out out = vrrp_fsm_step(&n->rules, &n->fsm, &e, local_time(s, n));
-
 	if (out.acts & VRRP_FSM_SEND)
 		broadcast(s, n, out.priority);
 	if (out.acts & VRRP_FSM_SEND_ZERO)
@@ -130,7 +125,6 @@ static void step(struct sim *s, struct sim_node *n, struct vrrp_fsm_event e)
 static void watch_conflict(struct sim *s)
 {
 	bool conflict = false;
-
 	for (unsigned i = 0; i < s->n; i++)
 		conflict = conflict || sim_master(s, s->node[i].group) == -2;
 	if (!conflict)
@@ -144,7 +138,6 @@ static void watch_conflict(struct sim *s)
 static void watch_orphan(struct sim *s)
 {
 	bool held = false;
-
 	for (unsigned i = 0; i < s->n; i++)
 		held = held || (s->node[i].group == s->node[0].group && s->node[i].linked &&
 				sim_holds(s, i));
@@ -161,7 +154,6 @@ static void watch_the_dead(struct sim *s)
 	for (unsigned i = 0; i < s->n; i++) {
 		struct sim_node *n = &s->node[i];
 		bool idle = !n->running || n->frozen;
-
 		if (!idle)
 			n->idle_since = -1;
 		else if (n->idle_since < 0)
@@ -185,7 +177,6 @@ static void watch(struct sim *s)
 static struct sim_packet *next_packet(struct sim *s)
 {
 	struct sim_packet *first = NULL;
-
 	for (unsigned i = 0; i < s->packets; i++) /* of a sleeper they wait in its socket */
 		if (!s->node[s->packet[i].to].frozen && (!first || s->packet[i].at < first->at))
 			first = &s->packet[i];
@@ -195,10 +186,8 @@ static struct sim_packet *next_packet(struct sim *s)
 static struct sim_node *next_wake(struct sim *s)
 {
 	struct sim_node *first = NULL;
-
 	for (unsigned i = 0; i < s->n; i++) {
 		struct sim_node *n = &s->node[i];
-
 		if (n->powered && n->running && !n->frozen &&
 		    (!first || n->wake_at < first->wake_at))
 			first = n;
@@ -210,7 +199,6 @@ static void deliver(struct sim *s, struct sim_packet *p)
 {
 	struct sim_packet copy = *p;
 	struct sim_node *to = &s->node[copy.to];
-
 	*p = s->packet[--s->packets];
 	if (to->powered && to->running)
 		step(s, to, copy.advert);
@@ -222,7 +210,6 @@ void sim_run(struct sim *s, int64_t until)
 		struct sim_packet *p = next_packet(s);
 		struct sim_node *n = next_wake(s);
 		int64_t at_p = p ? p->at : INT64_MAX, at_n = n ? n->wake_at : INT64_MAX;
-
 		if (MIN(at_p, at_n) > until)
 			break;
 		s->now = MAX(s->now, MIN(at_p, at_n));
@@ -273,7 +260,6 @@ void sim_init(struct sim *s, uint64_t seed, unsigned n, bool distinct)
 void sim_start(struct sim *s, unsigned i)
 {
 	struct sim_node *n = &s->node[i];
-
 	if (n->powered && n->running)
 		return;
 	n->powered = n->running = true;
@@ -324,7 +310,6 @@ void sim_cut(struct sim *s, unsigned i)
 void sim_freeze(struct sim *s, unsigned i, bool frozen)
 {
 	struct sim_node *n = &s->node[i];
-
 	if (!n->powered || !n->running)
 		return;
 	if (n->frozen && !frozen) { /* what it missed waits in other sockets */
@@ -347,7 +332,6 @@ void sim_freeze(struct sim *s, unsigned i, bool frozen)
 void sim_link(struct sim *s, unsigned i, bool up)
 {
 	struct sim_node *n = &s->node[i];
-
 	n->linked = up;
 	if (awake(n))
 		step(s, n,
@@ -358,7 +342,6 @@ void sim_link(struct sim *s, unsigned i, bool up)
 void sim_eligible(struct sim *s, unsigned i, bool eligible)
 {
 	struct sim_node *n = &s->node[i];
-
 	n->eligible = eligible;
 	if (awake(n))
 		step(s, n,

@@ -29,12 +29,10 @@ static void test_parse_and_format(void **state UNUSED)
 		{"[fe80::1%lo]:80", 0, "[fe80::1%lo]:80", "fe80::1%lo"},
 		{"[fe80::1%4242424]:80", 0, "[fe80::1%4242424]:80", "fe80::1%4242424"},
 	};
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[ADDR_TEXT_SIZE];
 		struct err e = {""};
 		struct addr a;
-
 		if (addr_parse(&a, str_c(cases[i].text), cases[i].default_port, &e) != 0)
 			fail_msg("%s: %s", cases[i].text, e.text);
 		assert_string_equal(addr_format(&a, text), cases[i].want);
@@ -74,14 +72,12 @@ static void test_refused(void **state UNUSED)
 		{"[fe80::1%averyveryverylongname]:80", "not an IP address", 0},
 		{"1:2:3", "not an IP address", 80},
 	};
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct err e = {""};
 		struct addr a;
-
 		if (addr_parse(&a, str_c(cases[i].text), cases[i].default_port, &e) == 0)
 			fail_msg("\"%s\" was taken", cases[i].text);
-		if (strstr(e.text, cases[i].why) == NULL)
+		if (!strstr(e.text, cases[i].why))
 			fail_msg("\"%s\": %s", cases[i].text, e.text);
 		assert_int_equal(addr_parse(&a, str_c(cases[i].text), cases[i].default_port, NULL),
 				 -1);
@@ -92,7 +88,6 @@ static void test_refused(void **state UNUSED)
 static struct addr make(const char *text)
 {
 	struct addr a;
-
 	assert_int_equal(addr_parse(&a, str_c(text), 80, NULL), 0);
 	return a;
 }
@@ -102,14 +97,12 @@ static void test_parse_ip(void **state UNUSED)
 	static const char *const bad[] = {"", "*", "192.168.1.170:80", "[::1]", "web1"};
 	char text[ADDR_TEXT_SIZE];
 	struct addr a;
-
 	assert_int_equal(addr_parse_ip(&a, STR("192.168.1.170"), NULL), 0);
 	assert_string_equal(addr_format(&a, text), "192.168.1.170:0");
 	assert_int_equal(addr_parse_ip(&a, STR("2001:db8::1"), NULL), 0);
 	assert_string_equal(addr_format_ip(&a, text), "2001:db8::1");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct err e = {""};
-
 		assert_int_equal(addr_parse_ip(&a, str_c(bad[i]), &e), -1);
 		assert_non_null(strstr(e.text, "not an IP address"));
 	}
@@ -133,10 +126,8 @@ static void test_eq(void **state UNUSED)
 		{"[fe80::1%1000]:80", "[fe80::1]:80", true, true},
 		{"0.0.0.0:80", "[::]:80", false, false},
 	};
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct addr a = make(cases[i].a), b = make(cases[i].b);
-
 		assert_int_equal(addr_eq(&a, &b), cases[i].eq);
 		assert_int_equal(addr_eq(&b, &a), cases[i].eq);
 		assert_int_equal(addr_eq_ip(&a, &b), cases[i].eq_ip);
@@ -148,10 +139,8 @@ static void test_hash_tells_apart(void **state UNUSED)
 {
 	uint64_t hashes[512];
 	unsigned low[64] = {0};
-
 	for (unsigned i = 0; i < 512; i++) {
 		struct addr a = make(i < 256 ? "10.0.0.1:80" : "[2001:db8::1]:80");
-
 		addr_set_port(&a, (uint16_t)(6000 + i / 2 % 128));
 		if (i < 256)
 			a.in4.sin_addr.s_addr = htonl(0x0a000000 + i % 2);
@@ -171,7 +160,6 @@ static void test_hash_tells_apart(void **state UNUSED)
 static void test_hash_follows_eq(void **state UNUSED)
 {
 	struct addr a = make("[2001:db8::1]:80"), b = a;
-
 	b.in6.sin6_flowinfo = 7;
 	assert_true(addr_eq(&a, &b));
 	assert_true(addr_hash(&a) == addr_hash(&b));
@@ -180,7 +168,6 @@ static void test_hash_follows_eq(void **state UNUSED)
 static void test_port_and_any(void **state UNUSED)
 {
 	struct addr v4 = make("*:80"), v6 = make("[::]:80"), one = make("[::1]:80"), none = {0};
-
 	assert_true(addr_is_any(&v4) && addr_is_any(&v6));
 	assert_false(addr_is_any(&one));
 	addr_set_port(&v4, 8080);
@@ -196,7 +183,6 @@ static void test_no_address(void **state UNUSED)
 	struct addr none = {0}, local = make("127.0.0.1:80");
 	struct addr peer = {.len = sizeof(sa_family_t), .sa.sa_family = AF_UNIX};
 	char text[ADDR_TEXT_SIZE];
-
 	assert_string_equal(addr_format(&none, text), "-");
 	assert_string_equal(addr_format_ip(&none, text), "-");
 	assert_string_equal(addr_format(&peer, text), "unix");
@@ -210,7 +196,6 @@ static void test_longest_text_fits(void **state UNUSED)
 {
 	struct addr a = make("[fe80:1111:2222:3333:4444:5555:6666:7777%4294967295]:65535");
 	char text[ADDR_TEXT_SIZE];
-
 	assert_string_equal(addr_format(&a, text),
 			    "[fe80:1111:2222:3333:4444:5555:6666:7777%4294967295]:65535");
 	/* The longest name an interface may have takes four bytes more. */
@@ -221,7 +206,6 @@ static void test_local(void **state UNUSED)
 {
 	struct addr here = make("127.0.0.1:9"), mapped = make("[::ffff:127.0.0.1]:9");
 	struct addr elsewhere = make("192.0.2.77:9"), none = {0};
-
 	assert_true(addr_is_local(&here));
 	assert_true(addr_is_local(&mapped));
 	assert_false(addr_is_local(&elsewhere));
@@ -237,6 +221,5 @@ int main(void)
 		cmocka_unit_test(test_port_and_any),	  cmocka_unit_test(test_no_address),
 		cmocka_unit_test(test_longest_text_fits), cmocka_unit_test(test_local),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

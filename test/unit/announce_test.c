@@ -21,7 +21,6 @@ static void is_a_broadcast_about_the_address(void **state UNUSED)
 		0xb8, 0x27, 0xeb, 1,	2,    3,    192,  168,	1, 170,	 /* we have it */
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 192,  168,	1, 170}; /* who has it? */
 	uint8_t got[ANNOUNCE_FRAME_SIZE];
-
 	announce_frame(got, mac, 0xc0a801aa, ANNOUNCE_REQUEST);
 	assert_memory_equal(got, want, sizeof(want));
 }
@@ -29,7 +28,6 @@ static void is_a_broadcast_about_the_address(void **state UNUSED)
 static void the_reply_differs_in_the_operation_only(void **state UNUSED)
 {
 	uint8_t request[ANNOUNCE_FRAME_SIZE], reply[ANNOUNCE_FRAME_SIZE];
-
 	announce_frame(request, mac, 0xc0a801aa, ANNOUNCE_REQUEST);
 	announce_frame(reply, mac, 0xc0a801aa, ANNOUNCE_REPLY);
 	assert_int_equal(reply[21], 2);
@@ -43,6 +41,5 @@ int main(void)
 		cmocka_unit_test(is_a_broadcast_about_the_address),
 		cmocka_unit_test(the_reply_differs_in_the_operation_only),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,6 @@ static void test_first_block_is_used_first(void **state UNUSED)
 	_Alignas(max_align_t) char block[256];
 	struct arena a;
 	char *first;
-
 	arena_init(&a, block, sizeof(block), ARENA_UNLIMITED);
 	first = arena_alloc(&a, 100);
 	memset(first, 1, 100);
@@ -48,7 +47,6 @@ static void test_pieces_are_aligned_and_apart(void **state UNUSED)
 	_Alignas(max_align_t) char block[128];
 	unsigned char *pieces[200];
 	struct arena a;
-
 	/* A block that starts askew, too. */
 	arena_init(&a, block + 1, sizeof(block) - 1, ARENA_UNLIMITED);
 	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
@@ -69,7 +67,6 @@ static void test_block_smaller_than_its_skew(void **state UNUSED)
 	_Alignas(max_align_t) char block[4];
 	struct arena a;
 	void *piece;
-
 	arena_init(&a, block + 1, 3, ARENA_UNLIMITED);
 	piece = arena_alloc(&a, 1);
 	assert_non_null(piece);
@@ -80,7 +77,6 @@ static void test_block_smaller_than_its_skew(void **state UNUSED)
 static void test_cap(void **state UNUSED)
 {
 	struct arena a;
-
 	arena_init(&a, NULL, 0, 10 * ALIGN);
 	assert_null(arena_alloc(&a, 10 * ALIGN + 1));
 	assert_non_null(arena_alloc(&a, 9 * ALIGN));
@@ -103,7 +99,6 @@ static void test_large_piece_wastes_no_chunk(void **state UNUSED)
 {
 	struct arena a;
 	char *before, *after;
-
 	if (under_asan())
 		return;
 	arena_init(&a, NULL, 0, ARENA_UNLIMITED);
@@ -121,7 +116,6 @@ static void test_zeroed_pieces(void **state UNUSED)
 		int a, b;
 	} * pair, *many;
 	struct arena a;
-
 	memset(block, 0xff, sizeof(block));
 	arena_init(&a, block, sizeof(block), ARENA_UNLIMITED);
 	pair = ARENA_NEW(&a, struct pair);
@@ -137,7 +131,6 @@ static void test_text(void **state UNUSED)
 	char big[1000];
 	struct arena a;
 	struct str s;
-
 	memset(big, 'x', sizeof(big));
 	arena_init(&a, NULL, 0, ARENA_UNLIMITED);
 	s = arena_str(&a, str_of("abcdef", 3));
@@ -164,7 +157,6 @@ static void test_many_resets(void **state UNUSED)
 {
 	char block[64];
 	struct arena a;
-
 	arena_init(&a, block, sizeof(block), 1 << 20);
 	for (int round = 0; round < 100; round++) {
 		for (int i = 0; i < 50; i++)
@@ -186,6 +178,5 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_many_resets),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,28 +17,24 @@
 static struct store store;
 static struct index *ix;
 
-static int setup(void **state)
+static int setup(void **state UNUSED)
 {
 	struct err why;
-	(void)state;
 	if (store_open(&store, SIZE, -1, &why) < 0)
 		return -1;
 	ix = index_new(&store);
 	return 0;
 }
 
-static int teardown(void **state)
+static int teardown(void **state UNUSED)
 {
-	(void)state;
 	index_free(ix);
 	store_close(&store);
 	return 0;
 }
 
-static bool any(struct str vary, const void *arg)
+static bool any(struct str vary UNUSED, const void *arg UNUSED)
 {
-	(void)vary;
-	(void)arg;
 	return true;
 }
 
@@ -112,10 +108,9 @@ static void expect(const char *key, const char *vary, const char *body, size_t n
 	object_unref(&store, o);
 }
 
-static void misses_collapse_on_one_object(void **state)
+static void misses_collapse_on_one_object(void **state UNUSED)
 {
 	struct object *first, *second;
-	(void)state;
 	assert_int_equal(look("k", any, NULL, &first), INDEX_NEW);
 	assert_int_equal(look("k", any, NULL, &second), INDEX_BUSY);
 	assert_ptr_equal(first, second);
@@ -130,10 +125,9 @@ static void misses_collapse_on_one_object(void **state)
 	expect("k", "", "hello", 5);
 }
 
-static void a_failed_one_is_gone(void **state)
+static void a_failed_one_is_gone(void **state UNUSED)
 {
 	struct object *o, *again;
-	(void)state;
 	assert_int_equal(look("k", any, NULL, &o), INDEX_NEW);
 	fill_fail(ix, o, 502);
 	assert_int_equal(o->fail_status, 502);
@@ -144,11 +138,10 @@ static void a_failed_one_is_gone(void **state)
 	object_unref(&store, again);
 }
 
-static void markers_expire(void **state)
+static void markers_expire(void **state UNUSED)
 {
 	struct object *o;
 	struct freshness f;
-	(void)state;
 	assert_int_equal(look("k", any, NULL, &o), INDEX_NEW);
 	fill_mark(ix, o, NOW, 120);
 	object_unref(&store, o);
@@ -163,9 +156,8 @@ static void markers_expire(void **state)
 	object_unref(&store, o);
 }
 
-static void variants_live_side_by_side(void **state)
+static void variants_live_side_by_side(void **state UNUSED)
 {
-	(void)state;
 	make("k", "x=1", "one", 3);
 	make("k", "x=2", "second", 6);
 	expect("k", "x=1", "one", 3);
@@ -181,12 +173,11 @@ static void variants_live_side_by_side(void **state)
 	assert_int_equal(index_purge(ix, index_hash(ix, STR("k")), STR("k"), false), 2);
 }
 
-static void purging(void **state)
+static void purging(void **state UNUSED)
 {
 	struct object *o;
 	struct freshness f;
 	struct str k = STR("h/a/1");
-	(void)state;
 	make("h/a/1", "", "x", 1);
 	make("h/a/2", "", "x", 1);
 	make("h/b", "", "x", 1);
@@ -211,11 +202,10 @@ static void purging(void **state)
 	object_unref(&store, o);
 }
 
-static void a_full_cache_makes_room(void **state)
+static void a_full_cache_makes_room(void **state UNUSED)
 {
 	static char body[20000];
 	struct index_stats st;
-	(void)state;
 	memset(body, 'b', sizeof(body));
 	for (int i = 0; i < 500; i++) {
 		char key[32];
@@ -227,10 +217,9 @@ static void a_full_cache_makes_room(void **state)
 	assert_true(st.evicted > 400 && st.objects > 10);
 }
 
-static void small_objects_run_out_of_records_gracefully(void **state)
+static void small_objects_run_out_of_records_gracefully(void **state UNUSED)
 {
 	struct index_stats st;
-	(void)state;
 	for (int i = 0; i < 1000; i++) {
 		char key[32];
 		snprintf(key, sizeof(key), "key-%d", i);
@@ -240,12 +229,11 @@ static void small_objects_run_out_of_records_gracefully(void **state)
 	assert_true(st.objects <= store.record_count);
 }
 
-static void what_grows_without_end_is_told_so(void **state)
+static void what_grows_without_end_is_told_so(void **state UNUSED)
 {
 	static char body[4 << 20];
 	struct object *o;
 	struct fill_head h = head_for("", OBJECT_LENGTH_UNKNOWN);
-	(void)state;
 	assert_int_equal(look("k", any, NULL, &o), INDEX_NEW);
 	assert_true(fill_begin(ix, o, &h));
 	assert_false(pour(o, body, sizeof(body)));
@@ -260,13 +248,12 @@ static void what_grows_without_end_is_told_so(void **state)
 	object_unref(&store, o);
 }
 
-static void unknown_lengths_give_back_what_they_do_not_need(void **state)
+static void unknown_lengths_give_back_what_they_do_not_need(void **state UNUSED)
 {
 	static char body[100000];
 	struct object *o;
 	struct index_stats st;
 	struct fill_head h = head_for("", OBJECT_LENGTH_UNKNOWN);
-	(void)state;
 	memset(body, 'u', sizeof(body));
 	assert_int_equal(look("k", any, NULL, &o), INDEX_NEW);
 	assert_true(fill_begin(ix, o, &h));
@@ -280,11 +267,10 @@ static void unknown_lengths_give_back_what_they_do_not_need(void **state)
 
 /* ---- a process that dies */
 
-static void sealed_objects_survive_a_kill(void **state)
+static void sealed_objects_survive_a_kill(void **state UNUSED)
 {
 	struct err why;
 	static char big[60000];
-	(void)state;
 	memset(big, 'B', sizeof(big));
 	int fd = fcntl(store.fd, F_DUPFD_CLOEXEC, 0);
 	pid_t child = fork();
@@ -321,10 +307,9 @@ static void sealed_objects_survive_a_kill(void **state)
 	assert_int_equal(st.pages - st.pages_free, 1 + 15);
 }
 
-static void a_broken_record_is_dropped(void **state)
+static void a_broken_record_is_dropped(void **state UNUSED)
 {
 	struct err why;
-	(void)state;
 	make("good", "", "g", 1);
 	make("bad", "", "b", 1);
 	int fd = fcntl(store.fd, F_DUPFD_CLOEXEC, 0);
@@ -342,11 +327,10 @@ static void a_broken_record_is_dropped(void **state)
 	assert_int_equal(st.objects, 1);
 }
 
-static void another_size_begins_empty(void **state)
+static void another_size_begins_empty(void **state UNUSED)
 {
 	struct err why;
 	struct store other;
-	(void)state;
 	make("k", "", "x", 1);
 	int fd = fcntl(store.fd, F_DUPFD_CLOEXEC, 0);
 	assert_int_equal(store_open(&other, SIZE * 2, fd, &why), 0);
@@ -450,23 +434,20 @@ static void ask(struct asker *a)
 
 static struct asker askers[WORKERS];
 
-static int start_asker(struct worker *w, void *arg)
+static int start_asker(struct worker *w, void *arg UNUSED)
 {
-	(void)arg;
 	askers[w->id] = (struct asker){.letter.run = again, .worker = w};
 	mailbox_post(&w->mailbox, &askers[w->id].letter);
 	return 0;
 }
 
-static void stop_asker(struct worker *w)
+static void stop_asker(struct worker *w UNUSED)
 {
-	(void)w;
 }
 
-static void many_workers_agree(void **state)
+static void many_workers_agree(void **state UNUSED)
 {
 	static const struct worker_ops ops = {.start = start_asker, .stop = stop_asker};
-	(void)state;
 	atomic_store(&running, WORKERS);
 	struct worker_set *set = worker_set_start(WORKERS, 10, &ops, NULL);
 	int64_t until = clock_now_us() + 60 * CLOCK_SECOND;

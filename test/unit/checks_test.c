@@ -29,7 +29,6 @@ struct fixture {
 static void on_event(void *arg, const char *text)
 {
 	struct fixture *f = arg;
-
 	str_copy(f->last, sizeof(f->last), str_c(text));
 	f->events++;
 }
@@ -37,7 +36,6 @@ static void on_event(void *arg, const char *text)
 static unsigned a_port(int *listener)
 {
 	struct addr at;
-
 	assert_int_equal(addr_parse_ip(&at, STR("127.0.0.1"), NULL), 0);
 	*listener = sock_listen(&at, 0, 16, NULL);
 	assert_true(*listener >= 0);
@@ -49,7 +47,6 @@ static int setup(void **state)
 {
 	struct fixture *f = def_xcalloc(1, sizeof(*f));
 	int other;
-
 	arena_init(&f->arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&f->errors, &f->arena);
 	snprintf(f->dir, sizeof(f->dir), "/tmp/checks.XXXXXX");
@@ -68,7 +65,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-
 	checks_free(f->s);
 	stats_fini(&f->stats);
 	close(f->listener);
@@ -85,10 +81,8 @@ static const struct health_conf *conf_of(struct fixture *f, const char *names, c
 	char text[2048] = "";
 	const struct health_conf *made;
 	const struct conf *c;
-
 	for (const char *n = names; *n; n++) {
 		size_t at = strlen(text);
-
 		snprintf(
 			text + at, sizeof(text) - at,
 			"[check %c]\nprobe=%s\naddress=127.0.0.1:%u\ninter=10ms\nfastinter=10ms\ntimeout=100ms\n"
@@ -120,7 +114,6 @@ static void start(struct fixture *f, const char *names, const char *probe)
 static void run_until_events(struct fixture *f, unsigned n)
 {
 	int64_t end = clock_now_us() + 5 * CLOCK_SECOND;
-
 	while (f->events < n && clock_now_us() < end) {
 		ev_run(f->loop, EVRUN_ONCE);
 		checks_check(f->s);
@@ -131,7 +124,6 @@ static void run_until_events(struct fixture *f, unsigned n)
 static void run_for(struct fixture *f, int64_t us)
 {
 	int64_t end = clock_now_us() + us;
-
 	while (clock_now_us() < end) {
 		ev_run(f->loop, EVRUN_ONCE);
 		checks_check(f->s);
@@ -141,7 +133,6 @@ static void run_for(struct fixture *f, int64_t us)
 static void verdicts_come_and_stay_over_reloads(void **state)
 {
 	struct fixture *f = *state;
-
 	start(f, "ABcd", "tcp");
 	run_until_events(f, 4);
 	for (const char *const *names = (const char *const[]){"ABcd", "dA", "Ad", NULL}; *names;
@@ -162,7 +153,6 @@ static void a_reload_may_come_at_any_time(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const probes[] = {"tcp", "http GET /", "mysql SELECT 1"};
-
 	start(f, "ABcd", "tcp");
 	for (unsigned k = 0; k < 30; k++) {
 		assert_int_equal(checks_reload(f->s,
@@ -183,6 +173,5 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_reload_may_come_at_any_time, setup, teardown),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

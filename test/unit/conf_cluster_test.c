@@ -17,7 +17,6 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = def_xcalloc(1, sizeof(*f));
-
 	arena_init(&f->arena, NULL, 0, ARENA_UNLIMITED);
 	*state = f;
 	return 0;
@@ -26,7 +25,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-
 	arena_fini(&f->arena);
 	free(f);
 	return 0;
@@ -35,7 +33,6 @@ static int teardown(void **state)
 static struct conf *read_n(struct fixture *f, const char *text, size_t n)
 {
 	struct conf *c;
-
 	conf_errors_init(&f->errors, &f->arena);
 	c = conf_read_text("f", str_c(text), schema, n, &f->arena, &f->errors);
 	conf_check_cluster(c, &f->errors);
@@ -50,7 +47,6 @@ static struct conf *read_all(struct fixture *f, const char *text)
 static struct conf *read_good(struct fixture *f, const char *text)
 {
 	struct conf *c = read_all(f, text);
-
 	conf_errors_print(&f->errors, stderr);
 	assert_int_equal(f->errors.n, 0);
 	return c;
@@ -61,7 +57,6 @@ static void assert_errors(const struct fixture *f, const char *want)
 	AUTO_FREE char *got = NULL;
 	size_t size;
 	FILE *to = open_memstream(&got, &size);
-
 	conf_errors_print(&f->errors, to);
 	fclose(to);
 	assert_string_equal(got, want);
@@ -71,7 +66,6 @@ static void assert_errors(const struct fixture *f, const char *want)
 static const struct conf_pool *read_pool(struct fixture *f, const char *line)
 {
 	char text[256];
-
 	snprintf(text, sizeof(text), "[pool p]\n%s\n", line);
 	return conf_at(read_all(f, text), "pool", 0);
 }
@@ -80,7 +74,6 @@ static void test_pool_defaults(void **state)
 {
 	struct fixture *f = *state;
 	const struct conf_pool *p = read_pool(f, "");
-
 	assert_int_equal(f->errors.n, 0);
 	assert_str_equal(p->name, "p");
 	assert_int_equal(p->balance, CONF_BALANCE_ROUNDROBIN);
@@ -111,7 +104,6 @@ static void test_intervals_follow_inter(void **state)
 {
 	struct fixture *f = *state;
 	const struct conf_pool *p = read_pool(f, "inter = 100ms");
-
 	assert_int_equal(p->fastinter_ms, 100);
 	assert_int_equal(p->downinter_ms, 100);
 	p = read_pool(f, "inter = 1s\nfastinter = 500ms\ndowninter = 5s");
@@ -133,11 +125,9 @@ static void test_cookies(void **state)
 		{"SERVERID insert indirect nocache", CONF_COOKIE_INSERT, true, true},
 	};
 	struct fixture *f = *state;
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char line[64];
 		const struct conf_pool *p;
-
 		snprintf(line, sizeof(line), "cookie = %s", cases[i].text);
 		p = read_pool(f, line);
 		assert_int_equal(f->errors.n, 0);
@@ -205,7 +195,6 @@ static void test_bad_pools(void **state)
 	};
 	struct fixture *f = *state;
 	char want[256];
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		read_pool(f, cases[i].line);
 		snprintf(want, sizeof(want), "f:2: %s\n", cases[i].error);
@@ -217,7 +206,6 @@ static void test_checks(void **state)
 {
 	struct fixture *f = *state;
 	const struct conf_pool *p = read_pool(f, "check = http GET /a?b=c\nexpect = 204");
-
 	assert_int_equal(f->errors.n, 0);
 	assert_int_equal(p->check.kind, CONF_CHECK_HTTP);
 	assert_str_equal(p->check.method, "GET");
@@ -237,7 +225,6 @@ static void test_servers(void **state)
 				      "address = [fe80::1]:80\n");
 	const struct conf_server *a = conf_at(c, "server", 0), *b = conf_at(c, "server", 1);
 	char text[ADDR_TEXT_SIZE];
-
 	assert_str_equal(a->pool, "p");
 	assert_str_equal(a->cookie, "x.1");
 	assert_int_equal(a->weight, 0);
@@ -262,7 +249,6 @@ static void test_bad_servers(void **state)
 	};
 	struct fixture *f = *state;
 	char text[256], want[256];
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		snprintf(text, sizeof(text),
 			 "[pool p]\n[server s]\npool = p\naddress = 1.1.1.1:1\n%s", cases[i].line);
@@ -278,7 +264,6 @@ static void test_bad_servers(void **state)
 static void test_between_sections(void **state)
 {
 	struct fixture *f = *state;
-
 	read_all(f, "[board a]\naddress = 10.0.0.1\n[board b]\naddress = 10.0.0.1\n"
 		    "[pool p]\n[pool q]\n"
 		    "[server a]\npool = p\naddress = 10.0.0.1:80\n"
@@ -294,7 +279,6 @@ static void test_between_sections(void **state)
 static void test_part_of_the_schema(void **state)
 {
 	struct fixture *f = *state;
-
 	read_n(f, "[server a]\npool = nowhere\naddress = x\n[board a]\naddress = 1.1.1.1\n", 1);
 	assert_errors(f, "");
 	read_n(f, "[board a]\naddress = 0.0.0.0\npriority = 255\n", 1);
@@ -307,9 +291,8 @@ static bool ends_in_3(const struct addr *a)
 	return (ntohl(a->in4.sin_addr.s_addr) & 0xff) == 3;
 }
 
-static bool is_nobody(const struct addr *a)
+static bool is_nobody(const struct addr *a UNUSED)
 {
-	(void)a;
 	return false;
 }
 
@@ -320,7 +303,6 @@ static void test_own_board(void **state)
 				   "[board a]\naddress = 10.0.0.2\n[board b]\naddress = 10.0.0.3\n"
 				   "priority = 104\n[board c]\naddress = 10.0.1.3\n");
 	const struct conf_board *b = conf_own_board(c, ends_in_3);
-
 	assert_non_null(b);
 	assert_str_equal(b->name, "b");
 	assert_int_equal(b->priority, 104);

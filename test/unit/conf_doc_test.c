@@ -33,14 +33,12 @@ static const struct conf_section *const schema[] = {&edge_section, &conf_board_s
 		fclose(to_);                                                                       \
 	} while (0)
 
-static void test_effective(void **state)
+static void test_effective(void **state UNUSED)
 {
 	AUTO_FREE char *text = NULL, *again = NULL;
 	struct conf_errors errors;
 	struct arena arena;
 	struct conf *c;
-
-	(void)state;
 	arena_init(&arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&errors, &arena);
 	c = conf_read_text("f",
@@ -68,14 +66,12 @@ static void test_effective(void **state)
 }
 
 /* The longest line is printed so that it can be read again. */
-static void test_effective_long(void **state)
+static void test_effective_long(void **state UNUSED)
 {
 	AUTO_FREE char *text = NULL;
 	struct conf_errors errors;
 	struct arena arena;
 	char line[256], *at;
-
-	(void)state;
 	arena_init(&arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&errors, &arena);
 	snprintf(line, sizeof(line), "[edge]\nsecret=x\ndir=%0*d\n", CONF_LINE_MAX - 4, 1);
@@ -88,11 +84,9 @@ static void test_effective_long(void **state)
 	arena_fini(&arena);
 }
 
-static void test_man(void **state)
+static void test_man(void **state UNUSED)
 {
 	AUTO_FREE char *text = NULL;
-
-	(void)state;
 	PRINTED(text, conf_print_man, schema, 1);
 	assert_string_equal(text, ".SS [edge]\n"
 				  "The cache.\n"
@@ -115,11 +109,9 @@ static void test_man(void **state)
 				  "May be repeated.\n");
 }
 
-static void test_example(void **state)
+static void test_example(void **state UNUSED)
 {
 	AUTO_FREE char *text = NULL;
-
-	(void)state;
 	PRINTED(text, conf_print_example, schema, 2);
 	assert_non_null(strstr(text, "; The cache.\n"
 				     ";[edge]\n"
@@ -135,21 +127,18 @@ static void test_example(void **state)
 }
 
 /* With its one-semicolon lines uncommented, an example of defaults alone is a good configuration. */
-static void test_example_reads(void **state)
+static void test_example_reads(void **state UNUSED)
 {
 	static const struct conf_section *const pool[] = {&conf_pool_section};
 	AUTO_FREE char *text = NULL;
 	struct conf_errors errors;
 	struct arena arena;
-
-	(void)state;
 	arena_init(&arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&errors, &arena);
 	PRINTED(text, conf_print_example, pool, 1);
-	for (char *line = text; line != NULL && *line != '\0';
+	for (char *line = text; line && *line != '\0';
 	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
 		char *end = strchrnul(line, '\n');
-
 		if (line[0] == ';' && line[1] != ' ' && end[-1] != '=')
 			line[0] = ' ';
 	}
@@ -166,6 +155,5 @@ int main(void)
 		cmocka_unit_test(test_man),	      cmocka_unit_test(test_example),
 		cmocka_unit_test(test_example_reads),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,10 +16,9 @@ static struct conf *read_good(const char *path, struct arena *arena)
 {
 	struct conf_errors errors;
 	struct conf *c;
-
 	conf_errors_init(&errors, arena);
 	c = conf_read(path, schema, ARRAY_LEN(schema), arena, &errors);
-	if (c != NULL)
+	if (c)
 		conf_check_cluster(c, &errors);
 	conf_errors_print(&errors, stderr);
 	assert_int_equal(errors.n, 0);
@@ -29,17 +28,14 @@ static struct conf *read_good(const char *path, struct arena *arena)
 static bool is_board_3(const struct addr *a)
 {
 	char text[ADDR_TEXT_SIZE];
-
 	return strcmp(addr_format_ip(a, text), "192.168.1.173") == 0;
 }
 
-static void test_greenpi(void **state)
+static void test_greenpi(void **state UNUSED)
 {
 	const struct conf_pool *p;
 	struct arena arena;
 	struct conf *c;
-
-	(void)state;
 	arena_init(&arena, NULL, 0, ARENA_UNLIMITED);
 	c = read_good("conf/greenpi.conf", &arena);
 	p = conf_find(c, "pool", STR("edges"));
@@ -55,7 +51,6 @@ static void test_greenpi(void **state)
 		const struct conf_server *s = conf_at(c, "server", i);
 		const struct conf_board *b = conf_at(c, "board", i);
 		char id[16];
-
 		snprintf(id, sizeof(id), "app1inst%zu", i + 1);
 		assert_str_equal(s->cookie, id);
 		assert_str_equal(s->pool, "edges");
@@ -66,13 +61,11 @@ static void test_greenpi(void **state)
 }
 
 /* One board, found on every host; one server, on the same host. */
-static void test_single(void **state)
+static void test_single(void **state UNUSED)
 {
 	const struct conf_server *s;
 	struct arena arena;
 	struct conf *c;
-
-	(void)state;
 	arena_init(&arena, NULL, 0, ARENA_UNLIMITED);
 	c = read_good("conf/single.conf", &arena);
 	assert_ptr_equal(conf_own_board(c, addr_is_local), conf_at(c, "board", 0));
@@ -89,6 +82,5 @@ int main(void)
 		cmocka_unit_test(test_greenpi),
 		cmocka_unit_test(test_single),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,23 +30,19 @@ struct check {
 	unsigned added; /* by lines of "add" */
 };
 
-static int parse_add(void *field, struct str text, struct arena *arena, struct err *e)
+static int parse_add(void *field, struct str text, struct arena *arena UNUSED, struct err *e)
 {
 	unsigned *sum = field;
 	uint64_t n;
-
-	(void)arena;
 	if (!str_to_u64(text, 1000, &n))
 		return err_set(e, "not a small number");
 	*sum += (unsigned)n;
 	return 0;
 }
 
-static int finish_lb(void *section, struct arena *arena, struct err *e)
+static int finish_lb(void *section, struct arena *arena UNUSED, struct err *e)
 {
 	struct lb *lb = section;
-
-	(void)arena;
 	if (lb->high == 0)
 		lb->high = lb->low * 2;
 	return lb->low > lb->high ? err_set(e, "low is above high") : 0;
@@ -96,7 +92,6 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = def_xcalloc(1, sizeof(*f));
-
 	arena_init(&f->arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&f->errors, &f->arena);
 	strcpy(f->dir, "/tmp/conf_test.XXXXXX");
@@ -109,7 +104,6 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 	char command[64];
-
 	arena_fini(&f->arena);
 	snprintf(command, sizeof(command), "rm -r %s", f->dir);
 	assert_int_equal(system(command), 0);
@@ -126,7 +120,6 @@ static struct conf *read_str(struct fixture *f, struct str text)
 static struct conf *read_good(struct fixture *f, const char *text)
 {
 	struct conf *c = read_str(f, str_c(text));
-
 	conf_errors_print(&f->errors, stderr);
 	assert_int_equal(f->errors.n, 0);
 	return c;
@@ -138,7 +131,6 @@ static char *all_errors(const struct fixture *f)
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
-
 	conf_errors_print(&f->errors, to);
 	fclose(to);
 	return text;
@@ -147,7 +139,6 @@ static char *all_errors(const struct fixture *f)
 static void assert_errors(struct fixture *f, const char *want)
 {
 	AUTO_FREE char *got = all_errors(f);
-
 	assert_string_equal(got, want);
 }
 
@@ -169,7 +160,6 @@ static void test_values(void **state)
 				      "probe\t=\thttp GET /\r\n");
 	const struct lb *lb = conf_at(c, "lb", 0);
 	const struct check *one = conf_at(c, "check", 0), *two = conf_at(c, "check", 1);
-
 	assert_int_equal(lb->maxconn, 100);
 	assert_int_equal(lb->low, 20);
 	assert_int_equal(lb->high, 40);
@@ -194,7 +184,6 @@ static void test_places(void **state)
 {
 	struct fixture *f = *state;
 	struct conf *c = read_good(f, "[check a]\nprobe = x\n\n[check b]\nadd = 7\n\nprobe = y\n");
-
 	assert_str_equal(conf_name(c, "check", 1), "b");
 	assert_int_equal(conf_loc(c, "check", 1).line, 4);
 	assert_int_equal(conf_key_loc(c, "check", 1, "probe").line, 7);
@@ -214,11 +203,9 @@ static void test_empty(void **state)
 	static const char *const texts[] = {"", "\n", "\xef\xbb\xbf", "; only a comment",
 					    "\r\n \n"};
 	struct fixture *f = *state;
-
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct conf *c = read_good(f, texts[i]);
 		const struct lb *lb = conf_at(c, "lb", 0);
-
 		assert_int_equal(lb->maxconn, 4096);
 		assert_int_equal(lb->high, 20);
 	}
@@ -228,7 +215,6 @@ static void test_byte_order_mark(void **state)
 {
 	struct fixture *f = *state;
 	struct conf *c = read_good(f, "\xef\xbb\xbf[lb]\nlow = 3\n");
-
 	assert_int_equal(((struct lb *)conf_at(c, "lb", 0))->low, 3);
 }
 
@@ -236,7 +222,6 @@ static void test_byte_order_mark(void **state)
 static void test_others_are_skipped(void **state)
 {
 	struct fixture *f = *state;
-
 	read_good(f,
 		  "[vrrp VI_1]\ninterface = eth0\ninterface = eth1\nwhatever =\n[stats]\nx = y\n");
 }
@@ -281,7 +266,6 @@ static void test_errors(void **state)
 		{"include x\n", "f:1: include: is not possible here\n"},
 	};
 	struct fixture *f = *state;
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		read_str(f, str_c(cases[i].text));
 		assert_errors(f, cases[i].errors);
@@ -319,7 +303,6 @@ static void test_headers(void **state)
 		 "f:3: [server a]: given twice, first at f:1\n"},
 	};
 	struct fixture *f = *state;
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		read_str(f, str_c(cases[i].text));
 		assert_errors(f, cases[i].errors);
@@ -332,7 +315,6 @@ static void test_names(void **state)
 	struct fixture *f = *state;
 	struct conf *c = read_good(
 		f, "[check a.b_c:d-E012345678901234567890123456789012345678]\nprobe = x\n");
-
 	assert_int_equal(conf_name(c, "check", 0).n, 48);
 	c = read_str(f, STR("[check a]\nprobe = x\n[check a]\nprobe = y\n"));
 	assert_int_equal(conf_count(c, "check"), 1);
@@ -345,7 +327,6 @@ static void test_bad_values_are_defaults(void **state)
 	struct fixture *f = *state;
 	struct conf *c = read_str(f, STR("[check a]\nprobe = x\nrise = 11\nadd = x\n"));
 	const struct check *a = conf_at(c, "check", 0);
-
 	assert_int_equal(f->errors.n, 2);
 	assert_int_equal(a->rise, 2);
 	assert_int_equal(a->added, 1);
@@ -358,7 +339,6 @@ static void test_long_lines(void **state)
 	char text[512];
 	int n = snprintf(text, sizeof(text), "[lb]\nnote = %0*d\n", CONF_LINE_MAX - 7, 1);
 	struct conf *c = read_good(f, text);
-
 	assert_int_equal(n, 5 + CONF_LINE_MAX + 1);
 	assert_int_equal(((struct lb *)conf_at(c, "lb", 0))->note.n, CONF_LINE_MAX - 7);
 
@@ -373,7 +353,6 @@ static void test_long_lines(void **state)
 static void test_nul(void **state)
 {
 	struct fixture *f = *state;
-
 	read_str(f, STR("[lb]\nnote = a\0b\nlow = 7"));
 	assert_errors(f, "f:2: the line has a control character\n");
 }
@@ -382,7 +361,6 @@ static void test_nul(void **state)
 static void test_errors_are_sorted(void **state)
 {
 	struct fixture *f = *state;
-
 	read_str(f, STR("[check a]\nrise = 0\n[check b]\nadd = x\nrise = x\n"));
 	conf_error_at(&f->errors, (struct conf_loc){.file = "f", .line = 2}, NULL, "late");
 	conf_error_at(&f->errors, (struct conf_loc){.file = "f"}, "k", "of the file, %d", 1);
@@ -400,7 +378,6 @@ static void test_many_errors(void **state)
 	struct fixture *f = *state;
 	char text[8 * 300 + 1] = "";
 	AUTO_FREE char *all = NULL;
-
 	for (size_t i = 0; i < 300; i++)
 		strcat(text, "x = 1\n");
 	read_str(f, str_c(text));
@@ -417,7 +394,6 @@ static void test_errors_are_logged(void **state)
 	char path[64], line[64], want[64];
 	int old = dup(STDERR_FILENO), n = 0;
 	FILE *log;
-
 	for (int i = 1; i <= 30; i++)
 		conf_error_at(&f->errors, (struct conf_loc){.file = "f", .line = i}, "k", "bad");
 	snprintf(path, sizeof(path), "%s/log", f->dir);
@@ -428,7 +404,7 @@ static void test_errors_are_logged(void **state)
 	dup2(old, STDERR_FILENO);
 	close(old);
 	rewind(log);
-	while (fgets(line, sizeof(line), log) != NULL) {
+	while (fgets(line, sizeof(line), log)) {
 		snprintf(want, sizeof(want), "<3>f:%d: k: bad\n", ++n);
 		assert_string_equal(line, want);
 	}
@@ -440,7 +416,6 @@ static void test_counts(void **state)
 {
 	static const struct conf_section *const needs[] = {&needed_edge, &needed_check};
 	struct fixture *f = *state;
-
 	read_str(f, STR("[check a]\nprobe=x\n[check b]\nprobe=x\n[check c]\nprobe=x\n"
 			"[check d]\nprobe=x\n"));
 	assert_errors(f, "f:7: [check]: at most 3 are allowed\n");
@@ -454,7 +429,6 @@ static void test_too_many_sections(void **state)
 	struct fixture *f = *state;
 	AUTO_FREE char *text = def_xcalloc(CONF_SECTIONS_MAX + 2, 20);
 	char *to = text;
-
 	for (int i = 0; i <= CONF_SECTIONS_MAX; i++)
 		to += sprintf(to, "[server s%d]\n", i);
 	read_str(f, str_c(text));
@@ -464,7 +438,6 @@ static void test_too_many_sections(void **state)
 static void note_key(void *arg, const char *kind, struct str name, const char *key)
 {
 	char *to = arg;
-
 	sprintf(to + strlen(to), "%s/%.*s/%s ", kind, STR_ARG(name), key);
 }
 
@@ -476,7 +449,6 @@ static void test_restart_keys(void **state)
 					"probe = x\n[check b]\nprobe = x\n");
 	struct conf *fresh = read_good(f, "[lb]\nhosts = a\nhosts = b\nlow = 2\n[check c]\n"
 					  "probe = x\nrise = 3\n[check b]\nprobe = x\nrise = 3\n");
-
 	assert_int_equal(conf_restart_keys(old, fresh, note_key, said), 2);
 	assert_string_equal(said, "lb//hosts check/b/rise ");
 	assert_int_equal(conf_restart_keys(old, old, note_key, said), 0);
@@ -488,7 +460,6 @@ static void write_file(const struct fixture *f, const char *name, const char *te
 {
 	char path[128];
 	FILE *to;
-
 	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
 	to = fopen(path, "w");
 	assert_non_null(to);
@@ -499,7 +470,6 @@ static void write_file(const struct fixture *f, const char *name, const char *te
 static struct conf *read_file(struct fixture *f, const char *name)
 {
 	char path[128];
-
 	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
 	conf_errors_init(&f->errors, &f->arena);
 	return conf_read(path, schema, ARRAY_LEN(schema), &f->arena, &f->errors);
@@ -510,7 +480,6 @@ static void assert_file_errors(struct fixture *f, const char *want)
 {
 	AUTO_FREE char *got = all_errors(f);
 	char full[1024] = "";
-
 	for (size_t n = 0; *want != '\0'; want++)
 		n += (size_t)snprintf(full + n, sizeof(full) - n, *want == '^' ? "%s/" : "%.1s",
 				      *want == '^' ? f->dir : want);
@@ -521,7 +490,6 @@ static void test_file(void **state)
 {
 	struct fixture *f = *state;
 	struct conf *c;
-
 	write_file(f, "a.conf", "[lb]\nlow = 5");
 	c = read_file(f, "a.conf");
 	assert_int_equal(f->errors.n, 0);
@@ -531,7 +499,6 @@ static void test_file(void **state)
 static void test_unreadable(void **state)
 {
 	struct fixture *f = *state;
-
 	assert_null(read_file(f, "none.conf"));
 	assert_file_errors(f, "^none.conf: cannot be opened: No such file or directory\n");
 	assert_null(read_file(f, "."));
@@ -543,7 +510,6 @@ static void test_include(void **state)
 	struct fixture *f = *state;
 	char sub[64];
 	struct conf *c;
-
 	snprintf(sub, sizeof(sub), "%s/d", f->dir);
 	assert_int_equal(mkdir(sub, 0700), 0);
 	write_file(f, "a.conf", "[lb]\nlow = 5\ninclude d/b.conf ; rules\n[check z]\nprobe = z\n");
@@ -562,7 +528,6 @@ static void test_include(void **state)
 static void test_include_ends_the_section(void **state)
 {
 	struct fixture *f = *state;
-
 	write_file(f, "a.conf", "[lb]\ninclude b.conf\nlow = 6\n[check b]\nprobe = x\n");
 	write_file(f, "b.conf", "low = 5\n[check b]\nprobe = x\nrise = 0\n");
 	read_file(f, "a.conf");
@@ -575,7 +540,6 @@ static void test_include_ends_the_section(void **state)
 static void test_include_fails(void **state)
 {
 	struct fixture *f = *state;
-
 	write_file(f, "a.conf", "include none\ninclude b.conf\ninclude .\n[lb]\nlow = 1\n");
 	write_file(f, "b.conf", "include a.conf\ninclude b.conf\n");
 	read_file(f, "a.conf");
@@ -591,7 +555,6 @@ static void test_include_limits(void **state)
 {
 	struct fixture *f = *state;
 	char many[CONF_FILES_MAX * 20 + 40] = "", name[16], text[32];
-
 	for (int i = 0; i <= CONF_DEPTH_MAX; i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		snprintf(text, sizeof(text), "include %d", i + 1);

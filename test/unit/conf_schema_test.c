@@ -32,7 +32,6 @@ static const struct conf_enum shapes[] = {
 static int parse_pair(void *field, struct str text, struct arena *arena, struct err *e)
 {
 	struct str *pair = field, a, b, more;
-
 	if (!conf_word(&text, &a) || !conf_word(&text, &b) || conf_word(&text, &more))
 		return err_set(e, "two words are needed");
 	pair[0] = arena_str(arena, a);
@@ -66,7 +65,7 @@ static const struct conf_key *key_of(const char *name)
 			return &keys[k];
 	}
 	fail_msg("no key %s", name);
-	return NULL;
+	WRONG("fail_msg() returns");
 }
 
 struct fixture {
@@ -78,7 +77,6 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = def_xcalloc(1, sizeof(*f));
-
 	arena_init(&f->arena, NULL, 0, ARENA_UNLIMITED);
 	*state = f;
 	return 0;
@@ -87,7 +85,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-
 	arena_fini(&f->arena);
 	free(f);
 	return 0;
@@ -162,7 +159,6 @@ static void test_refusals(void **state)
 	};
 	static const struct all untouched;
 	struct fixture *f = *state;
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		assert_int_equal(parse(f, cases[i].key, cases[i].text), -1);
 		assert_string_equal(f->e.text, cases[i].error);
@@ -173,7 +169,6 @@ static void test_refusals(void **state)
 static void test_numbers(void **state)
 {
 	struct fixture *f = *state;
-
 	assert_int_equal(parse(f, "i", "-5"), 0);
 	assert_int_equal(f->all.i, -5);
 	assert_int_equal(parse(f, "i", "007"), -1);
@@ -188,7 +183,6 @@ static void test_numbers(void **state)
 static void test_sizes_and_times(void **state)
 {
 	struct fixture *f = *state;
-
 	assert_int_equal(parse(f, "size", "512"), 0);
 	assert_int_equal(f->all.size, 512);
 	assert_int_equal(parse(f, "size", "64K"), 0);
@@ -210,7 +204,6 @@ static void test_words(void **state)
 	static const char *const yes[] = {"yes", "on", "true", "YES"};
 	static const char *const no[] = {"no", "off", "false", "Off"};
 	struct fixture *f = *state;
-
 	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
 		f->all.b = false;
 		assert_int_equal(parse(f, "b", yes[i]), 0);
@@ -230,7 +223,6 @@ static void test_text(void **state)
 {
 	struct fixture *f = *state;
 	char text[] = "abcd";
-
 	assert_int_equal(parse(f, "s", text), 0);
 	memset(text, 'x', 4);
 	assert_str_equal(f->all.s, "abcd");
@@ -250,10 +242,8 @@ static void test_addresses(void **state)
 	};
 	struct fixture *f = *state;
 	char text[ADDR_TEXT_SIZE];
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct addr *a = (void *)((char *)&f->all + key_of(cases[i].key)->at);
-
 		assert_int_equal(parse(f, cases[i].key, cases[i].text), 0);
 		assert_string_equal(addr_format(a, text), cases[i].want);
 	}
@@ -267,7 +257,6 @@ static void test_nets(void **state)
 {
 	struct fixture *f = *state;
 	struct addr in, out;
-
 	addr_parse_ip(&in, STR("10.1.2.3"), NULL);
 	addr_parse_ip(&out, STR("192.168.0.2"), NULL);
 	assert_int_equal(parse(f, "nets", "none"), 0);
@@ -291,7 +280,6 @@ static void test_lists(void **state)
 {
 	struct fixture *f = *state;
 	struct conf_key unlimited = *key_of("list");
-
 	assert_int_equal(parse(f, "list", "a, b"), 0);
 	assert_int_equal(parse(f, "list", "c"), 0);
 	assert_int_equal(f->all.list.n, 3);
@@ -305,7 +293,6 @@ static void test_lists(void **state)
 	unlimited.hi = 0;
 	for (unsigned i = 3; i < 100; i++) {
 		char word[8];
-
 		snprintf(word, sizeof(word), "w%u", i);
 		assert_int_equal(conf_key_parse(&unlimited, &f->all, str_c(word), &f->arena, &f->e),
 				 0);
@@ -325,7 +312,6 @@ static void test_syntax(void **state)
 		"round | square", "WORD ...",	   "NET ... | none", "A B",
 	};
 	struct fixture *f = *state;
-
 	_Static_assert(ARRAY_LEN(want) == ARRAY_LEN(keys), "one a key");
 	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
 		assert_str_equal(conf_key_syntax(&keys[k], &f->arena), want[k]);
@@ -344,6 +330,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_syntax, setup, teardown),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

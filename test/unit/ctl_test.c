@@ -31,31 +31,24 @@ static void cmd_echo(struct text *reply, struct str args, bool json, void *arg)
 	text_printf(reply, "%s%.*s\n", json ? "json:" : "", STR_ARG(args));
 }
 
-static void cmd_tell(struct text *reply, struct str args, bool json, void *arg)
+static void cmd_tell(struct text *reply, struct str args, bool json UNUSED, void *arg UNUSED)
 {
-	(void)json;
-	(void)arg;
 	text_add(reply, STR("before"));
 	ctl_event(f.ctl, "told %.*s", STR_ARG(args));
 	text_add(reply, STR(" after"));
 }
 
 /* More events than a watcher may be behind, from inside the watcher's own command. */
-static void cmd_flood(struct text *reply, struct str args, bool json, void *arg)
+static void cmd_flood(struct text *reply, struct str args UNUSED, bool json UNUSED,
+		      void *arg UNUSED)
 {
-	(void)args;
-	(void)json;
-	(void)arg;
 	for (unsigned i = 0; i < 3000; i++)
 		ctl_event(f.ctl, "flood %u of three thousand lines that nobody reads", i);
 	text_add(reply, STR("done"));
 }
 
-static void cmd_huge(struct text *reply, struct str args, bool json, void *arg)
+static void cmd_huge(struct text *reply, struct str args UNUSED, bool json UNUSED, void *arg UNUSED)
 {
-	(void)args;
-	(void)json;
-	(void)arg;
 	for (unsigned i = 0; i < 200000; i++)
 		text_add(reply, STR("forty bytes, many times, which is a lot\n"));
 }
@@ -69,18 +62,16 @@ static const struct ctl_command commands[] = {
 	{NULL, NULL, NULL, false, NULL},
 };
 
-static int setup(void **state)
+static int setup(void **state UNUSED)
 {
 	struct err e;
-	(void)state;
 	f.loop = ev_loop_new(EVFLAG_AUTO);
 	f.ctl = ctl_new(f.loop, path, commands, &f, &e);
 	return f.ctl ? 0 : -1;
 }
 
-static int teardown(void **state)
+static int teardown(void **state UNUSED)
 {
-	(void)state;
 	ctl_free(f.ctl);
 	ev_loop_destroy(f.loop);
 	return access(path, F_OK) == 0 ? -1 : 0; /* the file goes too */
@@ -130,11 +121,10 @@ static bool ended(int fd)
 	return false;
 }
 
-static void answers_end_with_an_empty_line(void **state)
+static void answers_end_with_an_empty_line(void **state UNUSED)
 {
 	int fd = dial();
 	struct stat st;
-	(void)state;
 	assert_string_equal(say(fd, "echo  a b \n"), "a b\n\n");
 	assert_string_equal(say(fd, "echo\r\n"), "\n\n");
 	assert_string_equal(say(fd, "echo x json\n"), "json:x\n\n");
@@ -151,11 +141,10 @@ static void answers_end_with_an_empty_line(void **state)
 	close(fd);
 }
 
-static void a_line_too_long_ends_it(void **state)
+static void a_line_too_long_ends_it(void **state UNUSED)
 {
 	char line[2000];
 	int fd = dial();
-	(void)state;
 	memset(line, 'x', sizeof(line));
 	line[sizeof(line) - 1] = '\0';
 	assert_non_null(strstr(say(fd, line), "error: line longer"));
@@ -163,10 +152,9 @@ static void a_line_too_long_ends_it(void **state)
 	close(fd);
 }
 
-static void watchers_hear_what_happens(void **state)
+static void watchers_hear_what_happens(void **state UNUSED)
 {
 	int watcher = dial(), other = dial();
-	(void)state;
 	assert_string_equal(say(watcher, "watch\n"), "watching\n");
 	assert_string_equal(say(other, "tell x\n"), "before after\n\n");
 	assert_string_equal(say(watcher, ""), "told x\n");
@@ -179,10 +167,9 @@ static void watchers_hear_what_happens(void **state)
 	ctl_event(NULL, "no server either");
 }
 
-static void a_watcher_that_does_not_read_is_let_go(void **state)
+static void a_watcher_that_does_not_read_is_let_go(void **state UNUSED)
 {
 	int slow = dial(), good = dial();
-	(void)state;
 	say(slow, "watch\n");
 	for (unsigned i = 0; i < 20000; i++)
 		ctl_event(f.ctl, "event %u, of some length so that the buffers fill up soon enough",
@@ -193,29 +180,26 @@ static void a_watcher_that_does_not_read_is_let_go(void **state)
 	close(good);
 }
 
-static void a_watcher_may_flood_itself(void **state)
+static void a_watcher_may_flood_itself(void **state UNUSED)
 {
 	int fd = dial();
-	(void)state;
 	say(fd, "watch\n");
 	assert_int_equal(send(fd, "flood\n", 6, MSG_NOSIGNAL), 6);
 	assert_true(ended(fd));
 	close(fd);
 }
 
-static void a_reply_without_end_ends_the_connection(void **state)
+static void a_reply_without_end_ends_the_connection(void **state UNUSED)
 {
 	int fd = dial();
-	(void)state;
 	assert_int_equal(send(fd, "huge\n", 5, MSG_NOSIGNAL), 5);
 	assert_true(ended(fd));
 	close(fd);
 }
 
-static void a_second_server_is_refused(void **state)
+static void a_second_server_is_refused(void **state UNUSED)
 {
 	struct err e;
-	(void)state;
 	assert_null(ctl_new(f.loop, path, commands, &f, &e));
 	assert_non_null(strstr(e.text, path));
 }
@@ -254,11 +238,10 @@ static void turn_until(const unsigned *count, unsigned wanted)
 	assert_int_equal(*count, wanted);
 }
 
-static void a_watch_is_a_leash_and_comes_back(void **state)
+static void a_watch_is_a_leash_and_comes_back(void **state UNUSED)
 {
 	struct seen s = {.watch = {.up = on_up, .line = on_line, .down = on_down}};
 	struct err e;
-	(void)state;
 	ctl_free(f.ctl);
 	watch_start(&s.watch, f.loop, path);
 	turn(3);
@@ -282,10 +265,9 @@ static void a_watch_is_a_leash_and_comes_back(void **state)
 }
 
 /* Descriptors may run out, and who came meanwhile is answered when there are some again. */
-static void no_descriptor_is_no_busy_loop(void **state)
+static void no_descriptor_is_no_busy_loop(void **state UNUSED)
 {
 	struct rlimit was, none;
-	(void)state;
 	int fd = dial();
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
 	none = (struct rlimit){.rlim_cur = (rlim_t)fd + 1, .rlim_max = was.rlim_max};
@@ -309,11 +291,10 @@ static void no_descriptor_is_no_busy_loop(void **state)
 	close(fd);
 }
 
-static void asking_nobody_is_an_error(void **state)
+static void asking_nobody_is_an_error(void **state UNUSED)
 {
 	struct text reply;
 	struct err e;
-	(void)state;
 	text_init(&reply, 1000);
 	assert_int_equal(watch_ask("/nonexistent.sock", "echo", &reply, 100, &e), -1);
 	assert_int_equal(watch_ask(path, "echo", &reply, 50, &e), -1); /* the loop does not turn */

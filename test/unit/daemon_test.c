@@ -112,30 +112,24 @@ static void stop(struct daemon *d)
 		daemon_done(d);
 }
 
-static void finish(struct daemon *d)
+static void finish(struct daemon *d UNUSED)
 {
-	(void)d;
 	daemon_unref(held);
 	daemon_unref(NULL);
 	printf("finish\n");
 	fflush(stdout);
 }
 
-static void cmd_speed(struct text *out, struct str args, bool json, void *arg)
+static void cmd_speed(struct text *out, struct str args UNUSED, bool json UNUSED, void *arg)
 {
-	(void)args;
-	(void)json;
 	text_printf(out, "%u\n", settings_of(daemon_current(arg))->speed);
 }
 
 /* Bytes on the heap, whoever keeps it. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
-static void cmd_memory(struct text *out, struct str args, bool json, void *arg)
+static void cmd_memory(struct text *out, struct str args UNUSED, bool json UNUSED, void *arg UNUSED)
 {
-	(void)args;
-	(void)json;
-	(void)arg;
 	struct mallinfo2 m = mallinfo2();
 	text_printf(out, "%zu\n",
 		    __sanitizer_get_current_allocated_bytes
@@ -165,10 +159,8 @@ static void *hold(void *arg)
 	return NULL;
 }
 
-static void cmd_hold(struct text *out, struct str args, bool json, void *arg)
+static void cmd_hold(struct text *out, struct str args UNUSED, bool json UNUSED, void *arg)
 {
-	(void)args;
-	(void)json;
 	for (unsigned i = 0; i < ARRAY_LEN(holders); i++) {
 		holders[i].generation = daemon_ref(daemon_current(arg));
 		MUST0(pthread_create(&holders[i].thread, NULL, hold, &holders[i]));
@@ -176,11 +168,8 @@ static void cmd_hold(struct text *out, struct str args, bool json, void *arg)
 	text_add(out, STR("held\n"));
 }
 
-static void cmd_let_go(struct text *out, struct str args, bool json, void *arg)
+static void cmd_let_go(struct text *out, struct str args UNUSED, bool json UNUSED, void *arg UNUSED)
 {
-	(void)args;
-	(void)json;
-	(void)arg;
 	for (unsigned i = 0; i < ARRAY_LEN(holders); i++)
 		holders[i].enough = true;
 	for (unsigned i = 0; i < ARRAY_LEN(holders); i++) {
@@ -314,7 +303,7 @@ static bool manager_heard(const char *part)
 	ssize_t n;
 	while ((n = recv(manager, text, sizeof(text) - 1, MSG_DONTWAIT)) >= 0) {
 		text[n] = '\0';
-		heard |= strstr(text, part) != NULL;
+		heard |= !!strstr(text, part);
 	}
 	return heard;
 }
@@ -376,9 +365,8 @@ static void watcher_must_hear(int fd, const char *want)
 
 /* ---- options */
 
-static void options_without_a_life(void **state)
+static void options_without_a_life(void **state UNUSED)
 {
-	(void)state;
 	assert_int_equal(run("-V", NULL, NULL), 0);
 	must_say("testd " GREENPI_VERSION "\n");
 	assert_int_equal(run("-h", NULL, NULL), 0);
@@ -395,9 +383,8 @@ static void options_without_a_life(void **state)
 	assert_int_equal(run("--doc", "novel", NULL), 2);
 }
 
-static void a_file_is_checked(void **state)
+static void a_file_is_checked(void **state UNUSED)
 {
-	(void)state;
 	write_conf("[lb]\nspeed = 3\n");
 	assert_int_equal(run("-tc", conf_path, NULL), 0);
 	must_say("good");
@@ -417,9 +404,8 @@ static void a_file_is_checked(void **state)
 	must_say("No such file");
 }
 
-static void what_is_in_effect_is_printed(void **state)
+static void what_is_in_effect_is_printed(void **state UNUSED)
 {
-	(void)state;
 	write_conf("[lb]\nspeed = 3\n");
 	assert_int_equal(run("-Tc", conf_path, NULL), 0);
 	must_say("speed = 3");
@@ -431,9 +417,8 @@ static void what_is_in_effect_is_printed(void **state)
 
 /* ---- life */
 
-static void it_lives_and_ends(void **state)
+static void it_lives_and_ends(void **state UNUSED)
 {
-	(void)state;
 	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
 	must_say("start 2, run directory ");
 	assert_string_equal(ask("speed"), "2\n");
@@ -474,10 +459,9 @@ static void its_counters_are_published_and_told(void **state UNUSED)
 	assert_int_equal(access(shm_path, F_OK), -1);
 }
 
-static void what_cannot_start_exits(void **state)
+static void what_cannot_start_exits(void **state UNUSED)
 {
 	const char *const words[] = {"-c", conf_path, "-r", run_path, NULL};
-	(void)state;
 	manager_heard("");
 	write_conf("[lb]\nspeed = 6\n");
 	handed_over_one = true;
@@ -494,9 +478,8 @@ static void what_cannot_start_exits(void **state)
 	assert_null(strstr(output(), "start 60"));
 }
 
-static void a_reload_is_all_or_nothing(void **state)
+static void a_reload_is_all_or_nothing(void **state UNUSED)
 {
-	(void)state;
 	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
 	write_conf("[lb]\nspeed = 3\n");
 	kill(pid, SIGHUP);
@@ -537,9 +520,8 @@ static void reload_must_say(const char *part, unsigned times)
 }
 
 /* Whoever works by a generation keeps it, and the last one gone, on any thread, frees it. */
-static void generations_go_with_their_last_reference(void **state)
+static void generations_go_with_their_last_reference(void **state UNUSED)
 {
-	(void)state;
 	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
 	reload_must_say("done", 1); /* the first one is held to the end */
 	write_conf("[lb]\nspeed = 3\n");
@@ -557,9 +539,8 @@ static void generations_go_with_their_last_reference(void **state)
 	assert_int_equal(exit_of(pid), 0);
 }
 
-static void watchers_hear_of_it(void **state)
+static void watchers_hear_of_it(void **state UNUSED)
 {
-	(void)state;
 	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
 	int fd = watcher();
 	kill(pid, SIGHUP);
@@ -573,9 +554,8 @@ static void watchers_hear_of_it(void **state)
 	close(fd);
 }
 
-static void what_nobody_takes_is_let_go(void **state)
+static void what_nobody_takes_is_let_go(void **state UNUSED)
 {
-	(void)state;
 	handed_over_one = true;
 	write_conf("[lb]\nspeed = 2\n");
 	pid_t pid = spawn((const char *const[]){"-c", conf_path, "-r", run_path, NULL});
@@ -586,9 +566,8 @@ static void what_nobody_takes_is_let_go(void **state)
 	assert_int_equal(exit_of(pid), 0);
 }
 
-static void while_it_stops_nothing_is_reloaded(void **state)
+static void while_it_stops_nothing_is_reloaded(void **state UNUSED)
 {
-	(void)state;
 	drain_ms = 60000;
 	pid_t pid = start_daemon("[lb]\nspeed = 5\n");
 	drain_ms = 0;
@@ -603,9 +582,8 @@ static void while_it_stops_nothing_is_reloaded(void **state)
 	assert_null(strstr(output(), "reload "));
 }
 
-static void who_does_not_finish_is_ended_at_the_deadline(void **state)
+static void who_does_not_finish_is_ended_at_the_deadline(void **state UNUSED)
 {
-	(void)state;
 	pid_t pid = start_daemon("[lb]\nspeed = 5\n");
 	int64_t began = clock_now_us();
 	kill(pid, SIGTERM);
@@ -615,9 +593,8 @@ static void who_does_not_finish_is_ended_at_the_deadline(void **state)
 	must_say("finish");
 }
 
-static void the_second_signal_ends_it_at_once(void **state)
+static void the_second_signal_ends_it_at_once(void **state UNUSED)
 {
-	(void)state;
 	pid_t pid = start_daemon("[lb]\nspeed = 5\n");
 	kill(pid, SIGINT);
 	must_say("stop 1 1");
@@ -629,9 +606,8 @@ static void the_second_signal_ends_it_at_once(void **state)
 }
 
 /* Killed, it leaves its socket behind; the next one takes its place. */
-static void a_dead_ones_socket_is_no_obstacle(void **state)
+static void a_dead_ones_socket_is_no_obstacle(void **state UNUSED)
 {
-	(void)state;
 	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
 	kill(pid, SIGKILL);
 	assert_int_equal(exit_of(pid), 1000 + SIGKILL);
@@ -642,9 +618,8 @@ static void a_dead_ones_socket_is_no_obstacle(void **state)
 	assert_int_equal(exit_of(pid), 0);
 }
 
-static void a_living_ones_socket_is_not_taken(void **state)
+static void a_living_ones_socket_is_not_taken(void **state UNUSED)
 {
-	(void)state;
 	pid_t first = start_daemon("[lb]\nspeed = 2\n"), second = start_daemon("[lb]\nspeed = 3\n");
 	must_say("no control socket: ");
 	must_say("nobody can ask\n");
@@ -658,9 +633,8 @@ static void a_living_ones_socket_is_not_taken(void **state)
 	assert_int_equal(exit_of(first), 0);
 }
 
-static void who_hangs_gives_no_sign_of_life(void **state)
+static void who_hangs_gives_no_sign_of_life(void **state UNUSED)
 {
-	(void)state;
 	setenv("WATCHDOG_USEC", "90000", 1);
 	pid_t pid = start_daemon("[lb]\nspeed = 9\n");
 	unsetenv("WATCHDOG_USEC");
@@ -673,9 +647,8 @@ static void who_hangs_gives_no_sign_of_life(void **state)
 	assert_int_equal(exit_of(pid), 0);
 }
 
-static void the_watchdog_gets_its_signs_of_life(void **state)
+static void the_watchdog_gets_its_signs_of_life(void **state UNUSED)
 {
-	(void)state;
 	setenv("WATCHDOG_USEC", "90000", 1);
 	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
 	unsetenv("WATCHDOG_USEC");

@@ -24,11 +24,10 @@ static void on_expired(struct deadline *d)
 {
 	struct thing *t = container_of(d, struct thing, deadline);
 	size_t n = strlen(order);
-
 	MUST(!deadline_armed(d));
 	order[n] = (char)('0' + (t - things));
 	t->expirations++;
-	if (t->then != NULL)
+	if (t->then)
 		t->then(t);
 }
 
@@ -38,7 +37,7 @@ static int setup(void **state UNUSED)
 	memset(order, 0, sizeof(order));
 	loop = ev_loop_new(EVFLAG_NOENV);
 	deadline_class_init(&class, loop, WAIT_US, on_expired);
-	return loop != NULL ? 0 : -1;
+	return loop ? 0 : -1;
 }
 
 static int teardown(void **state UNUSED)
@@ -52,7 +51,6 @@ static void check_ring(int members)
 {
 	const struct deadline *d = &class.list;
 	int n = 0;
-
 	do {
 		assert_ptr_equal(d->next->prev, d);
 		assert_ptr_equal(d->prev->next, d);
@@ -143,7 +141,6 @@ static void test_expired_may_arm_and_cancel(void **state UNUSED)
 static void test_move_between_classes(void **state UNUSED)
 {
 	struct deadline_class other;
-
 	deadline_class_init(&other, loop, 2 * WAIT_US, on_expired);
 	arm(0, 1000);
 	deadline_arm(&things[0].deadline, &other, 1000);
@@ -186,7 +183,6 @@ static void test_changed_wait(void **state UNUSED)
 static void test_real_timer(void **state UNUSED)
 {
 	int64_t start = clock_now_us();
-
 	for (int i = 0; i < 3; i++)
 		arm(i, clock_now_us());
 	deadline_cancel(&things[0].deadline);
@@ -200,7 +196,6 @@ static void test_real_timer(void **state UNUSED)
 static void test_early_timer_moves_on(void **state UNUSED)
 {
 	int64_t now = clock_now_us();
-
 	arm(0, now);
 	deadline_cancel(&things[0].deadline);
 	arm(1, now + 20 * CLOCK_MSEC);
@@ -224,6 +219,5 @@ int main(void)
 		TEST(test_real_timer),
 		TEST(test_early_timer_moves_on),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

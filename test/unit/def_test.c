@@ -42,7 +42,6 @@ struct living {
 static void break_magic(void)
 {
 	struct living l = {0};
-
 	MAGIC_SET(&l, LIVING_MAGIC);
 	MAGIC_CHECK(&l, LIVING_MAGIC);
 	MAGIC_WIPE(&l, LIVING_MAGIC);
@@ -56,7 +55,6 @@ static void last_words(void (*f)(void), char *text, size_t size)
 	size_t n = 0;
 	ssize_t got;
 	pid_t pid;
-
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	assert_true(pid >= 0);
@@ -80,7 +78,6 @@ static void last_words(void (*f)(void), char *text, size_t size)
 static void test_broken_invariants_say_what_and_where(void **state UNUSED)
 {
 	char text[512];
-
 	last_words(break_must, text, sizeof(text));
 	assert_non_null(strstr(text, "def_test.c:"));
 	assert_non_null(strstr(text, "break_must: invariant broken: returns(1) == 2\n"));
@@ -93,7 +90,6 @@ static void test_broken_invariants_say_what_and_where(void **state UNUSED)
 static void test_magic_of_a_freed_object(void **state UNUSED)
 {
 	char text[256];
-
 	last_words(break_magic, text, sizeof(text));
 	assert_non_null(strstr(text, "magic == (0x4c495645u)"));
 }
@@ -101,7 +97,6 @@ static void test_magic_of_a_freed_object(void **state UNUSED)
 static void test_must_evaluates_once(void **state UNUSED)
 {
 	int n = 0;
-
 	MUST(++n == 1);
 	MUST0(returns(n++ - 1));
 	assert_int_equal(n, 2);
@@ -110,14 +105,12 @@ static void test_must_evaluates_once(void **state UNUSED)
 static void test_auto_close(void **state UNUSED)
 {
 	int fds[2];
-
 	assert_int_equal(pipe(fds), 0);
 	{
 		AUTO_CLOSE int fd = fds[0];
 		AUTO_CLOSE int none = -1;
 		AUTO_FREE char *text = def_xmalloc(10);
 		AUTO_FREE char *empty = def_xmalloc(0);
-
 		assert_non_null(text);
 		assert_non_null(empty);
 		assert_true(fd >= 0 && none < 0);
@@ -130,7 +123,6 @@ static void test_auto_close(void **state UNUSED)
 static void test_xcalloc_is_zeroed(void **state UNUSED)
 {
 	AUTO_FREE char *p = def_xcalloc(100, 3);
-
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(p[i], 0);
 }
@@ -141,7 +133,6 @@ static void test_container_of(void **state UNUSED)
 		int first;
 		int inner;
 	} outer;
-
 	assert_ptr_equal(container_of(&outer.inner, struct outer, inner), &outer);
 }
 
@@ -149,7 +140,6 @@ static void test_err_set(void **state UNUSED)
 {
 	char big[400];
 	struct err e;
-
 	errno = ENOENT;
 	assert_int_equal(err_set(&e, "open %s: %m", "x"), -1);
 	assert_string_equal(e.text, "open x: No such file or directory");
@@ -164,7 +154,6 @@ static void test_err_set(void **state UNUSED)
 static void test_clocks(void **state UNUSED)
 {
 	int64_t a = clock_now_us(), wall_us = clock_wall_us(), b;
-
 	usleep(2000);
 	b = clock_now_us();
 	assert_true(b - a >= 2000);
@@ -179,7 +168,6 @@ static void test_random(void **state UNUSED)
 	unsigned char bytes[1000] = {0};
 	uint64_t a = rnd_u64(), b = rnd_u64();
 	int zeros = 0;
-
 	assert_true(a != b);
 	rnd_bytes(bytes, sizeof(bytes) - 1);
 	for (size_t i = 0; i < sizeof(bytes) - 1; i++)
@@ -202,6 +190,5 @@ int main(void)
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_random),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

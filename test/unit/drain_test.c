@@ -24,9 +24,8 @@ static int on_start(struct worker *w, void *arg)
 	return 0;
 }
 
-static void on_stop(struct worker *w)
+static void on_stop(struct worker *w UNUSED)
 {
-	(void)w;
 }
 
 static const struct worker_ops workers = {.start = on_start, .stop = on_stop};
@@ -86,23 +85,20 @@ static void drain_with(unsigned busy)
 	ev_loop_destroy(plan.loop);
 }
 
-static void idle_workers_are_done_at_once(void **state)
+static void idle_workers_are_done_at_once(void **state UNUSED)
 {
-	(void)state;
 	drain_with(0);
 }
 
-static void the_last_one_is_waited_for(void **state)
+static void the_last_one_is_waited_for(void **state UNUSED)
 {
-	(void)state;
 	drain_with(4);
 }
 
 /* The deadline of a daemon may end it while a worker is still busy. */
-static void an_unfinished_drain_can_be_left(void **state)
+static void an_unfinished_drain_can_be_left(void **state UNUSED)
 {
 	struct mailbox box;
-	(void)state;
 	plan = (struct plan){
 		.loop = ev_loop_new(EVFLAG_AUTO), .main = pthread_self(), .busy = 1000000};
 	mailbox_init(&box, plan.loop);

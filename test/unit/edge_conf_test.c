@@ -42,10 +42,9 @@ static void must_say(const char *text, const char *error)
 	done();
 }
 
-static void nothing_needs_to_be_said(void **state)
+static void nothing_needs_to_be_said(void **state UNUSED)
 {
 	char text[ADDR_TEXT_SIZE];
-	(void)state;
 	const struct edge_config *c = read_text("");
 	assert_int_equal(errors.n, 0);
 	assert_int_equal(c->n_listen, 1);
@@ -61,10 +60,9 @@ static void nothing_needs_to_be_said(void **state)
 	done();
 }
 
-static void times_and_addresses_are_taken_over(void **state)
+static void times_and_addresses_are_taken_over(void **state UNUSED)
 {
 	char text[ADDR_TEXT_SIZE];
-	(void)state;
 	const struct edge_config *c = read_text(
 		"[board b1]\naddress = 10.0.0.1\n[board b2]\naddress = 10.0.0.2\n"
 		"[edge]\nlisten = 127.0.0.1:1 [::1]:2\ndefault-ttl = 10m\n"
@@ -88,12 +86,11 @@ static bool trusts(const struct edge_config *c, const char *ip)
 	return nets_contain(&c->trust, &a);
 }
 
-static void the_own_cluster_is_trusted_unless_others_are_named(void **state)
+static void the_own_cluster_is_trusted_unless_others_are_named(void **state UNUSED)
 {
 	static const char boards[] =
 		"[board b1]\naddress = 10.0.0.1\n[board b2]\naddress = fd00::2\n";
 	char text[256];
-	(void)state;
 	const struct edge_config *c = read_text(boards);
 	assert_int_equal(errors.n, 0);
 	assert_true(trusts(c, "127.0.0.1") && trusts(c, "127.9.9.9") && trusts(c, "::1"));
@@ -114,9 +111,8 @@ static void the_own_cluster_is_trusted_unless_others_are_named(void **state)
 	done();
 }
 
-static void what_cannot_be_is_refused(void **state)
+static void what_cannot_be_is_refused(void **state UNUSED)
 {
-	(void)state;
 	must_say("[edge]\nlisten = 127.0.0.1\n", "f:2: listen: ");
 	must_say("[edge]\nlisten = :1 :2 :3 :4 :5 :6 :7 :8 :9 :10 :11 :12 :13 :14 :15 :16 :17\n",
 		 "f:2: listen: more than 16 addresses");
@@ -134,9 +130,8 @@ static void what_cannot_be_is_refused(void **state)
 	must_say("[edge]\ngrase = 1s\n", "did you mean");
 }
 
-static void what_is_not_said_is_as_the_manual_says(void **state)
+static void what_is_not_said_is_as_the_manual_says(void **state UNUSED)
 {
-	(void)state;
 	const struct edge_settings *s = read_text("")->settings;
 	assert_int_equal(s->max_object, 8 << 20);
 	assert_int_equal(s->workers, 0);
@@ -157,10 +152,9 @@ static void what_is_not_said_is_as_the_manual_says(void **state)
 	done();
 }
 
-static void every_key_goes_to_its_own_place(void **state)
+static void every_key_goes_to_its_own_place(void **state UNUSED)
 {
 	char text[ADDR_TEXT_SIZE];
-	(void)state;
 	const struct edge_settings *s =
 		read_text(
 			"[edge]\norigin = [::1]:8080\nmemory = 64M\nmax-object = 1M\nworkers = 2\n"
@@ -194,9 +188,8 @@ static void every_key_goes_to_its_own_place(void **state)
 	done();
 }
 
-static void limits_may_be_reached(void **state)
+static void limits_may_be_reached(void **state UNUSED)
 {
-	(void)state;
 	const struct edge_config *c = read_text(
 		"[edge]\nlisten = :1 :2 :3 :4 :5 :6 :7 :8 :9 :10 :11 :12 :13 :14 :15 :16\n"
 		"memory = 8M\nmax-object = 4M\n");
@@ -209,14 +202,13 @@ static void limits_may_be_reached(void **state)
 	must_say("[edge]\nmemory = 8M\n", "f:1: max-object: must be at most half of memory");
 }
 
-static void boards_are_checked_here_too(void **state)
+static void boards_are_checked_here_too(void **state UNUSED)
 {
-	(void)state;
 	must_say("[board a]\naddress = 10.0.0.1\n[board b]\naddress = 10.0.0.1\n",
 		 "f:4: address: [board a] has it already");
 }
 
-static void all_errors_are_told_at_once_in_the_order_of_their_lines(void **state)
+static void all_errors_are_told_at_once_in_the_order_of_their_lines(void **state UNUSED)
 {
 	static const char *const lines[] = {
 		"f:2: listen: ",     "f:3: purge-from: ", "f:3: purge-from: ",
@@ -224,7 +216,6 @@ static void all_errors_are_told_at_once_in_the_order_of_their_lines(void **state
 	};
 	const struct conf_error *e;
 	size_t i = 0;
-	(void)state;
 	const struct edge_config *c = read_text(
 		"[edge]\nlisten = 1:2:3 :7\npurge-from = a 10.0.0.1:80\nmax-object = 64M\n"
 		"memory = 100M\nworkers = 65\norigin = :1\n");

@@ -16,9 +16,8 @@ static struct conf_pool conf_pool;
 static struct lb_pool pool = {.conf = &conf_pool};
 static struct addr peer, server;
 
-static int setup(void **state)
+static int setup(void **state UNUSED)
 {
-	(void)state;
 	arena_init(&arena, NULL, 0, 1 << 20);
 	conf_pool = (struct conf_pool){0};
 	addr_parse(&peer, STR("10.0.0.7:4411"), 0, NULL);
@@ -26,9 +25,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static int teardown(void **state UNUSED)
 {
-	(void)state;
 	arena_fini(&arena);
 	return 0;
 }
@@ -55,7 +53,7 @@ static const char *request(const char *text)
 	"X-Forwarded-For: 10.0.0.7\r\nX-Forwarded-Proto: " proto "\r\nX-Forwarded-Host: " host     \
 	"\r\nVia: 1.1 lbd\r\n"
 
-static void requests(void **state)
+static void requests(void **state UNUSED)
 {
 	static const struct {
 		const char *in, *out;
@@ -76,13 +74,12 @@ static void requests(void **state)
 		 "X-Forwarded-Proto: https\r\nForwarded: for=x\r\nX_Real_IP: 1\r\n\r\n",
 		 WE_SAY("http", "pi")},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_string_equal(request(cases[i].in), cases[i].out);
 }
 
 /* What it says stands; its own address is added to the chain, and what it leaves open. */
-static void requests_of_a_trusted_peer(void **state)
+static void requests_of_a_trusted_peer(void **state UNUSED)
 {
 	static const struct {
 		const char *in, *out;
@@ -96,16 +93,14 @@ static void requests_of_a_trusted_peer(void **state)
 		 "X-Forwarded-Proto: https\r\nX-Forwarded-For: "
 		 "10.0.0.7\r\nX-Forwarded-Host: pi\r\nVia: 1.1 lbd\r\n"},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_string_equal(request_of(cases[i].in, HTTP_FORWARDED_TRUSTED, true),
 				    cases[i].out);
 }
 
-static void forwarded_for_may_be_left_to_others(void **state)
+static void forwarded_for_may_be_left_to_others(void **state UNUSED)
 {
 	static const char in[] = "GET / HTTP/1.1\r\nHost: pi\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
-	(void)state;
 	assert_string_equal(request_of(in, 0, false), "X-Forwarded-Proto: http\r\n"
 						      "X-Forwarded-Host: pi\r\nVia: 1.1 lbd\r\n");
 	assert_string_equal(request_of(in, HTTP_FORWARDED_TRUSTED, false),
@@ -114,17 +109,16 @@ static void forwarded_for_may_be_left_to_others(void **state)
 }
 
 /* The host goes on a second time, however long it is. */
-static void a_long_host_finds_room(void **state)
+static void a_long_host_finds_room(void **state UNUSED)
 {
 	char host[4001], in[4100];
-	(void)state;
 	memset(host, 'h', sizeof(host) - 1);
 	host[sizeof(host) - 1] = '\0';
 	snprintf(in, sizeof(in), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
 	assert_non_null(strstr(request(in), "X-Forwarded-Host: hhhh"));
 }
 
-static void responses(void **state)
+static void responses(void **state UNUSED)
 {
 	static const char in[] =
 		"HTTP/1.0 404 Gone Fishing\r\nServer: x\r\nConnection: X-Hop\r\nX-Hop: 1\r\n"
@@ -133,7 +127,6 @@ static void responses(void **state)
 	struct http_bad bad;
 	size_t scanned = 0;
 	char flag;
-	(void)state;
 	assert_int_equal(http_parse_response(&head, str_c(in), &scanned, &limits, HTTP_GET, &bad),
 			 HTTP_PARSE_DONE);
 	struct str s = forward_response(&arena, &pool, &head, STR("a1"),
@@ -142,17 +135,16 @@ static void responses(void **state)
 	assert_int_equal(flag, '-');
 }
 
-static void too_small_an_arena_says_so(void **state)
+static void too_small_an_arena_says_so(void **state UNUSED)
 {
 	struct arena small;
-	(void)state;
 	request("GET / HTTP/1.1\r\nHost: pi\r\n\r\n");
 	arena_init(&small, NULL, 0, 64);
 	assert_null(forward_request(&small, &pool, &head, &peer, true).p);
 	arena_fini(&small);
 }
 
-static void log_lines(void **state)
+static void log_lines(void **state UNUSED)
 {
 	struct access_log log = {.stamped_s = -1};
 	char line[512];
@@ -176,7 +168,6 @@ static void log_lines(void **state)
 				 .method = STR("GET"),
 				 .target = STR("/a\"b\x01"),
 				 .minor = 1};
-	(void)state;
 	setenv("TZ", "UTC", 1);
 	size_t n = access_log_format(&log, &e, INT64_C(1700000000123456), line, sizeof(line));
 	line[n] = '\0';

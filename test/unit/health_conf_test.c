@@ -16,7 +16,6 @@ struct fixture {
 static void read_text(struct fixture *f, const char *text)
 {
 	const struct conf *c;
-
 	arena_init(&f->arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&f->errors, &f->arena);
 	c = conf_read_text("f", str_c(text), health_conf_schema, health_conf_schema_n, &f->arena,
@@ -31,7 +30,6 @@ static void test_servers_take_their_pools_rules(void **state UNUSED)
 {
 	struct fixture f;
 	const struct health_conf_target *t;
-
 	read_text(&f, POOL WEB1);
 	assert_int_equal(f.errors.n, 0);
 	assert_int_equal(f.made->n, 1);
@@ -57,7 +55,6 @@ static void test_servers_take_their_pools_rules(void **state UNUSED)
 static void test_a_check_begins_as_the_pools_connections_do(void **state UNUSED)
 {
 	struct fixture f;
-
 	read_text(&f, "[pool edges]\nsend-proxy = v2\n" WEB1);
 	assert_int_equal(f.errors.n, 0);
 	assert_int_equal(f.made->targets[0].spec.send_proxy, 2);
@@ -71,7 +68,6 @@ static void test_a_check_begins_as_the_pools_connections_do(void **state UNUSED)
 static void test_a_pool_without_check_is_left_alone(void **state UNUSED)
 {
 	struct fixture f;
-
 	read_text(&f, "[pool edges]\ncheck = none\n" WEB1);
 	assert_int_equal(f.errors.n, 0);
 	assert_int_equal(f.made->n, 0);
@@ -82,7 +78,6 @@ static void test_checks_of_each_kind(void **state UNUSED)
 {
 	struct fixture f;
 	const struct health_conf_target *t;
-
 	read_text(&f,
 		  "[check a]\nprobe = tcp\naddress = 127.0.0.1:1\n"
 		  "[check b]\nprobe = http HEAD /x\naddress = 127.0.0.1:2\nexpect = 404\n"
@@ -133,7 +128,6 @@ static void test_what_is_refused(void **state UNUSED)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct fixture f;
-
 		read_text(&f, cases[i].text);
 		if (f.errors.n != 1 || !strstr(f.errors.first->text, cases[i].error)) {
 			conf_errors_print(&f.errors, stderr);
@@ -148,7 +142,6 @@ static void test_too_many(void **state UNUSED)
 	struct fixture f;
 	char *text = def_xmalloc(HEALTH_MAX * 64 + 64);
 	size_t n = 0;
-
 	for (int i = 0; i <= HEALTH_MAX; i++)
 		n += (size_t)snprintf(text + n, 64,
 				      "[check c%d]\nprobe = tcp\naddress = 10.0.0.1:%d\n", i,
@@ -170,6 +163,5 @@ int main(void)
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_too_many),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,13 +25,12 @@ static void put(struct health_table *t, const char *name, enum health_state stat
 	health_put(t, 1, &r);
 }
 
-static void verdicts_are_found_by_name(void **state)
+static void verdicts_are_found_by_name(void **state UNUSED)
 {
 	struct health_table t;
 	struct health_view v;
 	struct health_record r;
 	struct err e;
-	(void)state;
 	put(&t, "edges/web1", HEALTH_DOWN);
 	assert_int_equal(health_open(&v, path, &e), 0);
 	assert_int_equal(v.count, 2);
@@ -45,12 +44,11 @@ static void verdicts_are_found_by_name(void **state)
 	health_fini(&t);
 }
 
-static void the_old_table_is_kept_until_there_is_a_new_one(void **state)
+static void the_old_table_is_kept_until_there_is_a_new_one(void **state UNUSED)
 {
 	struct health_table t;
 	struct health_view v = {.count = 0};
 	struct health_record r;
-	(void)state;
 	unlink(path);
 	health_refresh(&v, path);
 	assert_true(health_stale(&v, 0));
@@ -70,12 +68,11 @@ static void the_old_table_is_kept_until_there_is_a_new_one(void **state)
 	health_fini(&t);
 }
 
-static void silence_is_noticed(void **state)
+static void silence_is_noticed(void **state UNUSED)
 {
 	struct health_table t;
 	struct health_view v;
 	struct err e;
-	(void)state;
 	put(&t, "a", HEALTH_UP);
 	assert_int_equal(health_open(&v, path, &e), 0);
 	shmem_beat(&t.shmem, 10000000);
@@ -85,13 +82,12 @@ static void silence_is_noticed(void **state)
 	health_fini(&t);
 }
 
-static void texts_without_an_end_are_given_one(void **state)
+static void texts_without_an_end_are_given_one(void **state UNUSED)
 {
 	struct health_table t;
 	struct health_view v;
 	struct health_record r = {0}, got;
 	struct err e;
-	(void)state;
 	memset(r.name, 'n', sizeof(r.name));
 	memset(r.reason, 'r', sizeof(r.reason));
 	put(&t, "a", HEALTH_UP);
@@ -105,12 +101,11 @@ static void texts_without_an_end_are_given_one(void **state)
 }
 
 /* Behind the header: the number of records, and the size of one. */
-static void a_table_that_lies_is_refused(void **state)
+static void a_table_that_lies_is_refused(void **state UNUSED)
 {
 	static const uint32_t lies[][2] = {{3, sizeof(struct health_record)},
 					   {UINT32_MAX, sizeof(struct health_record)},
 					   {2, sizeof(struct health_record) - 8}};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
 		struct health_table t;
 		struct health_view v;
@@ -122,9 +117,8 @@ static void a_table_that_lies_is_refused(void **state)
 	}
 }
 
-static void every_value_has_a_word(void **state)
+static void every_value_has_a_word(void **state UNUSED)
 {
-	(void)state;
 	assert_string_equal(health_state_text(HEALTH_DOWN), "down");
 	assert_string_equal(health_state_text(77), "?");
 	assert_string_equal(health_result_text(HEALTH_INI), "INI");

@@ -58,9 +58,8 @@ static void must_give(enum http_body_kind kind, uint64_t length, const char *raw
 	}
 }
 
-static void a_length_is_counted(void **state)
+static void a_length_is_counted(void **state UNUSED)
 {
-	(void)state;
 	must_give(HTTP_BODY_LENGTH, 5, "hello", "hello", 5);
 	must_give(HTTP_BODY_LENGTH, 5, "helloGET /next", "hello", 5);
 	struct outcome o = take(HTTP_BODY_LENGTH, 6, STR("hello"), 2, 2);
@@ -68,10 +67,9 @@ static void a_length_is_counted(void **state)
 	assert_str_equal(str_of(o.payload, o.n), "hello");
 }
 
-static void nothing_is_complete_at_once(void **state)
+static void nothing_is_complete_at_once(void **state UNUSED)
 {
 	struct http_body b;
-	(void)state;
 	http_body_init(&b, HTTP_BODY_NONE, 0);
 	assert_int_equal(b.state, HTTP_BODY_END);
 	http_body_init(&b, HTTP_BODY_LENGTH, 0);
@@ -83,7 +81,7 @@ static void nothing_is_complete_at_once(void **state)
 }
 
 /* RFC 9112 §7.1. */
-static void chunks_are_put_together(void **state)
+static void chunks_are_put_together(void **state UNUSED)
 {
 	static const struct {
 		const char *raw, *payload;
@@ -100,13 +98,12 @@ static void chunks_are_put_together(void **state)
 		{"4\r\n\r\n\r\n\r\n0\r\n\r\n", "\r\n\r\n", 0},
 		{"2\r\nab\r\n0\r\nTrailer: t\r\nOther: o\r\n\r\nX", "ab", 1},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		must_give(HTTP_BODY_CHUNKED, 0, cases[i].raw, cases[i].payload,
 			  strlen(cases[i].raw) - cases[i].behind);
 }
 
-static void bad_chunks_break_the_body(void **state)
+static void bad_chunks_break_the_body(void **state UNUSED)
 {
 	static const char *const cases[] = {
 		"\r\nhello\r\n0\r\n\r\n",
@@ -126,7 +123,6 @@ static void bad_chunks_break_the_body(void **state)
 		"0\r\nTrailer: t\n\r\n",
 		"0\n\n",
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct str raw = str_c(cases[i]);
 		for (size_t first = 1; first <= raw.n; first++) {
@@ -141,10 +137,9 @@ static void bad_chunks_break_the_body(void **state)
 }
 
 /* Of no more memory than the sender of the body pays for: extensions and trailers may not go on for ever. */
-static void endless_lines_break_the_body(void **state)
+static void endless_lines_break_the_body(void **state UNUSED)
 {
 	static const char *const begins[] = {"5;", "0\r\nT: ", "0000"};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
 		struct http_body b;
 		size_t payload, used, sent = 0;
@@ -161,7 +156,7 @@ static void endless_lines_break_the_body(void **state)
 	}
 }
 
-static void the_end_of_the_connection(void **state)
+static void the_end_of_the_connection(void **state UNUSED)
 {
 	static const struct {
 		enum http_body_kind kind;
@@ -178,7 +173,6 @@ static void the_end_of_the_connection(void **state)
 		{HTTP_BODY_CHUNKED, 0, "5\r\nhello\r\n0\r\n\r\n", HTTP_BODY_END},
 		{HTTP_BODY_NONE, 0, "", HTTP_BODY_END},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct http_body b;
 		char raw[64];
@@ -192,9 +186,8 @@ static void the_end_of_the_connection(void **state)
 	}
 }
 
-static void what_we_frame_we_understand(void **state)
+static void what_we_frame_we_understand(void **state UNUSED)
 {
-	(void)state;
 	for (uint64_t size = 1; size < 200; size += 7) {
 		char raw[300], text[200];
 		memset(text, 'p', sizeof(text));
@@ -213,7 +206,7 @@ static void what_we_frame_we_understand(void **state)
 }
 
 /* The bytes before the break were this body's, its payload so far is good, and the reason is the same, however cut. */
-static void a_break_is_at_the_bad_byte(void **state)
+static void a_break_is_at_the_bad_byte(void **state UNUSED)
 {
 	static const struct {
 		const char *raw;
@@ -240,7 +233,6 @@ static void a_break_is_at_the_bad_byte(void **state)
 		{"0\r\n\rX", 5, "", "bad end of body"},
 		{"0\r\nT: t\r\n\rX", 11, "", "bad end of body"},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct str raw = str_c(cases[i].raw);
 		for (size_t first = 1; first <= raw.n; first++) {
@@ -254,11 +246,10 @@ static void a_break_is_at_the_bad_byte(void **state)
 	}
 }
 
-static void a_body_without_end_is_all_that_comes(void **state)
+static void a_body_without_end_is_all_that_comes(void **state UNUSED)
 {
 	static const char raw[] = "0\r\n\r\nis no chunk here";
 	struct str s = str_of(raw, sizeof(raw)); /* the NUL too */
-	(void)state;
 	for (size_t first = 1; first <= s.n; first++) {
 		struct outcome o = take(HTTP_BODY_CLOSE, 0, s, first, 2);
 		assert_int_equal(o.state, HTTP_BODY_MORE);
@@ -269,7 +260,7 @@ static void a_body_without_end_is_all_that_comes(void **state)
 }
 
 /* Once over it stays over: bytes behind the end are the next message's. */
-static void after_the_end_nothing_is_taken(void **state)
+static void after_the_end_nothing_is_taken(void **state UNUSED)
 {
 	static const struct {
 		enum http_body_kind kind;
@@ -283,7 +274,6 @@ static void after_the_end_nothing_is_taken(void **state)
 		{HTTP_BODY_CHUNKED, 0, "0\r\n\r\n", HTTP_BODY_END},
 		{HTTP_BODY_CHUNKED, 0, "x", HTTP_BODY_BROKEN},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct http_body b;
 		char raw[16], next[] = "0\r\n\r\n";
@@ -302,11 +292,10 @@ static void after_the_end_nothing_is_taken(void **state)
 	}
 }
 
-static void no_bytes_change_nothing(void **state)
+static void no_bytes_change_nothing(void **state UNUSED)
 {
 	static const enum http_body_kind kinds[] = {HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED,
 						    HTTP_BODY_CLOSE};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct http_body b;
 		char none;
@@ -319,10 +308,9 @@ static void no_bytes_change_nothing(void **state)
 }
 
 /* Data of a chunk may be anything, its framing's own bytes too. */
-static void the_data_of_a_chunk_may_be_any_bytes(void **state)
+static void the_data_of_a_chunk_may_be_any_bytes(void **state UNUSED)
 {
 	char raw[300];
-	(void)state;
 	size_t n = (size_t)sprintf(raw, "%x\r\n", 200);
 	for (unsigned i = 0; i < 200; i++)
 		raw[n + i] = (char)(i < 100 ? i : 156 - 100 + i);
@@ -336,12 +324,11 @@ static void the_data_of_a_chunk_may_be_any_bytes(void **state)
 }
 
 /* Wherever it is cut in two and in three. */
-static void two_cuts_change_nothing(void **state)
+static void two_cuts_change_nothing(void **state UNUSED)
 {
 	static const char raw[] =
 		"3;x=y\r\nabc\r\n00a\r\n0\r\n\r\n01234\r\n0;z\r\nT: \t\r\nU:\r\n\r\nGET";
 	size_t end = sizeof(raw) - 1 - 3;
-	(void)state;
 	for (size_t one = 0; one <= end; one++) {
 		for (size_t two = one; two <= end; two++) {
 			struct http_body b;
@@ -387,11 +374,10 @@ static enum http_body_state take_long(const char *head, size_t x, const char *ta
 }
 
 /* A chunk line may have 1024 bytes, its CRLF included, and each chunk's line anew (RFC 9112 §7.1.1). */
-static void a_chunk_line_has_its_limit(void **state)
+static void a_chunk_line_has_its_limit(void **state UNUSED)
 {
 	static const char *const befores[] = {"", "1;y\r\na\r\n", "1;y\r\na\r\n2\r\nbc\r\n"};
 	const char *reason;
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(befores); i++) {
 		char begin[64];
 		snprintf(begin, sizeof(begin), "%s1;", befores[i]);
@@ -408,7 +394,7 @@ static void a_chunk_line_has_its_limit(void **state)
 }
 
 /* All trailers together may have 4096 bytes, the empty line included, and the chunks before do not count. */
-static void trailers_have_their_limit(void **state)
+static void trailers_have_their_limit(void **state UNUSED)
 {
 	/* Lines of 512 bytes, so that it is their sum that counts; the last ones end at, and one past, the limit. */
 	for (unsigned over = 0; over < 3; over++) {
@@ -426,15 +412,13 @@ static void trailers_have_their_limit(void **state)
 		if (over)
 			assert_string_equal(reason, "trailers too large");
 	}
-	(void)state;
 }
 
 /* The framing of many small chunks is longer than any one line may be. */
-static void small_chunks_may_be_many(void **state)
+static void small_chunks_may_be_many(void **state UNUSED)
 {
 	struct http_body b;
 	size_t total = 0;
-	(void)state;
 	http_body_init(&b, HTTP_BODY_CHUNKED, 0);
 	for (unsigned i = 0; i < 20000; i++) {
 		char chunk[] = "1;x\r\na\r\n";
@@ -446,7 +430,7 @@ static void small_chunks_may_be_many(void **state)
 	assert_int_equal(total, 20000);
 }
 
-static void a_chunk_may_be_huge_but_not_beyond_counting(void **state)
+static void a_chunk_may_be_huge_but_not_beyond_counting(void **state UNUSED)
 {
 	static const struct {
 		const char *line;
@@ -458,7 +442,6 @@ static void a_chunk_may_be_huge_but_not_beyond_counting(void **state)
 		{"7fffffffffffffff\r\n", false},  {"ffffffffffffffff\r\n", false},
 		{"10000000000000005\r\n", false}, /* 5 in 64 bits */
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct outcome o = take(HTTP_BODY_CHUNKED, 0, str_c(cases[i].line), 1, 3);
 		assert_int_equal(o.state, cases[i].good ? HTTP_BODY_MORE : HTTP_BODY_BROKEN);
@@ -468,12 +451,11 @@ static void a_chunk_may_be_huge_but_not_beyond_counting(void **state)
 }
 
 /* A length beyond 32 bits is counted down, not cut. */
-static void a_length_may_be_long(void **state)
+static void a_length_may_be_long(void **state UNUSED)
 {
 	struct http_body b;
 	char text[100];
 	size_t payload, used;
-	(void)state;
 	http_body_init(&b, HTTP_BODY_LENGTH, (UINT64_C(1) << 32) + 5);
 	for (unsigned i = 0; i < 50; i++) {
 		memset(text, 'x', sizeof(text));
@@ -485,7 +467,7 @@ static void a_length_may_be_long(void **state)
 	assert_string_equal(b.broken, "connection closed inside the body");
 }
 
-static void a_chunk_line_is_the_shortest_hexadecimal(void **state)
+static void a_chunk_line_is_the_shortest_hexadecimal(void **state UNUSED)
 {
 	static const struct {
 		uint64_t size;
@@ -502,7 +484,6 @@ static void a_chunk_line_is_the_shortest_hexadecimal(void **state)
 		{UINT64_C(1) << 60, "1000000000000000\r\n"},
 	};
 	char line[20];
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_str_equal(str_of(line, http_body_chunk_line(line, cases[i].size)),
 				 cases[i].line);

@@ -6,9 +6,8 @@
 
 #include "http/msg.h"
 
-static void methods_are_known_by_their_exact_names(void **state)
+static void methods_are_known_by_their_exact_names(void **state UNUSED)
 {
-	(void)state;
 	assert_int_equal(http_method_of(STR("GET")), HTTP_GET);
 	assert_int_equal(http_method_of(STR("PURGE")), HTTP_PURGE);
 	assert_int_equal(http_method_of(STR("get")), HTTP_OTHER);
@@ -23,7 +22,7 @@ static void methods_are_known_by_their_exact_names(void **state)
 }
 
 /* RFC 9110 §9.2: what is not known may do anything. */
-static void safe_and_idempotent_methods(void **state)
+static void safe_and_idempotent_methods(void **state UNUSED)
 {
 	static const struct {
 		enum http_method m;
@@ -33,16 +32,14 @@ static void safe_and_idempotent_methods(void **state)
 		{HTTP_PUT, false, true},    {HTTP_DELETE, false, true}, {HTTP_POST, false, false},
 		{HTTP_PATCH, false, false}, {HTTP_OTHER, false, false},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		assert_int_equal(http_method_safe(cases[i].m), cases[i].safe);
 		assert_int_equal(http_method_idempotent(cases[i].m), cases[i].idempotent);
 	}
 }
 
-static void fields_are_known_in_any_case(void **state)
+static void fields_are_known_in_any_case(void **state UNUSED)
 {
-	(void)state;
 	assert_int_equal(http_field_of(STR("CoNtEnT-lEnGtH")), HTTP_F_CONTENT_LENGTH);
 	assert_int_equal(http_field_of(STR("content-lengthx")), HTTP_F_UNKNOWN);
 	assert_int_equal(http_field_of(STR("content-lengt")), HTTP_F_UNKNOWN);
@@ -54,9 +51,8 @@ static void fields_are_known_in_any_case(void **state)
 #undef X
 }
 
-static void every_status_has_a_reason(void **state)
+static void every_status_has_a_reason(void **state UNUSED)
 {
-	(void)state;
 	assert_string_equal(http_reason(200), "OK");
 	assert_string_equal(http_reason(404), "Not Found");
 	assert_string_equal(http_reason(599), "Unknown");
@@ -80,7 +76,7 @@ static void drop(struct str s)
 }
 
 /* RFC 9110 §9.2.1 and §9.2.2, the whole table; PURGE is ours: it changes the cache, twice is as once. */
-static void each_method_has_its_promises(void **state)
+static void each_method_has_its_promises(void **state UNUSED)
 {
 	static const struct {
 		const char *name;
@@ -91,7 +87,6 @@ static void each_method_has_its_promises(void **state)
 		{"PURGE", false, true},	   {"POST", false, false},  {"PATCH", false, false},
 		{"CONNECT", false, false}, {"MKCOL", false, false}, {"", false, false},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct str name = bare(str_c(cases[i].name));
 		enum http_method m = http_method_of(name);
@@ -103,9 +98,8 @@ static void each_method_has_its_promises(void **state)
 }
 
 /* RFC 9110 §9.1: methods are case-sensitive; any other byte in any place makes another method. */
-static void a_method_is_its_name_to_the_byte(void **state)
+static void a_method_is_its_name_to_the_byte(void **state UNUSED)
 {
-	(void)state;
 	for (enum http_method m = HTTP_GET; m <= HTTP_CONNECT; m++) {
 		struct str name = http_method_name(m);
 		for (size_t i = 0; i < name.n; i++) {
@@ -124,9 +118,8 @@ static void a_method_is_its_name_to_the_byte(void **state)
 }
 
 /* RFC 9110 §5.1: only the case of letters may change, and of nothing but letters. */
-static void a_field_is_its_name_in_any_case(void **state)
+static void a_field_is_its_name_in_any_case(void **state UNUSED)
 {
-	(void)state;
 	for (unsigned id = HTTP_F_UNKNOWN + 1; id < HTTP_F_COUNT; id++) {
 		struct str name = http_field_name((enum http_field_id)id), whole = bare(name);
 		char upper[64];
@@ -173,9 +166,8 @@ static void add(struct str name, struct str value)
 		head.first[f->id] = (uint8_t)head.count;
 }
 
-static int setup(void **state)
+static int setup(void **state UNUSED)
 {
-	(void)state;
 	memset(&head, 0, sizeof(head));
 	add(STR("Host"), STR("pi.test"));
 	add(STR("Cookie"), STR("a=1"));
@@ -190,9 +182,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static void the_first_field_of_a_name_is_got(void **state)
+static void the_first_field_of_a_name_is_got(void **state UNUSED)
 {
-	(void)state;
 	assert_true(http_has(&head, HTTP_F_HOST));
 	assert_str_equal(http_get(&head, HTTP_F_HOST), "pi.test");
 	assert_str_equal(http_get(&head, HTTP_F_COOKIE), "a=1");
@@ -200,10 +191,9 @@ static void the_first_field_of_a_name_is_got(void **state)
 	assert_null(http_get(&head, HTTP_F_VIA).p);
 }
 
-static void the_fields_of_a_name_come_in_their_order(void **state)
+static void the_fields_of_a_name_come_in_their_order(void **state UNUSED)
 {
 	unsigned i = 0;
-	(void)state;
 	assert_ptr_equal(http_next(&head, HTTP_F_COOKIE, &i), &head.fields[1]);
 	assert_ptr_equal(http_next(&head, HTTP_F_COOKIE, &i), &head.fields[3]);
 	assert_ptr_equal(http_next(&head, HTTP_F_COOKIE, &i), &head.fields[4]);
@@ -222,9 +212,8 @@ static void the_fields_of_a_name_come_in_their_order(void **state)
 	assert_null(http_next(&head, HTTP_F_VIA, &i));
 }
 
-static void a_field_is_found_by_any_name(void **state)
+static void a_field_is_found_by_any_name(void **state UNUSED)
 {
-	(void)state;
 	assert_ptr_equal(http_find(&head, STR("x-own")), &head.fields[2]);
 	assert_ptr_equal(http_find(&head, STR("HOST")), &head.fields[0]);
 	assert_ptr_equal(http_find(&head, STR("cOOKIE")), &head.fields[1]);
@@ -237,10 +226,9 @@ static void a_field_is_found_by_any_name(void **state)
 }
 
 /* A head may be full to the last field. */
-static void the_last_of_a_hundred_fields_is_found(void **state)
+static void the_last_of_a_hundred_fields_is_found(void **state UNUSED)
 {
 	unsigned i = 0;
-	(void)state;
 	while (head.count < HTTP_FIELDS_MAX - 1)
 		add(STR("X-Filler"), STR("x"));
 	add(STR("Via"), STR("1.1 last"));
@@ -251,7 +239,7 @@ static void the_last_of_a_hundred_fields_is_found(void **state)
 }
 
 /* The phrases of RFC 9110 §15, RFC 6585 and RFC 8297 that we send ourselves. */
-static void reasons_are_those_of_the_rfc(void **state)
+static void reasons_are_those_of_the_rfc(void **state UNUSED)
 {
 	static const struct {
 		unsigned status;
@@ -278,7 +266,6 @@ static void reasons_are_those_of_the_rfc(void **state)
 		{505, "HTTP Version Not Supported"},
 		{999, "Unknown"},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_string_equal(http_reason(cases[i].status), cases[i].reason);
 }

@@ -36,9 +36,8 @@ static void must_accept(const char *text)
 
 /* ---- requests that are taken */
 
-static void a_request_is_taken_apart(void **state)
+static void a_request_is_taken_apart(void **state UNUSED)
 {
-	(void)state;
 	must_accept(
 		"GET /a/b?c=d HTTP/1.1\r\nHost: pi.test:8080\r\nCookie:  a=1; b=2\t\r\nX-Own: v\r\n"
 		"cookie: c=3\r\n\r\n");
@@ -62,7 +61,7 @@ static void a_request_is_taken_apart(void **state)
 	assert_null(http_get(&head, HTTP_F_VIA).p);
 }
 
-static void targets_come_in_three_forms(void **state)
+static void targets_come_in_three_forms(void **state UNUSED)
 {
 	static const struct {
 		const char *line, *host, *target, *authority;
@@ -76,7 +75,6 @@ static void targets_come_in_three_forms(void **state)
 		{"OPTIONS http://a HTTP/1.1", "a", "*", "a"},
 		{"GET http://[::1]:80/ HTTP/1.1", "[::1]:80", "/", "[::1]:80"},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[256];
 		snprintf(text, sizeof(text), "%s\r\nHost: %s\r\n\r\n", cases[i].line,
@@ -87,7 +85,7 @@ static void targets_come_in_three_forms(void **state)
 	}
 }
 
-static void the_connection_field_decides_what_goes_on(void **state)
+static void the_connection_field_decides_what_goes_on(void **state UNUSED)
 {
 	static const struct {
 		const char *version, *fields;
@@ -104,7 +102,6 @@ static void the_connection_field_decides_what_goes_on(void **state)
 		{"1.1", "Connection: upgrade\r\n", false, false},
 		{"1.1", "Upgrade: websocket\r\n", false, false},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[256];
 		snprintf(text, sizeof(text), "GET / HTTP/%s\r\nHost: a\r\n%s\r\n", cases[i].version,
@@ -115,9 +112,8 @@ static void the_connection_field_decides_what_goes_on(void **state)
 	}
 }
 
-static void fields_of_one_connection_are_marked(void **state)
+static void fields_of_one_connection_are_marked(void **state UNUSED)
 {
-	(void)state;
 	must_accept(
 		"GET / HTTP/1.1\r\nHost: a\r\nX-Mine: 1\r\nConnection: x-mine, TE\r\nTE: trailers\r\n"
 		"Keep-Alive: 5\r\nX-Other: 2\r\n\r\n");
@@ -129,7 +125,7 @@ static void fields_of_one_connection_are_marked(void **state)
 	assert_false(http_find(&head, STR("Host"))->hop);
 }
 
-static void bodies_of_requests(void **state)
+static void bodies_of_requests(void **state UNUSED)
 {
 	static const struct {
 		const char *fields;
@@ -146,7 +142,6 @@ static void bodies_of_requests(void **state)
 		{"Content-Length: 5\r\nExpect: 100-Continue\r\n", HTTP_BODY_LENGTH, 5, true},
 		{"Expect: 100-continue\r\n", HTTP_BODY_NONE, 0, false}, /* nothing to wait for */
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[256];
 		snprintf(text, sizeof(text), "POST / HTTP/1.1\r\nHost: a\r\n%s\r\n",
@@ -159,9 +154,8 @@ static void bodies_of_requests(void **state)
 	}
 }
 
-static void empty_lines_before_a_request_are_skipped(void **state)
+static void empty_lines_before_a_request_are_skipped(void **state UNUSED)
 {
-	(void)state;
 	must_accept("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	must_accept("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	assert_int_equal(request("\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), HTTP_PARSE_BAD);
@@ -170,9 +164,8 @@ static void empty_lines_before_a_request_are_skipped(void **state)
 	assert_int_equal(request("\r\n\r"), HTTP_PARSE_MORE);
 }
 
-static void an_old_request_needs_no_host(void **state)
+static void an_old_request_needs_no_host(void **state UNUSED)
 {
-	(void)state;
 	must_accept("GET / HTTP/1.0\r\n\r\n");
 	assert_str_equal(head.authority, "");
 }
@@ -182,7 +175,7 @@ static void an_old_request_needs_no_host(void **state)
 #define TAIL " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define HEAD "POST / HTTP/1.1\r\nHost: a\r\n"
 
-static void the_doubtful_is_refused_by_name(void **state)
+static void the_doubtful_is_refused_by_name(void **state UNUSED)
 {
 	static const struct {
 		const char *text;
@@ -267,7 +260,6 @@ static void the_doubtful_is_refused_by_name(void **state)
 		{HEAD "Connection: Host\r\n\r\n", 400, "Connection names a framing field"},
 		{HEAD "Content-Length: 5\r\nExpect: miracles\r\n\r\n", 417, "unknown expectation"},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (request(cases[i].text) != HTTP_PARSE_BAD || bad.status != cases[i].status ||
 		    strcmp(bad.reason, cases[i].reason) != 0) {
@@ -277,11 +269,10 @@ static void the_doubtful_is_refused_by_name(void **state)
 	}
 }
 
-static void a_nul_is_nowhere_allowed(void **state)
+static void a_nul_is_nowhere_allowed(void **state UNUSED)
 {
 	static const char text[] = "GET /ab HTTP/1.1\r\nHost: abc\r\nX-Ab: abc\r\n\r\n";
 	struct http_limits limits = HTTP_LIMITS_DEFAULT;
-	(void)state;
 	for (size_t i = 0; i < sizeof(text) - 1; i++) {
 		char copy[sizeof(text)];
 		size_t scanned = 0;
@@ -318,7 +309,7 @@ static const char *of_size(size_t line, unsigned fields, size_t field)
 	return big;
 }
 
-static void limits_hold_exactly(void **state)
+static void limits_hold_exactly(void **state UNUSED)
 {
 	static const struct {
 		size_t line;
@@ -330,7 +321,6 @@ static void limits_hold_exactly(void **state)
 		{20, 1, 8191, 431}, {20, 1, 9216, 431},	 {20, 99, 10, 0},   {20, 100, 10, 431},
 		{20, 10, 1500, 0},  {20, 12, 1500, 431},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *text = of_size(cases[i].line, cases[i].fields, cases[i].field);
 		enum http_parse r = request(text);
@@ -354,11 +344,10 @@ static void limits_hold_exactly(void **state)
 }
 
 /* A line that never ends is refused as soon as it is too long, not when memory is full. */
-static void an_endless_line_is_refused_early(void **state)
+static void an_endless_line_is_refused_early(void **state UNUSED)
 {
 	struct http_limits limits = HTTP_LIMITS_DEFAULT;
 	size_t scanned = 0;
-	(void)state;
 	memset(big, 'a', sizeof(big));
 	assert_int_equal(http_parse_request(&head, str_of(big, 8191), &scanned, &limits, &bad),
 			 HTTP_PARSE_MORE);
@@ -369,14 +358,13 @@ static void an_endless_line_is_refused_early(void **state)
 
 /* ---- arriving in pieces */
 
-static void pieces_make_the_same_as_the_whole(void **state)
+static void pieces_make_the_same_as_the_whole(void **state UNUSED)
 {
 	static const char text[] =
 		"\r\nPOST /a?b HTTP/1.1\r\nHost: pi.test\r\nContent-Length: 3\r\nConnection: x-a\r\n"
 		"X-A: 1\r\nCookie: k=v\r\n\r\nabc";
 	struct http_limits limits = HTTP_LIMITS_DEFAULT;
 	size_t end = sizeof(text) - 1 - 3;
-	(void)state;
 	for (size_t step = 1; step < 9; step++) {
 		size_t scanned = 0;
 		for (size_t n = 0; n < end; n += step)
@@ -393,10 +381,9 @@ static void pieces_make_the_same_as_the_whole(void **state)
 	}
 }
 
-static void only_the_first_of_two_requests_is_taken(void **state)
+static void only_the_first_of_two_requests_is_taken(void **state UNUSED)
 {
 	static const char first[] = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n";
-	(void)state;
 	assert_int_equal(
 		request("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: b\r\n\r\n"),
 		HTTP_PARSE_DONE);
@@ -407,9 +394,8 @@ static void only_the_first_of_two_requests_is_taken(void **state)
 
 /* ---- responses */
 
-static void a_response_is_taken_apart(void **state)
+static void a_response_is_taken_apart(void **state UNUSED)
 {
-	(void)state;
 	assert_int_equal(
 		response_to(HTTP_GET,
 			    "HTTP/1.1 404 Not Here\r\nETag: \"x\"\r\nContent-Length: 4\r\n\r\n"),
@@ -425,7 +411,7 @@ static void a_response_is_taken_apart(void **state)
 }
 
 /* RFC 9112 §6.3. */
-static void the_kind_of_body_follows_from_request_and_response(void **state)
+static void the_kind_of_body_follows_from_request_and_response(void **state UNUSED)
 {
 	static const struct {
 		enum http_method method;
@@ -459,7 +445,6 @@ static void the_kind_of_body_follows_from_request_and_response(void **state)
 		{HTTP_GET, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 7\r\n\r\n",
 		 HTTP_BODY_LENGTH, 7, true},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		assert_int_equal(response_to(cases[i].method, cases[i].text), HTTP_PARSE_DONE);
 		assert_int_equal(head.body, cases[i].body);
@@ -468,7 +453,7 @@ static void the_kind_of_body_follows_from_request_and_response(void **state)
 	}
 }
 
-static void a_bad_response_is_a_502(void **state)
+static void a_bad_response_is_a_502(void **state UNUSED)
 {
 	static const char *const cases[] = {
 		"HTTP/1.1\r\n\r\n",
@@ -491,7 +476,6 @@ static void a_bad_response_is_a_502(void **state)
 		"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
 		"\r\nHTTP/1.1 200 OK\r\n\r\n",
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (response_to(HTTP_GET, cases[i]) != HTTP_PARSE_BAD || bad.status != 502) {
 			print_error("accepted: %s\n", cases[i]);
@@ -520,9 +504,8 @@ static enum http_parse with_byte(const char *text, unsigned c)
 }
 
 /* RFC 9110 §5.6.2 for tokens, §5.5 for values, RFC 3986 for the rest; and what browsers send raw in a query. */
-static void each_byte_is_taken_where_it_belongs(void **state)
+static void each_byte_is_taken_where_it_belongs(void **state UNUSED)
 {
-	(void)state;
 	for (unsigned c = 0; c < 256; c++) {
 		bool alnum = c < 0x80 && isalnum((int)c);
 		bool unreserved = alnum || (c && strchr("-._~", (int)c));
@@ -551,7 +534,7 @@ static void each_byte_is_taken_where_it_belongs(void **state)
 	}
 }
 
-static void a_value_is_what_stands_between_the_white_space(void **state)
+static void a_value_is_what_stands_between_the_white_space(void **state UNUSED)
 {
 	static const struct {
 		const char *line, *value;
@@ -562,7 +545,6 @@ static void a_value_is_what_stands_between_the_white_space(void **state)
 		{"X: b:c", "b:c"},    {"X:: b", ": b"},
 		{"X: \"a", "\"a"},    {"X: \xe9", "\xe9"},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[128];
 		snprintf(text, sizeof(text), HEAD "%s\r\n\r\n", cases[i].line);
@@ -573,7 +555,7 @@ static void a_value_is_what_stands_between_the_white_space(void **state)
 	}
 }
 
-static void any_token_is_a_method(void **state)
+static void any_token_is_a_method(void **state UNUSED)
 {
 	static const struct {
 		const char *name;
@@ -586,7 +568,6 @@ static void any_token_is_a_method(void **state)
 		{"!#$%&'*+-.^_`|~1", HTTP_OTHER},
 		{"DELETE", HTTP_DELETE},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[128];
 		snprintf(text, sizeof(text), "%s /" TAIL, cases[i].name);
@@ -596,7 +577,7 @@ static void any_token_is_a_method(void **state)
 	}
 }
 
-static void an_authority_is_a_host_and_perhaps_a_port(void **state)
+static void an_authority_is_a_host_and_perhaps_a_port(void **state UNUSED)
 {
 	static const struct {
 		const char *host;
@@ -635,7 +616,6 @@ static void an_authority_is_a_host_and_perhaps_a_port(void **state)
 		{"a?", false},
 		{"a#", false},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[128];
 		snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", cases[i].host);
@@ -652,9 +632,8 @@ static void an_authority_is_a_host_and_perhaps_a_port(void **state)
 }
 
 /* RFC 9112 §3.2.2: the target names the authority even where there is no Host. */
-static void an_absolute_target_names_the_authority(void **state)
+static void an_absolute_target_names_the_authority(void **state UNUSED)
 {
-	(void)state;
 	must_accept("GET http://pi.test:81/x HTTP/1.0\r\n\r\n");
 	assert_str_equal(head.authority, "pi.test:81");
 	assert_str_equal(head.target, "/x");
@@ -662,7 +641,7 @@ static void an_absolute_target_names_the_authority(void **state)
 	assert_string_equal(bad.reason, "no Host");
 }
 
-static void versions_beyond_ours_are_refused_by_number(void **state)
+static void versions_beyond_ours_are_refused_by_number(void **state UNUSED)
 {
 	static const struct {
 		const char *version;
@@ -673,7 +652,6 @@ static void versions_beyond_ours_are_refused_by_number(void **state)
 		{"HTTP/1,1", 400}, {"HTTP/1.10", 400}, {"HTTP/1.", 400},  {"HTTPS/1.1", 400},
 		{"", 400},	   {"Http/1.1", 400},  {"HTTP 1.1", 400}, {"HTTP/x.1", 400},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[128];
 		snprintf(text, sizeof(text), "GET / %s\r\nHost: a\r\n\r\n", cases[i].version);
@@ -686,7 +664,7 @@ static void versions_beyond_ours_are_refused_by_number(void **state)
 }
 
 /* RFC 9110 §7.6.1, in any case and in several fields; RFC 9112 §9.3. */
-static void several_connection_fields_are_one_list(void **state)
+static void several_connection_fields_are_one_list(void **state UNUSED)
 {
 	static const char *const hops[] = {
 		"Connection", "Keep-Alive",	   "Proxy-Connection", "TE",
@@ -695,7 +673,6 @@ static void several_connection_fields_are_one_list(void **state)
 	static const char *const kept[] = {
 		"Content-Length", "Cookie",	     "Via", "Authorization",
 		"Expect",	  "X-Forwarded-For", "TE-E"};
-	(void)state;
 	must_accept(HEAD "Connection: , keep-alive,\r\nX-A: 1\r\nx-a: 2\r\nX-AB: 3\r\n"
 			 "connection: ,X-A ,, Close\r\n\r\n");
 	assert_true(head.close);
@@ -734,9 +711,8 @@ static const char *nominating(unsigned names, unsigned fields, const char *stem)
 	return text;
 }
 
-static void connection_names_so_many_fields_and_no_more(void **state)
+static void connection_names_so_many_fields_and_no_more(void **state UNUSED)
 {
-	(void)state;
 	must_accept(nominating(32, 40, "x-"));
 	for (unsigned i = 0; i < head.count; i++)
 		assert_int_equal(head.fields[i].hop, i >= 1 && i < 34);
@@ -775,7 +751,7 @@ static int64_t parsing_ns(const char *text)
 }
 
 /* Not more than some times what an ordinary head of that size costs, which says the same on every machine and build. */
-static void no_connection_field_costs_much(void **state)
+static void no_connection_field_costs_much(void **state UNUSED)
 {
 	/* As long and as alike as 32 names and the fields that they mean can be in one head. */
 	static const char alike[] =
@@ -783,7 +759,6 @@ static void no_connection_field_costs_much(void **state)
 		"xxxxxxxxxxxxxxxxxxxx";
 	static char tokens[16500], empties[16500];
 	size_t n = (size_t)snprintf(tokens, sizeof(tokens), HEAD);
-	(void)state;
 	for (unsigned i = 0; i < 96; i++)
 		n += (size_t)snprintf(tokens + n, sizeof(tokens) - n, "a:\r\n");
 	for (unsigned line = 0; line < 2; line++) {
@@ -808,9 +783,8 @@ static void no_connection_field_costs_much(void **state)
 }
 
 /* Nothing of the message before is left in a head that is used again. */
-static void a_head_forgets_the_last_message(void **state)
+static void a_head_forgets_the_last_message(void **state UNUSED)
 {
-	(void)state;
 	must_accept("POST http://b/x HTTP/1.1\r\nHost: b\r\nX-A: 1\r\nExpect: 100-continue\r\n"
 		    "Content-Length: 5\r\nConnection: x-a, close, upgrade\r\nUpgrade: y\r\n\r\n");
 	assert_true(head.close && head.upgrade && head.expect_continue && head.fields[1].hop);
@@ -828,9 +802,8 @@ static void a_head_forgets_the_last_message(void **state)
 }
 
 /* RFC 9110 §10.1.1: an HTTP/1.0 client does not wait, whatever it says. */
-static void an_old_client_is_not_told_to_continue(void **state)
+static void an_old_client_is_not_told_to_continue(void **state UNUSED)
 {
-	(void)state;
 	must_accept("POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
 	assert_int_equal(head.body, HTTP_BODY_LENGTH);
 	assert_false(head.expect_continue);
@@ -838,9 +811,8 @@ static void an_old_client_is_not_told_to_continue(void **state)
 	assert_true(head.expect_continue);
 }
 
-static void a_third_empty_line_is_no_request(void **state)
+static void a_third_empty_line_is_no_request(void **state UNUSED)
 {
-	(void)state;
 	assert_int_equal(request(""), HTTP_PARSE_MORE);
 	assert_int_equal(request("G"), HTTP_PARSE_MORE);
 	assert_int_equal(request("\r\n"), HTTP_PARSE_MORE);
@@ -869,7 +841,7 @@ static enum http_parse dripped(struct str text, const struct http_limits *limits
 	return r;
 }
 
-static void a_limit_has_one_name_however_the_bytes_arrive(void **state)
+static void a_limit_has_one_name_however_the_bytes_arrive(void **state UNUSED)
 {
 	static const struct {
 		struct http_limits limits;
@@ -902,7 +874,6 @@ static void a_limit_has_one_name_however_the_bytes_arrive(void **state)
 		{{14, 100, 0}, "GET / HTTP/1.0\r\n\r\n", 0, NULL},
 		{{14, 100, 0}, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 431, "too many fields"},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct str text = str_c(cases[i].text);
 		enum http_parse want = cases[i].status ? HTTP_PARSE_BAD : HTTP_PARSE_DONE;
@@ -925,14 +896,13 @@ static void a_limit_has_one_name_however_the_bytes_arrive(void **state)
 }
 
 /* What comes before the end of a line that is too long decides: no more than that is waited for. */
-static void a_limit_is_felt_before_the_end(void **state)
+static void a_limit_is_felt_before_the_end(void **state UNUSED)
 {
 	struct http_limits limits = {.line = 20, .head = 60, .fields = 9};
 	static const char field[] = "GET / HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 	static const char whole[] =
 		"GET / HTTP/1.1\r\nA: 123456789\r\nB: 123456789\r\nC: 123456789\r\nD:12";
 	size_t at;
-	(void)state;
 	assert_int_equal(dripped(STR("GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), &limits, true, &at),
 			 HTTP_PARSE_BAD);
 	assert_int_equal(bad.status, 414);
@@ -954,10 +924,9 @@ static void a_limit_is_felt_before_the_end(void **state)
 }
 
 /* No configuration makes room for more fields than a head has. */
-static void a_hundred_fields_are_the_most_there_can_be(void **state)
+static void a_hundred_fields_are_the_most_there_can_be(void **state UNUSED)
 {
 	struct http_limits limits = {.line = 8190, .head = 16000, .fields = 1000};
-	(void)state;
 	for (unsigned n = 99; n <= 100; n++) {
 		size_t scanned = 0;
 		enum http_parse r = http_parse_request(&head, str_c(of_size(20, n, 10)), &scanned,
@@ -972,13 +941,12 @@ static void a_hundred_fields_are_the_most_there_can_be(void **state)
 
 /* ---- more of responses */
 
-static void a_response_may_come_in_pieces(void **state)
+static void a_response_may_come_in_pieces(void **state UNUSED)
 {
 	static const char text[] = "HTTP/1.1 203 Else where\r\nVia: 1.1 a\r\nX-A: 1\r\n"
 				   "Connection: x-a\r\nContent-Length: 3\r\n\r\nabc";
 	struct http_limits limits = HTTP_LIMITS_DEFAULT;
 	size_t at;
-	(void)state;
 	assert_int_equal(dripped(str_c(text), &limits, false, &at), HTTP_PARSE_DONE);
 	assert_int_equal(at, sizeof(text) - 1 - 3);
 	assert_int_equal(head.size, at);
@@ -1001,7 +969,7 @@ static void a_response_may_come_in_pieces(void **state)
 	}
 }
 
-static void the_status_line_is_read_to_the_letter(void **state)
+static void the_status_line_is_read_to_the_letter(void **state UNUSED)
 {
 	static const struct {
 		const char *line;
@@ -1029,7 +997,6 @@ static void the_status_line_is_read_to_the_letter(void **state)
 		{"HTTP/1.1 200 O\rK", 0, "bare CR", 0},
 		{"HTTP/1.1 200 OK\nX: y", 0, "bare LF", 0},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[128];
 		snprintf(text, sizeof(text), "%s\r\nContent-Length: 0\r\n\r\n", cases[i].line);
@@ -1048,7 +1015,7 @@ static void the_status_line_is_read_to_the_letter(void **state)
 	}
 }
 
-static void a_bad_field_of_a_response_is_named(void **state)
+static void a_bad_field_of_a_response_is_named(void **state UNUSED)
 {
 	static const struct {
 		const char *fields, *reason;
@@ -1070,7 +1037,6 @@ static void a_bad_field_of_a_response_is_named(void **state)
 		{"Connection: content-length\r\nContent-Length: 5\r\n",
 		 "Connection names a framing field"},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[256];
 		snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%s\r\n", cases[i].fields);
@@ -1086,7 +1052,7 @@ static void a_bad_field_of_a_response_is_named(void **state)
 }
 
 /* RFC 9112 §6.3, 1: these end with their head, whatever its fields announce. */
-static void some_responses_never_have_a_body(void **state)
+static void some_responses_never_have_a_body(void **state UNUSED)
 {
 	static const struct {
 		enum http_method method;
@@ -1108,7 +1074,6 @@ static void some_responses_never_have_a_body(void **state)
 		{"Transfer-Encoding: chunked\r\n", HTTP_BODY_CHUNKED},
 		{"", HTTP_BODY_CLOSE},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		for (size_t f = 0; f < ARRAY_LEN(framings); f++) {
 			char text[128];

@@ -32,14 +32,12 @@ static void on_event(void *arg, const char *text)
 {
 	struct fixture *f = arg;
 	size_t n = strlen(f->events);
-
 	snprintf(f->events + n, sizeof(f->events) - n, "%s\n", text);
 }
 
 static void on_stopped(void *arg)
 {
 	struct fixture *f = arg;
-
 	f->stopped = true;
 }
 
@@ -48,7 +46,6 @@ static const struct vip_conf *conf_of(struct fixture *f, const char *text)
 	const struct conf *c = conf_read_text("f", str_c(text), vip_conf_schema, vip_conf_schema_n,
 					      &f->arena, &f->errors);
 	const struct vip_conf *made = vip_conf_build(c, &f->arena, &f->errors);
-
 	assert_int_equal(f->errors.n, 0);
 	return made;
 }
@@ -56,7 +53,6 @@ static const struct vip_conf *conf_of(struct fixture *f, const char *text)
 static int setup(void **state)
 {
 	struct fixture *f = def_xcalloc(1, sizeof(*f));
-
 	arena_init(&f->arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&f->errors, &f->arena);
 	snprintf(f->dir, sizeof(f->dir), "/tmp/instances.XXXXXX");
@@ -71,7 +67,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-
 	instances_free(f->s);
 	stats_fini(&f->stats);
 	ev_loop_destroy(f->loop);
@@ -90,7 +85,6 @@ static void start(struct fixture *f, const char *text)
 					  .arg = f,
 					  .stats = &f->stats};
 	struct err e;
-
 	f->s = instances_new(&env, conf_of(f, text), &e);
 	assert_non_null(f->s);
 	instances_check(f->s);
@@ -109,7 +103,6 @@ static void are(const struct fixture *f, const char *names)
 {
 	struct str rest, line;
 	struct text report;
-
 	text_init(&report, 1 << 16);
 	instances_report(f->s, &report, false);
 	rest = str_of(report.p, report.n);
@@ -126,7 +119,6 @@ static void are(const struct fixture *f, const char *names)
 static void a_reload_pairs_instances_by_name(void **state)
 {
 	struct fixture *f = *state;
-
 	start(f, A B C);
 	are(f, "ABC");
 	reload(f, A C);
@@ -142,7 +134,6 @@ static void a_reload_pairs_instances_by_name(void **state)
 static void another_router_of_the_same_name_begins_anew(void **state)
 {
 	struct fixture *f = *state;
-
 	start(f, A B);
 	f->events[0] = '\0';
 	reload(f, VRRP("A", "54", "10.0.0.1") B);
@@ -152,7 +143,6 @@ static void another_router_of_the_same_name_begins_anew(void **state)
 static void a_stop_ends_all_and_says_so_once(void **state)
 {
 	struct fixture *f = *state;
-
 	start(f, A B C);
 	instances_stop(f->s);
 	assert_false(f->stopped);
@@ -172,6 +162,5 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_stop_ends_all_and_says_so_once, setup, teardown),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

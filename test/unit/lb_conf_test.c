@@ -71,10 +71,9 @@ static void must_say(const char *text, const char *const *lines, size_t n)
 #define POOL	 "[pool p]\ncheck = none\n"
 #define SERVER	 "[server s1]\npool = p\naddress = 10.0.0.1:80\n"
 
-static void sections_become_listeners_and_pools(void **state)
+static void sections_become_listeners_and_pools(void **state UNUSED)
 {
 	char text[ADDR_TEXT_SIZE];
-	(void)state;
 	must_be_good("[frontend web]\nbind = 127.0.0.1:80 [::1]:80\npool = b\n"
 		     "[frontend api]\nbind = *:8080\npool = a\n"
 		     "[stats]\nbind = :81\nauth = admin:secret\n"
@@ -105,9 +104,8 @@ static void sections_become_listeners_and_pools(void **state)
 	done();
 }
 
-static void what_does_not_fit_together_is_refused_with_its_line(void **state)
+static void what_does_not_fit_together_is_refused_with_its_line(void **state UNUSED)
 {
-	(void)state;
 	MUST_SAY("[frontend web]\nbind = 127.0.0.1:80\npool = q\n" POOL SERVER,
 		 "f:3: pool: there is no [pool q]");
 	MUST_SAY(FRONTEND POOL, "f:3: pool: [pool p] has no [server]");
@@ -125,9 +123,8 @@ static void what_does_not_fit_together_is_refused_with_its_line(void **state)
 	MUST_SAY(FRONTEND POOL SERVER "[server s2]\npool = r\naddress = 10.0.0.2:80\n", "f:10: ");
 }
 
-static void all_errors_are_told_at_once(void **state)
+static void all_errors_are_told_at_once(void **state UNUSED)
 {
-	(void)state;
 	MUST_SAY("[frontend web]\nbind = 127.0.0.1:80\npool = q\n[lb]\nworkers = 65\nmaxcon = 5\n"
 		 "[stats]\nbind = 127.0.0.1:80\nuri = x\n" POOL SERVER,
 		 "f:3: pool", "f:5: workers", "f:6: maxcon", "f:8: bind", "f:9: uri");
@@ -135,10 +132,9 @@ static void all_errors_are_told_at_once(void **state)
 
 static char big[1 << 20];
 
-static void numbers_are_bounded(void **state)
+static void numbers_are_bounded(void **state UNUSED)
 {
 	size_t n = (size_t)sprintf(big, FRONTEND POOL);
-	(void)state;
 	for (unsigned i = 0; i < LB_SERVERS_MAX; i++)
 		n += (size_t)sprintf(big + n, "[server s%u]\npool = p\naddress = 10.0.0.%u:80\n", i,
 				     i + 1);
@@ -168,9 +164,8 @@ static void numbers_are_bounded(void **state)
 	MUST_SAY(big, "f:199: bind: lbd listens on at most 64 addresses");
 }
 
-static void what_is_not_said_is_as_the_manual_says(void **state)
+static void what_is_not_said_is_as_the_manual_says(void **state UNUSED)
 {
-	(void)state;
 	must_be_good(FRONTEND POOL SERVER);
 	const struct lb_settings *s = f.made->settings;
 	assert_int_equal(s->workers, 0);
@@ -190,9 +185,8 @@ static void what_is_not_said_is_as_the_manual_says(void **state)
 	done();
 }
 
-static void every_key_goes_to_its_own_place(void **state)
+static void every_key_goes_to_its_own_place(void **state UNUSED)
 {
-	(void)state;
 	must_be_good(
 		FRONTEND POOL SERVER
 		"[lb]\nworkers = 2\nmaxconn = 3\nrequest-timeout = 4s\nkeep-alive-timeout = 5s\n"
@@ -235,9 +229,8 @@ static void each_bind_has_the_proxies_of_its_section(void **state UNUSED)
 	done();
 }
 
-static void a_pool_says_how_its_cookie_works(void **state)
+static void a_pool_says_how_its_cookie_works(void **state UNUSED)
 {
-	(void)state;
 	must_be_good(FRONTEND POOL SERVER "[pool i]\ncookie = A insert indirect nocache\n"
 					  "[pool j]\ncookie = B insert\n"
 					  "[pool r]\ncookie = C rewrite\n");
@@ -254,10 +247,9 @@ static void a_pool_says_how_its_cookie_works(void **state)
 }
 
 /* 192.0.2.0/24 is for examples: no host has it. */
-static void the_node_is_the_board_with_an_address_of_this_host_or_the_host(void **state)
+static void the_node_is_the_board_with_an_address_of_this_host_or_the_host(void **state UNUSED)
 {
 	char host[256] = "";
-	(void)state;
 	must_be_good(
 		"[board far]\naddress = 192.0.2.1\n[board here]\naddress = 127.0.0.1\n" FRONTEND
 			POOL SERVER);
@@ -269,9 +261,8 @@ static void the_node_is_the_board_with_an_address_of_this_host_or_the_host(void 
 	done();
 }
 
-static void one_mistake_is_told_once(void **state)
+static void one_mistake_is_told_once(void **state UNUSED)
 {
-	(void)state;
 	MUST_SAY("[frontend web]\nbind = :80\n" POOL SERVER,
 		 "f:1: pool: missing in [frontend web]");
 	MUST_SAY("[frontend web]\nbind = 1.2.3:80\npool = p\n" POOL SERVER, "f:2: bind: ");
@@ -279,9 +270,8 @@ static void one_mistake_is_told_once(void **state)
 		 "f:3: pool: there is no [pool q]");
 }
 
-static void the_same_port_of_other_addresses_is_free_and_of_the_same_one_is_not(void **state)
+static void the_same_port_of_other_addresses_is_free_and_of_the_same_one_is_not(void **state UNUSED)
 {
-	(void)state;
 	must_be_good("[frontend web]\nbind = 10.0.0.1:80 10.0.0.2:80 10.0.0.1:81\npool = p\n" POOL
 			     SERVER);
 	assert_int_equal(f.made->n_binds, 3);
@@ -292,9 +282,8 @@ static void the_same_port_of_other_addresses_is_free_and_of_the_same_one_is_not(
 		 "f:5: bind: 127.0.0.1:80 is already listened on");
 }
 
-static void two_servers_of_a_pool_are_not_at_one_address(void **state)
+static void two_servers_of_a_pool_are_not_at_one_address(void **state UNUSED)
 {
-	(void)state;
 	MUST_SAY(FRONTEND POOL SERVER "[server s2]\npool = p\naddress = 10.0.0.1:80\n",
 		 "f:11: address: [server s1] of the pool has it already");
 	must_be_good(FRONTEND POOL SERVER
@@ -304,10 +293,9 @@ static void two_servers_of_a_pool_are_not_at_one_address(void **state)
 	done();
 }
 
-static void limits_are_told_where_they_are_passed(void **state)
+static void limits_are_told_where_they_are_passed(void **state UNUSED)
 {
 	size_t n = (size_t)sprintf(big, FRONTEND POOL SERVER "[pool large]\n");
-	(void)state;
 	for (unsigned i = 0; i <= LB_SERVERS_MAX; i++)
 		n += (size_t)sprintf(
 			big + n, "[server l%u]\npool = large\naddress = 10.0.1.%u:80\n", i, i + 1);

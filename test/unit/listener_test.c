@@ -22,18 +22,16 @@ static char dir[] = "/tmp/listener_testXXXXXX";
 static struct sockaddr_un manager_addr = {.sun_family = AF_UNIX};
 static int manager = -1;
 
-static int manager_comes(void **state)
+static int manager_comes(void **state UNUSED)
 {
-	(void)state;
 	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (bind(manager, (struct sockaddr *)&manager_addr, sizeof(manager_addr)) < 0)
 		return -1;
 	return setenv("NOTIFY_SOCKET", manager_addr.sun_path, 1);
 }
 
-static int manager_goes(void **state)
+static int manager_goes(void **state UNUSED)
 {
-	(void)state;
 	close(manager);
 	unlink(manager_addr.sun_path);
 	return unsetenv("NOTIFY_SOCKET");
@@ -121,12 +119,11 @@ static unsigned accepted_by_first(const struct listener *l, unsigned n)
 	return first;
 }
 
-static void workers_share_a_port(void **state)
+static void workers_share_a_port(void **state UNUSED)
 {
 	struct addr a = free_port();
 	struct err e;
 	struct listener *l = listener_new(&a);
-	(void)state;
 	assert_int_equal(l->count, 0);
 	assert_int_equal(listener_open(l, 2, &e), 0);
 	assert_int_equal(l->count, 2);
@@ -135,12 +132,11 @@ static void workers_share_a_port(void **state)
 	listener_free(l);
 }
 
-static void closed_is_free_for_others_and_can_be_opened_again(void **state)
+static void closed_is_free_for_others_and_can_be_opened_again(void **state UNUSED)
 {
 	struct addr a = free_port();
 	struct err e;
 	struct listener *l = listener_new(&a), *other = listener_new(&a);
-	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(listener_open(l, 2, &e), 0);
 		assert_in_range(accepted_by_first(l, 4), 0, 4);
@@ -156,12 +152,11 @@ static void closed_is_free_for_others_and_can_be_opened_again(void **state)
 	listener_free(other);
 }
 
-static void workers_close_what_they_watched(void **state)
+static void workers_close_what_they_watched(void **state UNUSED)
 {
 	struct addr a = free_port();
 	struct err e;
 	struct listener *l = listener_new(&a);
-	(void)state;
 	assert_int_equal(listener_open(l, 2, &e), 0);
 	listener_retire(l, 7);
 	assert_int_equal(l->retiring, 7);
@@ -173,14 +168,13 @@ static void workers_close_what_they_watched(void **state)
 	listener_free(l);
 }
 
-static void a_taken_port_leaves_nothing_behind(void **state)
+static void a_taken_port_leaves_nothing_behind(void **state UNUSED)
 {
 	struct addr a = free_port();
 	struct err e = {""};
 	int taken = sock_listen(&a, 0, 1, &e);
 	struct listener *l = listener_new(&a);
 	unsigned before = open_descriptors();
-	(void)state;
 	assert_true(taken >= 0);
 	assert_int_equal(listener_open(l, 4, &e), -1);
 	assert_non_null(strstr(e.text, "127.0.0.1:"));
@@ -195,11 +189,10 @@ static void a_taken_port_leaves_nothing_behind(void **state)
 }
 
 /* The shared address is listened on before this board has it. */
-static void an_address_of_another_board_can_be_bound(void **state)
+static void an_address_of_another_board_can_be_bound(void **state UNUSED)
 {
 	struct addr a;
 	struct err e;
-	(void)state;
 	assert_int_equal(addr_parse(&a, STR("192.0.2.17:8099"), 0, &e), 0);
 	struct listener *l = listener_new(&a);
 	assert_int_equal(listener_open(l, 1, &e), 0);
@@ -232,12 +225,11 @@ static void must_forget(struct word stored[2])
 	assert_string_equal(heard().action, "");
 }
 
-static void the_store_follows(void **state)
+static void the_store_follows(void **state UNUSED)
 {
 	struct addr a = free_port();
 	struct listener *l = listener_new(&a);
 	struct word stored[2];
-	(void)state;
 	open_stored(l, stored);
 	listener_close(l);
 	must_forget(stored);
@@ -312,12 +304,11 @@ static int first_life(const struct addr *a)
 }
 
 /* A process asks once what was handed over to it: this test comes before all that open something here. */
-static void sockets_come_back_with_who_waits(void **state)
+static void sockets_come_back_with_who_waits(void **state UNUSED)
 {
 	struct addr a = free_port();
 	struct word stored[2];
 	char got[8];
-	(void)state;
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
@@ -367,12 +358,11 @@ static int starved(const struct addr *a)
 }
 
 /* What was put into the store before the failure is not left there, where it would catch clients. */
-static void a_half_opened_one_is_forgotten(void **state)
+static void a_half_opened_one_is_forgotten(void **state UNUSED)
 {
 	struct addr a = free_port();
 	int stored = 0, removed = 0;
 	struct word w;
-	(void)state;
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
@@ -390,9 +380,8 @@ static void a_half_opened_one_is_forgotten(void **state)
 	assert_true(removed >= stored);
 }
 
-static void as_many_workers_as_asked_or_as_cores(void **state)
+static void as_many_workers_as_asked_or_as_cores(void **state UNUSED)
 {
-	(void)state;
 	assert_int_equal(listener_workers(3), 3);
 	assert_in_range(listener_workers(0), 1, 16);
 }

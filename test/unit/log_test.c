@@ -15,7 +15,6 @@ static int saved_stderr = -1, reader = -1;
 static int capture(void **state UNUSED)
 {
 	int fds[2];
-
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return -1;
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
@@ -42,7 +41,6 @@ static const char *lines(void)
 {
 	static char text[65536];
 	ssize_t n = read(reader, text, sizeof(text) - 1);
-
 	text[MAX(n, 0)] = '\0';
 	return text;
 }
@@ -67,7 +65,6 @@ static void test_levels_and_prefixes(void **state UNUSED)
 static void test_lines_for_a_person(void **state UNUSED)
 {
 	const char *got;
-
 	log_init(false, LOG_LEVEL_INFO);
 	log_warn("disk");
 	got = lines();
@@ -97,7 +94,6 @@ static void test_long_line_is_cut(void **state UNUSED)
 {
 	char big[3000];
 	const char *got;
-
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
 	log_err("%s", big);
@@ -128,13 +124,10 @@ static void test_admit(void **state UNUSED)
 		{4, 1, 1, 2},
 	};
 	struct log_site site = {0};
-
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		int admitted = 0;
-
 		for (int n = 0; n < rows[i].lines; n++) {
 			uint32_t left_out;
-
 			admitted += admit(&site, rows[i].now_s, &left_out) <= WINDOW_MAX;
 			assert_int_equal(left_out, n == 0 ? rows[i].left_out : 0);
 		}
@@ -145,7 +138,6 @@ static void test_admit(void **state UNUSED)
 static int count_lines(const char *text)
 {
 	int n = 0;
-
 	for (; *text != '\0'; text++)
 		n += *text == '\n';
 	return n;
@@ -169,7 +161,6 @@ static void test_report_of_what_was_left_out(void **state UNUSED)
 {
 	uint64_t long_ago = (uint64_t)((uint32_t)(clock_now_us() / CLOCK_SECOND) - 60) << 32;
 	struct log_site site = {.window = long_ago | (WINDOW_MAX + 5)};
-
 	log_write(&site, LOG_LEVEL_WARN, "again");
 	assert_string_equal(lines(), "<4>5 lines like the next one were left out\n<4>again\n");
 }
@@ -270,7 +261,6 @@ static void test_nobody_reads(void **state UNUSED)
 {
 	uint64_t before = log_dropped(), noise;
 	char said[64];
-
 	int64_t start_us = clock_now_us();
 	unsigned n = fill_the_log(&noise);
 	for (int i = 0; i < 200; i++)
@@ -433,6 +423,5 @@ int main(void)
 		/* The last one: nothing can be written after it. */
 		TEST(test_the_end_does_not_wait_for_the_reader),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,6 @@ static struct {
 static void on_note(struct letter *letter)
 {
 	struct note *note = container_of(letter, struct note, letter);
-
 	if (note->number != got.next[note->sender]++)
 		got.out_of_order = true;
 	if (++got.total == SENDERS * LETTERS_EACH)
@@ -38,7 +37,6 @@ static void on_note(struct letter *letter)
 static void post(struct mailbox *m, unsigned sender, unsigned number)
 {
 	struct note *note = def_xmalloc(sizeof(*note));
-
 	*note = (struct note){.letter.run = on_note, .sender = sender, .number = number};
 	mailbox_post(m, &note->letter);
 }
@@ -46,12 +44,11 @@ static void post(struct mailbox *m, unsigned sender, unsigned number)
 static int setup(void **state)
 {
 	static struct mailbox m;
-
 	memset(&got, 0, sizeof(got));
 	got.loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
 	mailbox_init(&m, got.loop);
 	*state = &m;
-	return got.loop != NULL ? 0 : -1;
+	return got.loop ? 0 : -1;
 }
 
 static int teardown(void **state UNUSED)
@@ -63,7 +60,6 @@ static int teardown(void **state UNUSED)
 static void test_order(void **state)
 {
 	struct mailbox *m = *state;
-
 	for (unsigned i = 0; i < 100; i++)
 		post(m, i % 2, i / 2);
 	assert_int_equal(got.total, 0);
@@ -76,7 +72,6 @@ static void test_order(void **state)
 static void test_a_letter_wakes_each_time(void **state)
 {
 	struct mailbox *m = *state;
-
 	for (unsigned i = 0; i < 10; i++) {
 		post(m, 0, i);
 		ev_run(got.loop, EVRUN_ONCE);
@@ -88,7 +83,6 @@ static void test_a_letter_wakes_each_time(void **state)
 static void test_fini_runs_what_is_left(void **state)
 {
 	struct mailbox *m = *state;
-
 	post(m, 0, 0);
 	post(m, 0, 1);
 	mailbox_fini(m);
@@ -107,7 +101,6 @@ struct chain {
 static void on_chain(struct letter *letter)
 {
 	struct chain *chain = container_of(letter, struct chain, letter);
-
 	if (chain->left-- > 0)
 		mailbox_post(chain->m, letter);
 }
@@ -120,7 +113,6 @@ static void test_letter_that_posts_itself(void **state)
 {
 	struct mailbox *m = *state;
 	struct chain chain = {.letter.run = on_chain, .m = m, .left = 5};
-
 	mailbox_post(m, &chain.letter);
 	mailbox_run(m);
 	assert_int_equal(chain.left, 4);
@@ -139,7 +131,6 @@ struct sender {
 static void *send_all(void *arg)
 {
 	const struct sender *s = arg;
-
 	for (unsigned i = 0; i < LETTERS_EACH; i++)
 		post(s->m, s->id, i);
 	return NULL;
@@ -148,7 +139,6 @@ static void *send_all(void *arg)
 static void test_many_senders(void **state)
 {
 	struct sender senders[SENDERS];
-
 	for (unsigned i = 0; i < SENDERS; i++) {
 		senders[i] = (struct sender){.m = *state, .id = i};
 		assert_int_equal(pthread_create(&senders[i].thread, NULL, send_all, &senders[i]),
@@ -173,6 +163,5 @@ int main(void)
 		TEST(test_letter_that_posts_itself),
 		TEST(test_many_senders),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

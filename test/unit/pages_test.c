@@ -20,14 +20,13 @@ static uint32_t next_random(uint32_t below)
 
 #define TOTAL 300
 
-static void allocations_never_overlap(void **state)
+static void allocations_never_overlap(void **state UNUSED)
 {
 	struct pages p;
 	struct extent held[TOTAL];
 	char owner[TOTAL] = {0};
 	unsigned n = 0;
 	uint32_t free_pages = TOTAL;
-	(void)state;
 	seed = 1;
 	pages_init(&p, TOTAL);
 	for (int step = 0; step < 20000; step++) {
@@ -57,11 +56,10 @@ static void allocations_never_overlap(void **state)
 	pages_fini(&p);
 }
 
-static void a_whole_run_is_found_before_pieces(void **state)
+static void a_whole_run_is_found_before_pieces(void **state UNUSED)
 {
 	struct pages p;
 	struct extent e;
-	(void)state;
 	pages_init(&p, 100);
 	for (uint32_t i = 0; i < 100; i += 10)
 		assert_true(pages_claim(&p, (struct extent){i, 3}));
@@ -72,10 +70,9 @@ static void a_whole_run_is_found_before_pieces(void **state)
 	pages_fini(&p);
 }
 
-static void claims_are_checked(void **state)
+static void claims_are_checked(void **state UNUSED)
 {
 	struct pages p;
-	(void)state;
 	pages_init(&p, 64);
 	assert_true(pages_claim(&p, (struct extent){60, 4}));
 	assert_false(pages_claim(&p, (struct extent){63, 1}));
@@ -102,7 +99,7 @@ static bool pinned(const struct sieve_node *n)
 static void check(const struct sieve *s)
 {
 	unsigned n = 0;
-	bool hand_seen = s->hand == NULL;
+	bool hand_seen = !s->hand;
 	const struct sieve_node *newer = NULL;
 	for (const struct sieve_node *i = s->newest; i; newer = i, i = i->older) {
 		assert_ptr_equal(i->newer, newer);
@@ -115,10 +112,9 @@ static void check(const struct sieve *s)
 	assert_true(hand_seen);
 }
 
-static void what_was_asked_for_is_spared_once(void **state)
+static void what_was_asked_for_is_spared_once(void **state UNUSED)
 {
 	struct sieve s = {0};
-	(void)state;
 	memset(nodes, 0, sizeof(nodes));
 	memset(pins, 0, sizeof(pins));
 	for (int i = 0; i < 4; i++)
@@ -135,10 +131,9 @@ static void what_was_asked_for_is_spared_once(void **state)
 	assert_null(sieve_victim(&s, pinned));
 }
 
-static void the_pinned_stay(void **state)
+static void the_pinned_stay(void **state UNUSED)
 {
 	struct sieve s = {0};
-	(void)state;
 	memset(nodes, 0, sizeof(nodes));
 	memset(pins, 0, sizeof(pins));
 	for (int i = 0; i < 3; i++)
@@ -150,10 +145,9 @@ static void the_pinned_stay(void **state)
 	check(&s);
 }
 
-static void the_queue_holds_together(void **state)
+static void the_queue_holds_together(void **state UNUSED)
 {
 	struct sieve s = {0};
-	(void)state;
 	seed = 7;
 	memset(nodes, 0, sizeof(nodes));
 	memset(pins, 0, sizeof(pins));

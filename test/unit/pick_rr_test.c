@@ -21,18 +21,16 @@ static void with_weights(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
 	}
 }
 
-static void equal_ones_take_turns(void **state)
+static void equal_ones_take_turns(void **state UNUSED)
 {
-	(void)state;
 	with_weights(1, 1, 1, 1);
 	for (int i = 0; i < 40; i++)
 		assert_int_equal(pick_rr(all, usable, N), i % N);
 }
 
-static void shares_are_exact_in_every_window(void **state)
+static void shares_are_exact_in_every_window(void **state UNUSED)
 {
 	int picks[600];
-	(void)state;
 	with_weights(1, 2, 3, 0);
 	for (int i = 0; i < 600; i++)
 		picks[i] = pick_rr(all, usable, N);
@@ -47,9 +45,8 @@ static void shares_are_exact_in_every_window(void **state)
 	}
 }
 
-static void a_heavy_one_gets_no_burst(void **state)
+static void a_heavy_one_gets_no_burst(void **state UNUSED)
 {
-	(void)state;
 	with_weights(5, 5, 5, 5);
 	int before = -1;
 	for (int i = 0; i < 100; i++) {
@@ -59,9 +56,8 @@ static void a_heavy_one_gets_no_burst(void **state)
 	}
 }
 
-static void the_unusable_are_passed_over(void **state)
+static void the_unusable_are_passed_over(void **state UNUSED)
 {
-	(void)state;
 	with_weights(1, 1, 1, 1);
 	usable[1] = false;
 	for (int i = 0; i < 30; i++)
@@ -76,9 +72,8 @@ static void the_unusable_are_passed_over(void **state)
 }
 
 /* One that was away comes back to its share, not to all it missed. */
-static void coming_back_is_gentle(void **state)
+static void coming_back_is_gentle(void **state UNUSED)
 {
-	(void)state;
 	with_weights(1, 1, 1, 1);
 	usable[3] = false;
 	for (int i = 0; i < 1000; i++)

@@ -54,7 +54,7 @@ static struct http_head *parse_response(struct http_head *h, int status, const c
 	return h;
 }
 
-static void lifetimes(void **state)
+static void lifetimes(void **state UNUSED)
 {
 	static const struct {
 		int status;
@@ -102,7 +102,6 @@ static void lifetimes(void **state)
 		{503, "Cache-Control: max-age=7\r\n", 7},
 		{599, "Cache-Control: public\r\nETag: \"e\"\r\n", 0},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct http_head request, response;
 		struct freshness f;
@@ -119,7 +118,7 @@ static void lifetimes(void **state)
 	}
 }
 
-static void authorised_answers_need_leave(void **state)
+static void authorised_answers_need_leave(void **state UNUSED)
 {
 	static const struct {
 		const char *cache_control;
@@ -128,7 +127,6 @@ static void authorised_answers_need_leave(void **state)
 		     {"public, max-age=60", true},
 		     {"s-maxage=60", true},
 		     {"must-revalidate, max-age=60", true}};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct http_head request, response;
 		struct freshness f;
@@ -144,23 +142,21 @@ static void authorised_answers_need_leave(void **state)
 	}
 }
 
-static void a_body_until_close_is_not_kept(void **state)
+static void a_body_until_close_is_not_kept(void **state UNUSED)
 {
 	struct http_head request, response;
 	struct freshness f;
 	const char *why;
-	(void)state;
 	assert_false(policy_store(&conf, parse_request(&request, ""),
 				  parse_response(&response, 200, "Cache-Control: max-age=60\r\n"),
 				  NOW, 0, WALL, &f, &why));
 	assert_string_equal(why, "no certain end");
 }
 
-static void ages_and_uses(void **state)
+static void ages_and_uses(void **state UNUSED)
 {
 	struct freshness f = {
 		.received_us = NOW, .age_s = 5, .lifetime_s = 60, .grace_s = 10, .keep_s = 100};
-	(void)state;
 	assert_int_equal(policy_age_s(&f, NOW), 5);
 	assert_int_equal(policy_age_s(&f, NOW + 54 * CLOCK_SECOND), 59);
 	assert_int_equal(policy_use(&f, NOW + 54 * CLOCK_SECOND), POLICY_FRESH);
@@ -175,12 +171,11 @@ static void ages_and_uses(void **state)
 	assert_int_equal(policy_use(&f, NOW), POLICY_VALIDATE);
 }
 
-static void windows_come_from_the_response(void **state)
+static void windows_come_from_the_response(void **state UNUSED)
 {
 	struct http_head request, response;
 	struct freshness f;
 	const char *why;
-	(void)state;
 	parse_request(&request, "");
 	assert_true(policy_store(
 		&conf, &request,
@@ -200,7 +195,7 @@ static void windows_come_from_the_response(void **state)
 	assert_int_equal(f.flags, STORE_MUST_REVALIDATE);
 }
 
-static void variants(void **state)
+static void variants(void **state UNUSED)
 {
 	static const struct {
 		const char *vary, *stored_for, *asked;
@@ -240,7 +235,6 @@ static void variants(void **state)
 		/* ... nor what is the same for all of one key. */
 		{"Vary: Host\r\n", "", "", true},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct http_head stored, response, asked;
 		struct arena a;
@@ -255,7 +249,7 @@ static void variants(void **state)
 	}
 }
 
-static void keys(void **state)
+static void keys(void **state UNUSED)
 {
 	static const struct {
 		const char *fields, *bytes, *asked;
@@ -280,7 +274,6 @@ static void keys(void **state)
 	};
 	struct http_head h;
 	struct arena a;
-	(void)state;
 	arena_init(&a, NULL, 0, 65536);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct key k = key_of(&a, request_of(&h, cases[i].fields, HTTP_FORWARDED_TRUSTED));
@@ -307,7 +300,7 @@ static void keys(void **state)
 	arena_fini(&a);
 }
 
-static void bypasses(void **state)
+static void bypasses(void **state UNUSED)
 {
 	static struct str words[] = {{"session_", 8}, {"user", 4}};
 	const struct edge_settings some = {.bypass_cookies = {words, 2}};
@@ -315,7 +308,6 @@ static void bypasses(void **state)
 	const struct edge_settings any = {.bypass_cookies = {star, 1}};
 	struct http_head h;
 	const char *why;
-	(void)state;
 	assert_false(key_bypass(&some, parse_request(&h, ""), &why));
 	assert_false(key_bypass(&some, parse_request(&h, "Cookie: a=b; xuser=1\r\n"), &why));
 	assert_true(key_bypass(&some, parse_request(&h, "Cookie: a=b; session_77=1\r\n"), &why));
@@ -333,7 +325,7 @@ static void bypasses(void **state)
 	assert_string_equal(why, "fwd=method");
 }
 
-static void conditions(void **state)
+static void conditions(void **state UNUSED)
 {
 	static const struct {
 		const char *request, *stored;
@@ -356,7 +348,6 @@ static void conditions(void **state)
 		{"If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n", DATE, true},
 		{"", "ETag: \"a\"\r\n", false},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct http_head request, stored;
 		assert_int_equal(cond_not_modified(parse_request(&request, cases[i].request),

@@ -26,7 +26,6 @@ static bool free_inside;
 static int setup(void **state)
 {
 	struct fixture *f = def_xcalloc(1, sizeof(*f));
-
 	f->loop = ev_loop_new(EVFLAG_AUTO);
 	f->env = (struct probe_env){.loop = f->loop,
 				    .curl = curl_loop_new(f->loop, NULL),
@@ -44,7 +43,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-
 	probe_mysql_jobs_free(f->env.mysql);
 	curl_loop_free(f->env.curl);
 	if (f->listener >= 0)
@@ -80,7 +78,6 @@ static struct probe_spec spec_of(const struct fixture *f, enum probe_kind kind)
 static void run_until_done(const struct fixture *f, int want)
 {
 	int64_t end = clock_now_us() + 5 * CLOCK_SECOND;
-
 	while (calls < want && clock_now_us() < end) {
 		ev_run(f->loop, EVRUN_ONCE);
 		probe_mysql_jobs_check(f->env.mysql);
@@ -94,12 +91,10 @@ static void test_a_silent_peer_is_late(void **state)
 						  [PROBE_http] = HEALTH_L7TOUT,
 						  [PROBE_mysql] = HEALTH_L7TOUT};
 	struct fixture *f = *state;
-
 	for (unsigned k = 0; k < ARRAY_LEN(want); k++) {
 		struct probe_spec spec = spec_of(f, k);
 		struct probe *p = probe_new(&f->env, &spec, on_done);
 		int64_t began = clock_now_us();
-
 		for (int round = 0; round < 2;
 		     round++) { /* the second one: begun while a job hangs */
 			calls = 0;
@@ -116,13 +111,11 @@ static void test_a_silent_peer_is_late(void **state)
 static void test_a_refusal_comes_from_the_loop(void **state)
 {
 	struct fixture *f = *state;
-
 	close(f->listener);
 	f->listener = -1;
 	for (unsigned k = PROBE_tcp; k <= PROBE_mysql; k++) {
 		struct probe_spec spec = spec_of(f, k);
 		struct probe *p;
-
 		free_inside = true;
 		calls = 0;
 		p = probe_new(&f->env, &spec, on_done);
@@ -138,11 +131,9 @@ static void test_a_freed_probe_is_silent(void **state)
 {
 	struct fixture *f = *state;
 	int64_t end;
-
 	for (unsigned k = PROBE_tcp; k <= PROBE_mysql; k++) {
 		struct probe_spec spec = spec_of(f, k);
 		struct probe *p = probe_new(&f->env, &spec, on_done);
-
 		probe_start(p);
 		ev_run(f->loop, EVRUN_NOWAIT);
 		probe_free(p);
@@ -157,7 +148,6 @@ static void test_same(void **state)
 {
 	struct fixture *f = *state;
 	struct probe_spec a = spec_of(f, PROBE_http), b = a;
-
 	b.timeout_ms = 7;
 	assert_true(probe_same(&a, &b));
 	b.path = STR("/other");
@@ -176,6 +166,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_freed_probe_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same, setup, teardown),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,18 +17,16 @@ static char dir[] = "/tmp/sd_testXXXXXX";
 static struct sockaddr_un manager_addr = {.sun_family = AF_UNIX};
 static int manager = -1;
 
-static int manager_comes(void **state)
+static int manager_comes(void **state UNUSED)
 {
-	(void)state;
 	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (bind(manager, (struct sockaddr *)&manager_addr, sizeof(manager_addr)) < 0)
 		return -1;
 	return setenv("NOTIFY_SOCKET", manager_addr.sun_path, 1);
 }
 
-static int manager_goes(void **state)
+static int manager_goes(void **state UNUSED)
 {
-	(void)state;
 	close(manager);
 	unlink(manager_addr.sun_path);
 	return unsetenv("NOTIFY_SOCKET");
@@ -60,9 +58,8 @@ static void must_hear(const char *want)
 	assert_int_equal(fd, -1);
 }
 
-static void the_manager_hears_how_it_goes(void **state)
+static void the_manager_hears_how_it_goes(void **state UNUSED)
 {
-	(void)state;
 	sd_ready("all is well");
 	must_hear("READY=1\nSTATUS=all is well");
 	sd_reloading();
@@ -76,11 +73,10 @@ static void the_manager_hears_how_it_goes(void **state)
 	must_hear("");
 }
 
-static void a_descriptor_is_stored_under_a_clean_name(void **state)
+static void a_descriptor_is_stored_under_a_clean_name(void **state UNUSED)
 {
 	struct stat ours, theirs;
 	int fd, file = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	(void)state;
 	sd_store("listen-[::1]:80-0 x", file);
 	assert_string_equal(heard(&fd), "FDSTORE=1\nFDPOLL=0\nFDNAME=listen-[__1]_80-0_x");
 	assert_true(fd >= 0);
@@ -94,11 +90,10 @@ static void a_descriptor_is_stored_under_a_clean_name(void **state)
 }
 
 /* A name has at most 255 bytes for the manager; ours is cut the same way in each call. */
-static void a_long_name_is_cut(void **state)
+static void a_long_name_is_cut(void **state UNUSED)
 {
 	char name[400];
 	int fd;
-	(void)state;
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	sd_forget(name);
@@ -106,11 +101,10 @@ static void a_long_name_is_cut(void **state)
 	assert_int_equal(strlen(text), strlen("FDSTOREREMOVE=1\nFDNAME=") + 200);
 }
 
-static void a_status_too_long_is_cut(void **state)
+static void a_status_too_long_is_cut(void **state UNUSED)
 {
 	char status[400];
 	int fd;
-	(void)state;
 	memset(status, 's', sizeof(status) - 1);
 	status[sizeof(status) - 1] = '\0';
 	sd_say("%s", status);
@@ -119,9 +113,8 @@ static void a_status_too_long_is_cut(void **state)
 	assert_in_range(strlen(text), 100, 300);
 }
 
-static void without_a_manager_nothing_happens(void **state)
+static void without_a_manager_nothing_happens(void **state UNUSED)
 {
-	(void)state;
 	unsetenv("LISTEN_FDS");
 	unsetenv("NOTIFY_SOCKET");
 	sd_ready("");
@@ -135,10 +128,9 @@ static void without_a_manager_nothing_happens(void **state)
 	must_hear("");
 }
 
-static void the_watchdog_is_asked_for(void **state)
+static void the_watchdog_is_asked_for(void **state UNUSED)
 {
 	char pid[32];
-	(void)state;
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	setenv("WATCHDOG_USEC", "3000000", 1);
 	setenv("WATCHDOG_PID", pid, 1);
@@ -214,15 +206,13 @@ static void must_succeed(int (*life)(void))
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void descriptors_come_back(void **state)
+static void descriptors_come_back(void **state UNUSED)
 {
-	(void)state;
 	must_succeed(child);
 }
 
-static void descriptors_of_another_process_are_left_alone(void **state)
+static void descriptors_of_another_process_are_left_alone(void **state UNUSED)
 {
-	(void)state;
 	must_succeed(grandchild);
 }
 

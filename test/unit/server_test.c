@@ -44,17 +44,15 @@ static struct generation generation(const char *text)
 	       "[server b]\npool = p\naddress = 10.0.0.2:80\ncookie = cb\n"                        \
 	       "[server c]\npool = p\naddress = 10.0.0.3:80\ncookie = cc\n"
 
-static int three(void **state)
+static int three(void **state UNUSED)
 {
-	(void)state;
 	pools = server_pools_new();
 	g = generation(THREE);
 	return 0;
 }
 
-static int gone(void **state)
+static int gone(void **state UNUSED)
 {
-	(void)state;
 	arena_fini(&g.gen.arena);
 	server_pools_free(pools);
 	return 0;
@@ -93,17 +91,15 @@ static struct sticky_match match(const char *cookie, int64_t now_us)
 	return server_sticky(&g.c->pools[0], &h, now_us);
 }
 
-static void all_take_turns(void **state)
+static void all_take_turns(void **state UNUSED)
 {
-	(void)state;
 	assert_string_equal(picks(6, 0, 1), "abcabc");
 	assert_string_equal(picks(4, 1u << 1, 1), "acac");
 	assert_int_equal(strspn(picks(2, 7, 1), "abc"), 2); /* rather one that failed than none */
 }
 
-static void a_server_that_is_down_gets_nothing(void **state)
+static void a_server_that_is_down_gets_nothing(void **state UNUSED)
 {
-	(void)state;
 	atomic_store(&named("b")->health, HEALTH_DOWN);
 	assert_string_equal(server_status(named("b"), 1), "DOWN");
 	assert_false(server_up(named("b")));
@@ -118,9 +114,8 @@ static void a_server_that_is_down_gets_nothing(void **state)
 	assert_int_equal(match("cb", 1).server, 1);
 }
 
-static void the_operator_drains_and_disables(void **state)
+static void the_operator_drains_and_disables(void **state UNUSED)
 {
-	(void)state;
 	atomic_store(&named("a")->admin, SERVER_DRAIN);
 	assert_string_equal(server_status(named("a"), 1), "DRAIN");
 	assert_string_equal(picks(4, 0, 1), "bcbc");
@@ -133,12 +128,11 @@ static void the_operator_drains_and_disables(void **state)
 	assert_string_equal(server_status(named("a"), 1), "UP");
 }
 
-static void two_failed_connections_put_a_server_aside_for_longer_each_time(void **state)
+static void two_failed_connections_put_a_server_aside_for_longer_each_time(void **state UNUSED)
 {
 	static const int64_t lengths_s[] = {10, 20, 40, 80, 160, 300, 300};
 	struct server *a = named("a");
 	int64_t now = 1000 * CLOCK_SECOND;
-	(void)state;
 	assert_false(server_failed(a, now));
 	server_connected(a); /* in between: they must be in a row */
 	assert_false(server_failed(a, now));
@@ -159,10 +153,9 @@ static void two_failed_connections_put_a_server_aside_for_longer_each_time(void 
 	assert_false(server_ejected(a, now + 10 * CLOCK_SECOND));
 }
 
-static void the_last_one_standing_is_asked_although_it_failed(void **state)
+static void the_last_one_standing_is_asked_although_it_failed(void **state UNUSED)
 {
 	int64_t now = 1000 * CLOCK_SECOND;
-	(void)state;
 	for (const char *name = "abc"; *name; name++) {
 		struct server *s = named((char[]){*name, '\0'});
 		server_failed(s, now);
@@ -173,13 +166,12 @@ static void the_last_one_standing_is_asked_although_it_failed(void **state)
 	assert_null(strchr(picks(6, 0, now), 'a'));
 }
 
-static void a_weight_of_nothing_is_for_cookies_only(void **state)
+static void a_weight_of_nothing_is_for_cookies_only(void **state UNUSED)
 {
 	struct generation next = generation(
 		HEADER "[server a]\npool = p\naddress = 10.0.0.1:80\nweight = 0\ncookie = ca\n"
 		       "[server b]\npool = p\naddress = 10.0.0.2:80\nweight = 2\n"
 		       "[server c]\npool = p\naddress = 10.0.0.3:80\n");
-	(void)state;
 	arena_fini(&g.gen.arena);
 	g = next;
 	const char *six = picks(6, 0, 1);
@@ -191,10 +183,9 @@ static void a_weight_of_nothing_is_for_cookies_only(void **state)
 	assert_int_equal(match("ca", 1).server, 0);
 }
 
-static void a_server_outlasts_a_reload_by_name_and_address(void **state)
+static void a_server_outlasts_a_reload_by_name_and_address(void **state UNUSED)
 {
 	struct server *a = named("a"), *b = named("b");
-	(void)state;
 	atomic_store(&a->admin, SERVER_MAINT);
 	atomic_store(&a->current, 5);
 	struct generation next = generation(HEADER "[server b]\npool = p\naddress = 10.0.0.9:80\n"
@@ -214,9 +205,8 @@ static void a_server_outlasts_a_reload_by_name_and_address(void **state)
 	assert_ptr_equal(named("b"), b);
 }
 
-static void a_refused_generation_changes_nothing(void **state)
+static void a_refused_generation_changes_nothing(void **state UNUSED)
 {
-	(void)state;
 	struct generation next = {0};
 	struct err e = {""};
 	for (unsigned i = 0; i < LB_POOLS_MAX; i++) {
@@ -254,19 +244,17 @@ static void eject(const char *name, int64_t now_us)
 	assert_true(server_failed(named(name), now_us));
 }
 
-static void a_server_nobody_has_checked_yet_is_used(void **state)
+static void a_server_nobody_has_checked_yet_is_used(void **state UNUSED)
 {
-	(void)state;
 	assert_int_equal(atomic_load(&named("a")->health), HEALTH_UNKNOWN);
 	assert_true(server_up(named("a")));
 	assert_string_equal(server_status(named("a"), 1), "UP");
 }
 
-static void the_operator_has_the_last_word_and_checks_come_before_failures(void **state)
+static void the_operator_has_the_last_word_and_checks_come_before_failures(void **state UNUSED)
 {
 	int64_t now = 1000 * CLOCK_SECOND;
 	struct server *a = named("a");
-	(void)state;
 	eject("a", now);
 	assert_true(server_up(a)); /* being aside is not being down */
 	atomic_store(&a->health, HEALTH_DOWN);
@@ -280,10 +268,9 @@ static void the_operator_has_the_last_word_and_checks_come_before_failures(void 
 	assert_false(server_up(a));
 }
 
-static void a_connection_that_is_made_brings_a_server_back_at_once(void **state)
+static void a_connection_that_is_made_brings_a_server_back_at_once(void **state UNUSED)
 {
 	int64_t now = 1000 * CLOCK_SECOND;
-	(void)state;
 	eject("a", now);
 	server_connected(named("a"));
 	assert_false(server_ejected(named("a"), now));
@@ -291,20 +278,18 @@ static void a_connection_that_is_made_brings_a_server_back_at_once(void **state)
 	assert_non_null(strchr(picks(3, 0, now), 'a'));
 }
 
-static void an_ejected_server_comes_before_one_this_request_has_met(void **state)
+static void an_ejected_server_comes_before_one_this_request_has_met(void **state UNUSED)
 {
 	int64_t now = 1000 * CLOCK_SECOND;
-	(void)state;
 	eject("b", now);
 	eject("c", now);
 	assert_int_equal(strspn(picks(8, 1u << 0, now), "bc"), 8);
 	assert_string_equal(picks(3, 0, now), "aaa");
 }
 
-static void a_weight_of_nothing_does_not_stand_for_the_last_one(void **state)
+static void a_weight_of_nothing_does_not_stand_for_the_last_one(void **state UNUSED)
 {
 	int64_t now = 1000 * CLOCK_SECOND;
-	(void)state;
 	replace(HEADER "[server a]\npool = p\naddress = 10.0.0.1:80\nweight = 0\n"
 		       "[server b]\npool = p\naddress = 10.0.0.2:80\n");
 	eject("b", now);
@@ -313,10 +298,9 @@ static void a_weight_of_nothing_does_not_stand_for_the_last_one(void **state)
 	assert_string_equal(picks(1, 0, now), "-");
 }
 
-static void another_name_at_the_same_address_is_another_server(void **state)
+static void another_name_at_the_same_address_is_another_server(void **state UNUSED)
 {
 	struct server *a = named("a");
-	(void)state;
 	atomic_store(&a->current, 5);
 	replace(HEADER "[server z]\npool = p\naddress = 10.0.0.1:80\n");
 	assert_ptr_not_equal(named("z"), a);
@@ -324,11 +308,10 @@ static void another_name_at_the_same_address_is_another_server(void **state)
 	assert_int_equal(atomic_load(&named("z")->current), 0);
 }
 
-static void a_new_server_knows_who_it_is_and_since_when(void **state)
+static void a_new_server_knows_who_it_is_and_since_when(void **state UNUSED)
 {
 	int64_t before = clock_wall_s();
 	char text[ADDR_TEXT_SIZE];
-	(void)state;
 	replace("[frontend w]\nbind = :80\npool = q\n[pool q]\n"
 		"[server n]\npool = q\naddress = 10.0.0.7:70\n");
 	const struct server *n = server_find(g.c, STR("q"), STR("n"));
@@ -346,9 +329,8 @@ static void a_new_server_knows_who_it_is_and_since_when(void **state)
 	       "[server b]\npool = p\naddress = 10.0.0.2:80\n"                                     \
 	       "[server e]\npool = q\naddress = 10.0.0.5:80\n"
 
-static void pools_are_numbered_as_they_appear_and_keep_their_number(void **state)
+static void pools_are_numbered_as_they_appear_and_keep_their_number(void **state UNUSED)
 {
-	(void)state;
 	const struct pool *p = g.c->pools[0].live;
 	assert_int_equal(p->id, 0);
 	replace("[frontend w]\nbind = :80\npool = o\n[pool o]\n"
@@ -360,10 +342,9 @@ static void pools_are_numbered_as_they_appear_and_keep_their_number(void **state
 	assert_int_equal(g.c->pools[1].live->id, 2);
 }
 
-static void each_pool_has_its_own_turns(void **state)
+static void each_pool_has_its_own_turns(void **state UNUSED)
 {
 	unsigned d = 0;
-	(void)state;
 	replace(TWO_POOLS);
 	const struct lb_pool *q = &g.c->pools[1];
 	for (int i = 0; i < 8; i++) {
@@ -382,31 +363,28 @@ static void note_name(struct server *s, void *arg)
 	names[strlen(names)] = s->name[0];
 }
 
-static void each_server_is_visited_once_pool_by_pool(void **state)
+static void each_server_is_visited_once_pool_by_pool(void **state UNUSED)
 {
 	char names[16] = "";
-	(void)state;
 	replace(TWO_POOLS);
 	server_each(g.c, note_name, names);
 	assert_string_equal(names, "abde");
 }
 
-static void an_ejection_outlasts_a_reload(void **state)
+static void an_ejection_outlasts_a_reload(void **state UNUSED)
 {
 	int64_t now = 1000 * CLOCK_SECOND;
-	(void)state;
 	eject("a", now);
 	replace(THREE);
 	assert_string_equal(server_status(named("a"), now), "EJECTED");
 	assert_null(strchr(picks(6, 0, now), 'a'));
 }
 
-static void a_generation_that_is_only_joined_has_no_say_yet(void **state)
+static void a_generation_that_is_only_joined_has_no_say_yet(void **state UNUSED)
 {
 	struct daemon_generation d = {0};
 	struct conf_errors errors;
 	struct err e;
-	(void)state;
 	arena_init(&d.arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&errors, &d.arena);
 	d.conf = conf_read_text("f",
@@ -427,9 +405,8 @@ static void a_generation_that_is_only_joined_has_no_say_yet(void **state)
 }
 
 /* A worker that has not heard of the new generation goes on by the old one. */
-static void the_generation_before_still_picks(void **state)
+static void the_generation_before_still_picks(void **state UNUSED)
 {
-	(void)state;
 	struct generation next = generation(HEADER "[server n]\npool = p\naddress = 10.0.0.9:80\n");
 	assert_string_equal(picks(3, 0, 1), "abc");
 	struct generation old = g;
@@ -438,9 +415,8 @@ static void the_generation_before_still_picks(void **state)
 	arena_fini(&old.gen.arena);
 }
 
-static void turns_are_by_the_new_weights_right_after_a_reload(void **state)
+static void turns_are_by_the_new_weights_right_after_a_reload(void **state UNUSED)
 {
-	(void)state;
 	replace(HEADER "[server a]\npool = p\naddress = 10.0.0.1:80\nweight = 256\n"
 		       "[server b]\npool = p\naddress = 10.0.0.2:80\nweight = 256\n");
 	picks(1, 0, 1);

@@ -23,11 +23,10 @@ static void make(struct shmem *s, size_t size)
 	assert_int_equal(shmem_publish(s, path, &e), 0);
 }
 
-static void nobody_sees_it_before_it_is_published(void **state)
+static void nobody_sees_it_before_it_is_published(void **state UNUSED)
 {
 	struct shmem s, r;
 	struct err e;
-	(void)state;
 	unlink(path);
 	assert_int_equal(shmem_create(&s, path, MAGIC, 3, 4096, &e), 0);
 	assert_int_equal(shmem_attach(&r, path, MAGIC, 3, 64, &e), -1);
@@ -38,11 +37,10 @@ static void nobody_sees_it_before_it_is_published(void **state)
 	shmem_detach(&s);
 }
 
-static void a_new_table_is_alive_and_private_to_the_group(void **state)
+static void a_new_table_is_alive_and_private_to_the_group(void **state UNUSED)
 {
 	struct shmem s;
 	struct stat st;
-	(void)state;
 	make(&s, 4096);
 	assert_true(shmem_header(&s)->beat_us != 0);
 	assert_int_equal(stat(path, &st), 0);
@@ -52,11 +50,10 @@ static void a_new_table_is_alive_and_private_to_the_group(void **state)
 	shmem_detach(&s);
 }
 
-static void another_process_reads_it(void **state)
+static void another_process_reads_it(void **state UNUSED)
 {
 	struct shmem s;
 	int status;
-	(void)state;
 	make(&s, 4096);
 	((uint64_t *)s.mem)[100] = UINT64_C(0x1122334455667788);
 	pid_t pid = fork();
@@ -72,11 +69,10 @@ static void another_process_reads_it(void **state)
 	shmem_detach(&s);
 }
 
-static void a_reader_keeps_the_old_one_and_learns_of_the_new(void **state)
+static void a_reader_keeps_the_old_one_and_learns_of_the_new(void **state UNUSED)
 {
 	struct shmem first, second, r;
 	struct err e;
-	(void)state;
 	make(&first, 4096);
 	((uint64_t *)first.mem)[10] = 1;
 	assert_int_equal(shmem_attach(&r, path, MAGIC, 3, 64, &e), 0);
@@ -96,11 +92,10 @@ static void a_reader_keeps_the_old_one_and_learns_of_the_new(void **state)
 	shmem_detach(&second);
 }
 
-static void what_is_no_such_table_is_refused(void **state)
+static void what_is_no_such_table_is_refused(void **state UNUSED)
 {
 	struct shmem s, r;
 	struct err e;
-	(void)state;
 	make(&s, 4096);
 	assert_int_equal(shmem_attach(&r, path, MAGIC + 1, 3, 64, &e), -1);
 	assert_int_equal(shmem_attach(&r, path, MAGIC, 4, 64, &e), -1);
@@ -117,10 +112,9 @@ static void what_is_no_such_table_is_refused(void **state)
 
 static _Atomic uint64_t record[WORDS];
 
-static void *write_records(void *arg)
+static void *write_records(void *arg UNUSED)
 {
 	uint64_t value[WORDS];
-	(void)arg;
 	for (uint64_t i = 1; i <= ROUNDS; i++) {
 		for (size_t w = 0; w < WORDS; w++)
 			value[w] = i;
@@ -129,11 +123,10 @@ static void *write_records(void *arg)
 	return NULL;
 }
 
-static void readers_never_see_half_a_record(void **state)
+static void readers_never_see_half_a_record(void **state UNUSED)
 {
 	uint64_t value[WORDS], last = 0;
 	pthread_t writer;
-	(void)state;
 	MUST0(pthread_create(&writer, NULL, write_records, NULL));
 	while (last < ROUNDS) {
 		if (!shmem_record_read(record, value, WORDS))
@@ -146,10 +139,9 @@ static void readers_never_see_half_a_record(void **state)
 	MUST0(pthread_join(writer, NULL));
 }
 
-static void a_writer_dead_inside_a_record_does_not_hold_readers(void **state)
+static void a_writer_dead_inside_a_record_does_not_hold_readers(void **state UNUSED)
 {
 	uint64_t value[WORDS] = {0};
-	(void)state;
 	atomic_store(&record[0], 7);
 	assert_false(shmem_record_read(record, value, WORDS));
 	shmem_record_write(record, value, WORDS);

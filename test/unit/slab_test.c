@@ -13,7 +13,6 @@ static void test_cap_and_refusals(void **state UNUSED)
 {
 	struct slab s;
 	void *objects[3];
-
 	slab_init(&s, 100, 3, 3);
 	for (int i = 0; i < 3; i++) {
 		objects[i] = slab_get(&s);
@@ -39,7 +38,6 @@ static void test_keep_bounds_what_is_kept(void **state UNUSED)
 {
 	struct slab s;
 	void *objects[10];
-
 	slab_init(&s, 16384, 10, 4);
 	for (int i = 0; i < 10; i++)
 		objects[i] = slab_get(&s);
@@ -55,7 +53,6 @@ static void test_last_put_is_first_got(void **state UNUSED)
 {
 	struct slab s;
 	void *a, *b;
-
 	slab_init(&s, 64, 8, 8);
 	a = slab_get(&s);
 	b = slab_get(&s);
@@ -75,7 +72,6 @@ static void test_tiny_objects_and_no_cap(void **state UNUSED)
 {
 	struct slab s;
 	char *object;
-
 	slab_init(&s, 1, 1, 0);
 	assert_true(s.size >= sizeof(void *));
 	object = slab_get(&s);
@@ -92,7 +88,6 @@ static void test_cap_that_changes(void **state UNUSED)
 {
 	struct slab s;
 	void *a, *b;
-
 	slab_init(&s, 64, 1, 0);
 	a = slab_get(&s);
 	assert_null(slab_get(&s));
@@ -118,6 +113,5 @@ int main(void)
 		cmocka_unit_test(test_tiny_objects_and_no_cap),
 		cmocka_unit_test(test_cap_that_changes),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,6 @@ static int option(int fd, int level, int name)
 {
 	int value = -1;
 	socklen_t size = sizeof(value);
-
 	assert_int_equal(getsockopt(fd, level, name, &value, &size), 0);
 	return value;
 }
@@ -24,14 +23,12 @@ static int option(int fd, int level, int name)
 static bool becomes(int fd, short events)
 {
 	struct pollfd p = {.fd = fd, .events = events};
-
 	return poll(&p, 1, 5000) == 1 && (p.revents & events) != 0;
 }
 
 static struct addr loopback(int family)
 {
 	struct addr a;
-
 	assert_int_equal(addr_parse_ip(&a, family == AF_INET ? STR("127.0.0.1") : STR("::1"), NULL),
 			 0);
 	return a;
@@ -42,7 +39,6 @@ static int listen_somewhere(int family, struct addr *a)
 	struct addr any_port = loopback(family);
 	struct err e;
 	int fd = sock_listen(&any_port, 0, 16, &e);
-
 	if (fd < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(sock_local(fd, a), 0);
@@ -60,7 +56,6 @@ static void check_tcp(int family)
 {
 	struct addr server, peer, local;
 	int listener = listen_somewhere(family, &server), client, accepted;
-
 	assert_int_equal(sock_accept(listener, &peer), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_int_equal(peer.len, 0);
@@ -93,7 +88,6 @@ static void test_tcp(void **state UNUSED)
 static void test_tcp_over_ipv6(void **state UNUSED)
 {
 	struct addr one = loopback(AF_INET6);
-
 	if (!addr_is_local(&one))
 		skip();
 	check_tcp(AF_INET6);
@@ -106,7 +100,6 @@ static void test_a_gone_peer_is_probed_for(void **state UNUSED)
 	int listener = listen_somewhere(AF_INET, &server);
 	int client = sock_connect(&server, NULL);
 	bool limited = false;
-
 	assert_true(client >= 0);
 	assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 1);
 	assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPIDLE), SOCK_PROBE_S);
@@ -133,7 +126,6 @@ static void test_refused_connection(void **state UNUSED)
 {
 	struct addr server;
 	int listener = listen_somewhere(AF_INET, &server), client;
-
 	close(listener);
 	client = sock_connect(&server, NULL);
 	if (client >= 0) {
@@ -150,7 +142,6 @@ static void test_taken_port(void **state UNUSED)
 	struct addr server;
 	int listener = listen_somewhere(AF_INET, &server);
 	struct err e = {""};
-
 	assert_int_equal(sock_listen(&server, 0, 16, &e), -1);
 	assert_int_equal(errno, EADDRINUSE);
 	assert_non_null(strstr(e.text, "bind to 127.0.0.1:"));
@@ -162,7 +153,6 @@ static void test_shared_port(void **state UNUSED)
 {
 	struct addr a = loopback(AF_INET);
 	int first = sock_listen(&a, SOCK_REUSEPORT, 16, NULL), second;
-
 	assert_int_equal(sock_local(first, &a), 0);
 	second = sock_listen(&a, SOCK_REUSEPORT, 16, NULL);
 	assert_true(second >= 0);
@@ -175,7 +165,6 @@ static void test_address_that_is_not_here(void **state UNUSED)
 {
 	struct addr v4, v6;
 	int fd;
-
 	assert_int_equal(addr_parse_ip(&v4, STR("192.0.2.170"), NULL), 0);
 	assert_int_equal(sock_listen(&v4, 0, 16, NULL), -1);
 	assert_int_equal(errno, EADDRNOTAVAIL);
@@ -193,7 +182,6 @@ static void test_both_families_on_one_port(void **state UNUSED)
 {
 	struct addr one = loopback(AF_INET6), v4, v6;
 	int fd4, fd6;
-
 	if (!addr_is_local(&one))
 		skip();
 	assert_int_equal(addr_parse(&v6, STR("[::]:1"), 0, NULL), 0);
@@ -212,7 +200,6 @@ static void test_both_families_on_one_port(void **state UNUSED)
 static void test_local_of_no_socket(void **state UNUSED)
 {
 	struct addr a = loopback(AF_INET);
-
 	assert_int_equal(sock_local(-1, &a), -1);
 	assert_int_equal(a.len, 0);
 	assert_int_equal(sock_error(-1), EBADF);
@@ -225,9 +212,8 @@ struct directory {
 static int make_directory(void **state)
 {
 	static struct directory d;
-
 	strcpy(d.path, "/tmp/sock_test.XXXXXX");
-	if (mkdtemp(d.path) == NULL)
+	if (!mkdtemp(d.path))
 		return -1;
 	snprintf(d.sock, sizeof(d.sock), "%s/s", d.path);
 	*state = &d;
@@ -237,7 +223,6 @@ static int make_directory(void **state)
 static int remove_directory(void **state)
 {
 	const struct directory *d = *state;
-
 	unlink(d->sock);
 	return rmdir(d->path); /* fails where a temporary name was left behind */
 }
@@ -249,7 +234,6 @@ static void test_unix(void **state)
 	struct addr peer;
 	char text[ADDR_TEXT_SIZE];
 	struct stat st;
-
 	assert_true(listener >= 0);
 	assert_int_equal(stat(d->sock, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
@@ -271,7 +255,6 @@ static void test_unix_replaces_a_stale_file_only(void **state)
 	const struct directory *d = *state;
 	int first = sock_unix_listen(d->sock, 0600, 4, NULL), second;
 	struct err e = {""};
-
 	assert_true(first >= 0);
 	assert_int_equal(sock_unix_listen(d->sock, 0600, 4, &e), -1);
 	assert_int_equal(errno, EADDRINUSE);
@@ -290,7 +273,6 @@ static void test_unix_spares_other_files(void **state)
 	FILE *f = fopen(d->sock, "w");
 	struct err e = {""};
 	struct stat st;
-
 	assert_non_null(f);
 	fclose(f);
 	assert_int_equal(sock_unix_listen(d->sock, 0600, 4, &e), -1);
@@ -304,7 +286,6 @@ static void test_unix_errors(void **state)
 	const struct directory *d = *state;
 	char path[200];
 	struct err e = {""};
-
 	assert_int_equal(sock_unix_connect(d->sock, &e), -1);
 	assert_int_equal(errno, ENOENT);
 	assert_non_null(strstr(e.text, "No such file"));
@@ -329,7 +310,6 @@ struct pair {
 static struct pair connected(void)
 {
 	int fds[2];
-
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	struct pair p;
 	io_init_tcp(&p.a, fds[0]);
@@ -342,7 +322,6 @@ static void test_io(void **state UNUSED)
 	struct pair p = connected();
 	struct iovec iov[2] = {{(char[]){"ab"}, 2}, {(char[]){"cde"}, 3}};
 	char got[16];
-
 	assert_int_equal(io_read(&p.a, got, sizeof(got)), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_int_equal(io_writev(&p.b, iov, 2), 5);
@@ -362,7 +341,6 @@ static void test_write_to_a_gone_peer(void **state UNUSED)
 {
 	struct pair p = connected();
 	struct iovec iov[2] = {{(char[]){"ab"}, 2}, {(char[]){"cd"}, 2}};
-
 	p.b.ops->close(&p.b);
 	assert_int_equal(io_writev(&p.a, iov, 1), -1);
 	assert_int_equal(errno, EPIPE);
@@ -376,7 +354,6 @@ static void test_more_pieces_than_the_kernel_takes(void **state UNUSED)
 	struct pair p = connected();
 	struct iovec iov[1500];
 	char byte = 'x', got[2000];
-
 	for (size_t i = 0; i < ARRAY_LEN(iov); i++)
 		iov[i] = (struct iovec){&byte, 1};
 	assert_int_equal(io_writev(&p.a, iov, ARRAY_LEN(iov)), 1024);
@@ -407,6 +384,5 @@ int main(void)
 		cmocka_unit_test(test_write_to_a_gone_peer),
 		cmocka_unit_test(test_more_pieces_than_the_kernel_takes),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static const struct conf_cookie hidden = {
 static const struct conf_cookie rewrite = {.mode = CONF_COOKIE_REWRITE, .name = {"SERVERID", 8}};
 static const struct conf_cookie none = {.mode = CONF_COOKIE_NONE};
 
-static void finds_whom_the_cookie_means(void **state)
+static void finds_whom_the_cookie_means(void **state UNUSED)
 {
 	const struct sticky_server servers[] = {
 		{{"a1", 2}, true}, {{"a2", 2}, false}, {{"", 0}, true}, {{"a4", 2}, true}};
@@ -54,7 +54,6 @@ static void finds_whom_the_cookie_means(void **state)
 		{"Cookie: $Version=1; SERVERID=a1; $Path=/\r\n", 0, 'V'},
 		{"Cookie: XSERVERID=a1\r\n", -1, 'N'},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[256];
 		snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: h\r\n%s\r\n",
@@ -67,7 +66,7 @@ static void finds_whom_the_cookie_means(void **state)
 	}
 }
 
-static void hides_the_cookie_from_the_server(void **state)
+static void hides_the_cookie_from_the_server(void **state UNUSED)
 {
 	static const struct {
 		const char *cookies, *hidden;
@@ -78,7 +77,6 @@ static void hides_the_cookie_from_the_server(void **state)
 		{"Cookie: a=b\r\nCookie: SERVERID=x\r\n", "Cookie: a=b\r\n"},
 		{"Cookie: a=b;c=\"SERVERID=x\"\r\n", "Cookie: a=b; c=\"SERVERID=x\"\r\n"},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[256], out[256];
 		struct http_fields w;
@@ -95,7 +93,7 @@ static void hides_the_cookie_from_the_server(void **state)
 	}
 }
 
-static void answers_by_its_mode(void **state)
+static void answers_by_its_mode(void **state UNUSED)
 {
 	static const struct {
 		const struct conf_cookie *cookie;
@@ -127,7 +125,6 @@ static void answers_by_its_mode(void **state)
 		{&rewrite, 'N', "Set-Cookie: SERVERID=own; path=/\r\n", "",
 		 "Set-Cookie: SERVERID=own; path=/\r\n", 'N'},
 	};
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[512], out[512];
 		struct http_fields w;

@@ -10,16 +10,14 @@
 
 static struct arena arena;
 
-static int arena_begins(void **state)
+static int arena_begins(void **state UNUSED)
 {
-	(void)state;
 	arena_init(&arena, NULL, 0, 1 << 20);
 	return 0;
 }
 
-static int arena_ends(void **state)
+static int arena_ends(void **state UNUSED)
 {
-	(void)state;
 	arena_fini(&arena);
 	return 0;
 }
@@ -40,9 +38,8 @@ static struct str stored(const char *text)
 	return stored_head_of(&arena, response(text), 784111777);
 }
 
-static void what_belongs_to_one_delivery_stays_behind(void **state)
+static void what_belongs_to_one_delivery_stays_behind(void **state UNUSED)
 {
-	(void)state;
 	assert_str_equal(
 		stored("HTTP/1.1 200 Fine\r\nDate: Mon, 07 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n"
 		       "Age: 7\r\nConnection: x-mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nETag: \"e\"\r\n"
@@ -51,16 +48,14 @@ static void what_belongs_to_one_delivery_stays_behind(void **state)
 		"X-Other: o\r\n");
 }
 
-static void a_date_is_added_where_there_is_none(void **state)
+static void a_date_is_added_where_there_is_none(void **state UNUSED)
 {
-	(void)state;
 	assert_str_equal(stored("HTTP/1.0 404 \r\nContent-Length: 0\r\n\r\n"),
 			 "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
 }
 
-static void it_is_parsed_again(void **state)
+static void it_is_parsed_again(void **state UNUSED)
 {
-	(void)state;
 	struct http_head *h = stored_head_parse(
 		&arena, stored("HTTP/1.1 301 Moved\r\nLocation: /x\r\nVary: a\r\nVary: b\r\n\r\n"));
 	assert_non_null(h);
@@ -71,9 +66,8 @@ static void it_is_parsed_again(void **state)
 	assert_true(http_has(h, HTTP_F_DATE));
 }
 
-static void a_304_replaces_the_fields_it_has(void **state)
+static void a_304_replaces_the_fields_it_has(void **state UNUSED)
 {
-	(void)state;
 	struct str old = stored(
 		"HTTP/1.1 200 OK\r\nDate: Mon, 07 Nov 1994 08:49:37 GMT\r\nETag: \"e\"\r\n"
 		"Cache-Control: max-age=1\r\nCache-Control: public\r\nContent-Type: text/plain\r\n"
@@ -100,11 +94,10 @@ static void a_304_replaces_the_fields_it_has(void **state)
 	assert_false(http_has(merged, HTTP_F_CONNECTION));
 }
 
-static void without_room_there_is_no_head(void **state)
+static void without_room_there_is_no_head(void **state UNUSED)
 {
 	char memory[64];
 	struct arena small;
-	(void)state;
 	struct http_head *h = response(
 		"HTTP/1.1 200 OK\r\nX-Long: 0123456789012345678901234567890123456789\r\n\r\n");
 	arena_init(&small, memory, sizeof(memory), sizeof(memory));
@@ -113,18 +106,16 @@ static void without_room_there_is_no_head(void **state)
 	arena_fini(&small);
 }
 
-static void what_is_sent_more_than_once_is_stored_so_and_in_its_order(void **state)
+static void what_is_sent_more_than_once_is_stored_so_and_in_its_order(void **state UNUSED)
 {
-	(void)state;
 	assert_str_equal(stored("HTTP/1.1 200 OK\r\nLink: a\r\nDate: x\r\nage: 1\r\nLINK: b\r\n"
 				"Transfer-Encoding: chunked\r\nConnection: close, Link2\r\n"
 				"Link2: c\r\nX-Empty:\r\n\r\n"),
 			 "Link: a\r\nDate: x\r\nLINK: b\r\nX-Empty: \r\n");
 }
 
-static void what_is_stored_again_stays_the_same(void **state)
+static void what_is_stored_again_stays_the_same(void **state UNUSED)
 {
-	(void)state;
 	struct str once = stored("HTTP/1.1 404 Gone Fishing\r\nContent-Length: 3\r\nVary: a\r\n"
 				 "Set-Cookie: a=b\r\nCache-Control: max-age=5\r\n\r\n");
 	struct http_head *h = stored_head_parse(&arena, once);
@@ -134,9 +125,8 @@ static void what_is_stored_again_stays_the_same(void **state)
 	assert_memory_equal(twice.p, once.p, once.n);
 }
 
-static void a_304_has_no_say_in_status_and_what_the_body_is(void **state)
+static void a_304_has_no_say_in_status_and_what_the_body_is(void **state UNUSED)
 {
-	(void)state;
 	struct str old = stored("HTTP/1.1 203 Well Known\r\nDate: x\r\nContent-Length: 4\r\n\r\n");
 	struct http_head *merged = stored_head_merge(
 		&arena, old, 203,
@@ -151,9 +141,8 @@ static void a_304_has_no_say_in_status_and_what_the_body_is(void **state)
 	assert_str_equal(http_get(merged, HTTP_F_DATE), "x");
 }
 
-static void names_are_the_same_in_any_case(void **state)
+static void names_are_the_same_in_any_case(void **state UNUSED)
 {
-	(void)state;
 	struct http_head *merged = stored_head_merge(
 		&arena, stored("HTTP/1.1 200 OK\r\nX-Two: 1\r\nX-Two: 2\r\nETag: \"o\"\r\n\r\n"),
 		200, response("HTTP/1.1 304 N\r\nx-two: 3\r\nX-TWO: 4\r\netag: \"n\"\r\n\r\n"));
@@ -164,10 +153,9 @@ static void names_are_the_same_in_any_case(void **state)
 }
 
 /* Longer lines and heads than the daemon takes from clients. */
-static void long_heads_come_back_whole(void **state)
+static void long_heads_come_back_whole(void **state UNUSED)
 {
 	static char text[16000], long_304[16000], value[12001];
-	(void)state;
 	struct http_limits wide = {.line = 15000, .head = 15999, .fields = HTTP_FIELDS_MAX};
 	struct http_head *old = ARENA_NEW(&arena, struct http_head);
 	struct http_head *not_modified = ARENA_NEW(&arena, struct http_head);
@@ -193,12 +181,11 @@ static void long_heads_come_back_whole(void **state)
 #define SOME_NEW "X-New: n\r\nDate: x\r\nETag: \"e\"\r\n"
 
 /* However little there is, the answer is the right one or none. */
-static void any_lack_of_room_is_told(void **state)
+static void any_lack_of_room_is_told(void **state UNUSED)
 {
 	struct http_head *h = response("HTTP/1.1 200 OK\r\n" SOME "\r\n");
 	struct http_head *new = response("HTTP/1.1 304 N\r\nX-New: n\r\n\r\n");
 	unsigned none[3] = {0}, right[3] = {0};
-	(void)state;
 	for (size_t cap = 0; cap < 4 * sizeof(struct http_head); cap += 16) {
 		struct arena small;
 		arena_init(&small, NULL, 0, cap);
@@ -225,9 +212,8 @@ static void any_lack_of_room_is_told(void **state)
 		assert_true(none[i] > 0 && right[i] > 0);
 }
 
-static void what_belongs_to_the_connection_of_a_304_takes_nothing_away(void **state)
+static void what_belongs_to_the_connection_of_a_304_takes_nothing_away(void **state UNUSED)
 {
-	(void)state;
 	struct http_head *merged = stored_head_merge(
 		&arena, stored("HTTP/1.1 200 OK\r\nX-Old: o\r\nContent-Length: 0\r\n\r\n"), 200,
 		response("HTTP/1.1 304 N\r\nConnection: x-old\r\nX-Old: hop\r\n\r\n"));

@@ -26,10 +26,8 @@ static void test_eq_nocase(void **state UNUSED)
 		{"12345678", "12345678", true},
 		{"1234567 ", "1234567\t", false},
 	};
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct str a = str_c(cases[i].a), b = str_c(cases[i].b);
-
 		assert_int_equal(str_eq_nocase(a, b), cases[i].eq);
 		assert_int_equal(str_eq_nocase(b, a), cases[i].eq);
 	}
@@ -41,14 +39,11 @@ static void test_eq_nocase(void **state UNUSED)
 static void test_eq_nocase_of_all_bytes(void **state UNUSED)
 {
 	char a[9] = "aBcDeFgHi", b[9] = "AbCdEfGhI";
-
 	for (int at = 0; at < 9; at += 4) {
 		char a_was = a[at], b_was = b[at];
-
 		for (int x = 0; x < 256; x++) {
 			for (int y = 0; y < 256; y++) {
 				bool same = str_lower_char((char)x) == str_lower_char((char)y);
-
 				a[at] = (char)x;
 				b[at] = (char)y;
 				if (str_eq_nocase(str_of(a, 9), str_of(b, 9)) != same)
@@ -89,10 +84,8 @@ static void test_cmp(void **state UNUSED)
 		{"", "", 0},	   {"", "a", -1},   {"a", "b", -1},   {"ab", "a", 1},
 		{"abc", "abc", 0}, {"ab", "b", -1}, {"\xff", "a", 1},
 	};
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct str a = str_c(cases[i].a), b = str_c(cases[i].b);
-
 		assert_int_equal(sign(str_cmp(a, b)), cases[i].sign);
 		assert_int_equal(sign(str_cmp(b, a)), -cases[i].sign);
 		assert_int_equal(str_eq(a, b), cases[i].sign == 0);
@@ -126,7 +119,6 @@ static void check_split(struct str text, const char *want)
 {
 	struct str rest = text, piece;
 	char got[128] = "";
-
 	while (str_split(&rest, ',', &piece)) {
 		strncat(got, piece.p, piece.n);
 		strcat(got, "|");
@@ -151,7 +143,6 @@ static void check_list(const char *text, const char *want)
 {
 	struct str rest = str_c(text), item;
 	char got[128] = "";
-
 	while (str_list_next(&rest, &item)) {
 		assert_true(item.n > 0);
 		strncat(got, item.p, item.n);
@@ -201,10 +192,8 @@ static void test_to_u64(void **state UNUSED)
 		{"/", 99, 0, false},
 		{"\xb1", 99, 0, false},
 	};
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		uint64_t value = 4711;
-
 		assert_int_equal(str_to_u64(str_c(cases[i].text), cases[i].max, &value),
 				 cases[i].ok);
 		assert_true(value == (cases[i].ok ? cases[i].value : 4711));
@@ -232,10 +221,8 @@ static void test_hex_to_u64(void **state UNUSED)
 		{"@", 255, 0, false},
 		{"-1", 255, 0, false},
 	};
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		uint64_t value = 4711;
-
 		assert_int_equal(str_hex_to_u64(str_c(cases[i].text), cases[i].max, &value),
 				 cases[i].ok);
 		assert_true(value == (cases[i].ok ? cases[i].value : 4711));
@@ -245,7 +232,6 @@ static void test_hex_to_u64(void **state UNUSED)
 static void test_copy(void **state UNUSED)
 {
 	char to[4];
-
 	assert_true(str_copy(to, sizeof(to), STR("abc")));
 	assert_string_equal(to, "abc");
 	assert_false(str_copy(to, sizeof(to), STR("abcd")));
@@ -272,10 +258,8 @@ static void test_distance(void **state UNUSED)
 		{"abc", "xyz", 3},
 	};
 	char a[100], b[100];
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct str x = str_c(cases[i].a), y = str_c(cases[i].b);
-
 		assert_int_equal(str_distance(x, y), cases[i].distance);
 		assert_int_equal(str_distance(y, x), cases[i].distance);
 	}
@@ -285,7 +269,7 @@ static void test_distance(void **state UNUSED)
 	assert_int_equal(str_distance(str_of(a, 100), str_of(a, 63)), 0);
 }
 
-static void test_utf8(void **state)
+static void test_utf8(void **state UNUSED)
 {
 	static const struct {
 		const char *text;
@@ -316,8 +300,6 @@ static void test_utf8(void **state)
 		{"\xf5\x80\x80\x80", 0},
 		{"\xff", 0},
 	};
-
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_int_equal(str_utf8(str_c(cases[i].text)), cases[i].n);
 	assert_int_equal(str_utf8(STR_NONE), 0);
@@ -338,10 +320,8 @@ static void test_sanitize(void **state UNUSED)
 		{"cut \xe2\x82", "cut ??"},
 		{"\xe2\x82\xac \xf0\x9f\x8d\x93", "\xe2\x82\xac \xf0\x9f\x8d\x93"},
 	};
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[64];
-
 		assert_true(str_copy(text, sizeof(text), str_c(cases[i][0])));
 		str_sanitize(text);
 		assert_string_equal(text, cases[i][1]);
@@ -380,6 +360,5 @@ int main(void)
 		cmocka_unit_test(test_sanitize),
 		cmocka_unit_test(test_small_inlines),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

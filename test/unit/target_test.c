@@ -13,13 +13,11 @@ static const struct target_rules rules_25 = {
 static void assert_story(const char *probes, const char *states)
 {
 	struct target t;
-
 	target_init(&t, &rules_25);
 	assert_int_equal(t.state, HEALTH_UNKNOWN);
 	for (size_t i = 0; probes[i]; i++) {
 		enum health_state before = t.state;
 		bool changed = target_result(&t, &rules_25, probes[i] == '+', 100 + (int64_t)i);
-
 		target_check(&t, &rules_25);
 		if ((t.state == HEALTH_UP) != (states[i] == 'U'))
 			fail_msg("%s: after %zu probes state %d", probes, i + 1, t.state);
@@ -43,7 +41,6 @@ static void test_stories(void **state UNUSED)
 static void test_changes_are_counted_after_the_first_verdict(void **state UNUSED)
 {
 	struct target t;
-
 	target_init(&t, &rules_25);
 	target_result(&t, &rules_25, false, 1);
 	assert_int_equal(t.changes, 0);
@@ -60,11 +57,9 @@ static void test_progress(void **state UNUSED)
 					   {1, 5}, {0, 2}, {1, 2}, {5, 5}};
 	static const char probes[] = "+-----++";
 	struct target t;
-
 	target_init(&t, &rules_25);
 	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
 		unsigned at, of;
-
 		target_result(&t, &rules_25, probes[i] == '+', 1);
 		target_progress(&t, &rules_25, &at, &of);
 		assert_int_equal(at, want[i][0]);
@@ -80,7 +75,6 @@ static int64_t delay_ms(const struct target *t, unsigned spread, uint64_t random
 static void test_pace(void **state UNUSED)
 {
 	struct target t;
-
 	target_init(&t, &rules_25);
 	assert_int_equal(delay_ms(&t, 0, 7), 250);
 	target_result(&t, &rules_25, true, 1);
@@ -98,12 +92,10 @@ static void test_spread_stays_within_its_percents(void **state UNUSED)
 {
 	struct target t;
 	int64_t least = INT64_MAX, most = 0;
-
 	target_init(&t, &rules_25);
 	target_result(&t, &rules_25, true, 1);
 	for (uint64_t r = 0; r < 1000; r++) {
 		int64_t ms = delay_ms(&t, 10, r * UINT64_C(0x9e3779b97f4a7c15));
-
 		least = MIN(least, ms);
 		most = MAX(most, ms);
 	}
@@ -114,7 +106,6 @@ static void test_rise_and_fall_of_one(void **state UNUSED)
 {
 	const struct target_rules rules = {.rise = 1, .fall = 1};
 	struct target t;
-
 	target_init(&t, &rules);
 	for (int i = 0; i < 6; i++) {
 		assert_true(target_result(&t, &rules, i % 2 == 0, 1));
@@ -125,7 +116,6 @@ static void test_rise_and_fall_of_one(void **state UNUSED)
 static struct target after(const char *probes)
 {
 	struct target t;
-
 	target_init(&t, &rules_25);
 	for (; *probes; probes++)
 		target_result(&t, &rules_25, *probes == '+', 9);
@@ -142,11 +132,9 @@ static void test_adopting_keeps_the_distance_to_the_edge(void **state UNUSED)
 		{"+", 2, 5, 6},	     {"+--", 2, 5, 4}, {"+--", 3, 4, 4}, {"+----", 2, 2, 2},
 		{"+-----", 2, 5, 0}, {"-+", 2, 5, 1},  {"-+", 1, 5, 0},
 	};
-
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct target_rules rules = {.rise = cases[i].rise, .fall = cases[i].fall};
 		struct target old = after(cases[i].probes), t;
-
 		target_adopt(&t, &rules, &old, &rules_25, true);
 		target_check(&t, &rules);
 		assert_int_equal(t.health, cases[i].want);
@@ -158,7 +146,6 @@ static void test_adopting_keeps_the_distance_to_the_edge(void **state UNUSED)
 static void test_adopting_what_is_not_sure_lets_one_probe_decide(void **state UNUSED)
 {
 	struct target up = after("+"), down = after("-"), unknown = after(""), t;
-
 	target_adopt(&t, &rules_25, &up, &rules_25, false);
 	target_check(&t, &rules_25);
 	assert_int_equal(t.state, HEALTH_UP);
@@ -183,6 +170,5 @@ int main(void)
 		cmocka_unit_test(test_adopting_keeps_the_distance_to_the_edge),
 		cmocka_unit_test(test_adopting_what_is_not_sure_lets_one_probe_decide),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

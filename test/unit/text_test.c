@@ -6,10 +6,9 @@
 
 #include "ipc/text.h"
 
-static void grows_and_is_terminated(void **state)
+static void grows_and_is_terminated(void **state UNUSED)
 {
 	struct text t;
-	(void)state;
 	text_init(&t, 100000);
 	for (unsigned i = 0; i < 1000; i++)
 		text_printf(&t, "%03u ", i);
@@ -22,10 +21,9 @@ static void grows_and_is_terminated(void **state)
 	text_fini(&t);
 }
 
-static void stops_at_its_cap(void **state)
+static void stops_at_its_cap(void **state UNUSED)
 {
 	struct text t;
-	(void)state;
 	text_init(&t, 5);
 	text_add(&t, STR("abcde"));
 	assert_false(t.cut);
@@ -38,10 +36,9 @@ static void stops_at_its_cap(void **state)
 	text_fini(&t);
 }
 
-static void json_puts_its_own_commas(void **state)
+static void json_puts_its_own_commas(void **state UNUSED)
 {
 	struct text t;
-	(void)state;
 	text_init(&t, 1000);
 	text_json_open(&t, NULL, '{');
 	text_json_str(&t, "a", STR("x"));
@@ -60,20 +57,18 @@ static void json_puts_its_own_commas(void **state)
 	text_fini(&t);
 }
 
-static void json_escapes(void **state)
+static void json_escapes(void **state UNUSED)
 {
 	struct text t;
-	(void)state;
 	text_init(&t, 1000);
 	text_json_str(&t, NULL, str_of("q\" b\\ n\n z\0 d\x7f e\xc3\xa9 x\xe9", 21));
 	assert_string_equal(t.p, "\"q\\\" b\\\\ n\\u000a z\\u0000 d\\u007f e\xc3\xa9 x\\ufffd\"");
 	text_fini(&t);
 }
 
-static void json_has_no_infinity(void **state)
+static void json_has_no_infinity(void **state UNUSED)
 {
 	struct text t;
-	(void)state;
 	text_init(&t, 1000);
 	text_json_open(&t, NULL, '[');
 	text_json_real(&t, NULL, (double)INFINITY);

@@ -27,7 +27,6 @@ struct file {
 static void load(struct file *f, const char *text)
 {
 	struct conf *c;
-
 	arena_init(&f->arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&f->errors, &f->arena);
 	c = conf_read_text("f", str_c(text), vip_conf_schema, vip_conf_schema_n, &f->arena,
@@ -50,7 +49,6 @@ static void has_the_posts_defaults(void **state UNUSED)
 {
 	struct file f;
 	const struct vip_conf_instance *i = load_good(&f, BASE ADDR);
-
 	assert_string_equal(i->name, "VI_1");
 	assert_string_equal(i->interface, "eth0");
 	assert_int_equal(i->packet.version, 2);
@@ -78,7 +76,6 @@ static void takes_every_key(void **state UNUSED)
 			 "version=3\nadvert_int=250ms\npreempt=no\ntrack=lbd weight -20\n"
 			 "last_resort=no\nlabel=none\nlifetime=1s\nhandover=0\n"
 			 "v3_checksum=rfc9568\n[vip]\ngarp_refresh=0\nmlock=no\n");
-
 	assert_int_equal(i->addrs.count, 3);
 	assert_int_equal(i->addrs.ip[0], 0x0a000001);
 	assert_int_equal(i->addrs.ip[1], 0x0a000002); /* its prefix length has no effect */
@@ -97,7 +94,6 @@ static void takes_every_key(void **state UNUSED)
 static void labels_count_up_on_an_interface(void **state UNUSED)
 {
 	struct file f;
-
 	load_good(
 		&f, BASE ADDR
 		"[vrrp B]\ninterface=eth0\nvirtual_router_id=52\naddress=10.0.0.1\n"
@@ -151,10 +147,8 @@ static void says_what_is_wrong(void **state UNUSED)
 		{"[board a]\naddress=192.168.1.170\n" BASE ADDR,
 		 "f:6: address: is the address of a board"},
 	};
-
 	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
 		struct file f;
-
 		load(&f, cases[k].text);
 		const char *said = f.errors.first ? f.errors.first->text : "(no error)";
 		print_message("%s\n", said);
@@ -169,7 +163,6 @@ static void the_password_is_eight_bytes(void **state UNUSED)
 {
 	struct file f;
 	const struct vip_conf_instance *i = load_good(&f, BASE ADDR "auth_pass=s3cr3t\n");
-
 	assert_int_equal(i->packet.auth_type, 1);
 	assert_memory_equal(i->packet.auth, "s3cr3t\0\0", 8);
 	arena_fini(&f.arena);
@@ -182,7 +175,6 @@ static void boards_give_priority_and_rank(void **state UNUSED)
 		&f, "[board b]\naddress=192.168.1.172\n"
 		    "[board c]\naddress=192.168.1.173\npriority=104\n"
 		    "[board a]\naddress=192.168.1.171\n" BASE ADDR "priority=101\n");
-
 	assert_int_equal(i->n_boards, 3);
 	assert_int_equal(i->boards[0].ip, BOARD3);
 	assert_int_equal(i->boards[2].ip, BOARD1);
@@ -203,7 +195,6 @@ static void without_boards_the_last_octet_tells(void **state UNUSED)
 {
 	struct file f;
 	const struct vip_conf_instance *i = load_good(&f, BASE ADDR);
-
 	assert_false(vip_conf_is_board(i, BOARD1));
 	assert_int_equal(vip_conf_rank_us(i, BOARD1, true), 84000);
 	assert_int_equal(vip_conf_rank_us(i, BOARD2, true), 83000);
@@ -214,7 +205,6 @@ static void what_makes_another_router(void **state UNUSED)
 {
 	struct file f;
 	struct vip_conf_instance a, b;
-
 	a = b = *load_good(&f, BASE ADDR);
 	b.priority = 7;
 	b.packet.interval_us = 2000000;
@@ -243,6 +233,5 @@ int main(void)
 		cmocka_unit_test(without_boards_the_last_octet_tells),
 		cmocka_unit_test(what_makes_another_router),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

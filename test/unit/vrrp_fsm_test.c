@@ -111,7 +111,6 @@ static void play_on(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, const st
 	for (size_t i = 0; i < n; i++) {
 		const struct line *l = &lines[i];
 		struct vrrp_fsm_out out = vrrp_fsm_step(r, s, &l->event, (int64_t)(l->at * 1000));
-
 		print_message("line %zu at %.3f: %s acts %u due %lld %s\n", i, l->at,
 			      vrrp_fsm_state_name(s->state), out.acts, (long long)vrrp_fsm_due(s),
 			      out.why ? out.why : "");
@@ -168,7 +167,6 @@ static void preempts_a_lower_priority(void **state UNUSED)
 static void without_preempt_a_lower_master_stays(void **state UNUSED)
 {
 	struct vrrp_fsm_rules r = post;
-
 	r.preempt = false;
 	PLAY(&r, BORN_FIT, {1000, EV_HEAR(100, HIGH), BACKUP, 0, 1000000 + DOWN101_US},
 	     {2000, EV_HEAR(100, HIGH), BACKUP, 0, 2000000 + DOWN101_US},
@@ -265,7 +263,6 @@ static void the_last_resort_is_priority_1(void **state UNUSED)
 {
 	struct vrrp_fsm_rules none = post;
 	enum { AT = LAST_US };
-
 	PLAY(&post, {0, EV_START, BACKUP, 0, AT},
 	     {AT / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, AT + 1000000},
 	     {AT / 1000.0 + 1000, EV_TIMER, MASTER, SENDS(1), AT + 2000000},
@@ -293,7 +290,6 @@ static void an_eligible_router_replaces_the_last_resort(void **state UNUSED)
 static void weight_moves_the_priority(void **state UNUSED)
 {
 	struct vrrp_fsm_rules top = post;
-
 	PLAY(&post, {0, EV_BONUS(2), INIT, 0, NEVER},
 	     {0, EV_START, BACKUP, 0, 3000000 + 597656 + TIE_US},
 	     {1000, EV_HEAR(101, HIGH), BACKUP, 0,
@@ -341,7 +337,6 @@ static void new_rules_apply_at_once(void **state UNUSED)
 	static const struct line claimed[] = {{3625.468, EV_TIMER, MASTER, SEND | HOLD, 4625468}};
 	static const struct line backup[] = {{100, EV_RULES, BACKUP, 0, 3000000 + 410156 + TIE_US}};
 	static const struct line master[] = {{3700, EV_RULES, MASTER, SENDS(151), 4700000}};
-
 	play_on(&r, &b, born, 2);
 	play_on(&r, &m, born, 2);
 	play_on(&r, &m, claimed, 1);
@@ -358,7 +353,6 @@ static void a_last_resort_can_be_forbidden_later(void **state UNUSED)
 		{0, EV_START, BACKUP, 0, LAST_US},
 		{LAST_US / 1000.0, EV_TIMER, MASTER, SENDS(1) | HOLD, LAST_US + 1000000}};
 	static const struct line barred[] = {{12500, EV_RULES, BACKUP, ZERO | DROP, NEVER}};
-
 	play_on(&r, &s, alone, 2);
 	r.last_resort = false;
 	play_on(&r, &s, barred, 1);
@@ -367,7 +361,6 @@ static void a_last_resort_can_be_forbidden_later(void **state UNUSED)
 static void version_3_counts_in_the_masters_interval(void **state UNUSED)
 {
 	struct vrrp_fsm_rules r = post;
-
 	r.version = 3;
 	r.interval_us = 100000;
 	r.tie_us = 2000;
@@ -384,7 +377,6 @@ static void the_skew_orders_priorities(void **state UNUSED)
 	struct vrrp_fsm_rules r = post;
 	struct vrrp_fsm s = {.eligible = true, .master_priority = 255};
 	int64_t last = INT64_MAX;
-
 	for (unsigned p = 1; p <= 254; p++) {
 		r.priority = (uint8_t)p;
 		assert_true(vrrp_fsm_skew_us(&r, &s) < last);
@@ -418,6 +410,5 @@ int main(void)
 		cmocka_unit_test(version_3_counts_in_the_masters_interval),
 		cmocka_unit_test(the_skew_orders_priorities),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

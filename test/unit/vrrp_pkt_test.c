@@ -77,7 +77,6 @@ static void builds_what_keepalived_sends(void **state UNUSED)
 		const struct capture *c = &captures[i];
 		uint8_t got[VRRP_PKT_SIZE_MAX];
 		size_t n = vrrp_pkt_build(&c->rules, c->priority, got);
-
 		print_message("%s\n", c->name);
 		assert_int_equal(n, 20 + c->n);
 		assert_memory_equal(got + 20, c->bytes, c->n);
@@ -91,7 +90,6 @@ static void builds_the_whole_frame(void **state UNUSED)
 {
 	const struct vrrp_pkt_rules rules = V2();
 	uint8_t got[VRRP_PKT_SIZE_MAX];
-
 	assert_int_equal(vrrp_pkt_build(&rules, 101, got), sizeof(frame_v2));
 	got[5] = 1; /* the id, which the kernel fills in, and the header's sum over it */
 	got[10] = got[11] = 0;
@@ -108,7 +106,6 @@ static void parses_what_it_builds(void **state UNUSED)
 		struct vrrp_pkt_rules peer = c->rules;
 		uint8_t raw[VRRP_PKT_SIZE_MAX];
 		struct vrrp_pkt p;
-
 		assert_int_equal(
 			vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&c->rules, c->priority, raw)), &p),
 			VRRP_PKT_OK);
@@ -129,7 +126,6 @@ static void parses_what_it_builds(void **state UNUSED)
 static void parses_the_captured_frame(void **state UNUSED)
 {
 	struct vrrp_pkt p;
-
 	assert_int_equal(vrrp_pkt_parse(bytes(frame_v2, sizeof(frame_v2)), &p), VRRP_PKT_OK);
 	assert_int_equal(p.priority, 101);
 	assert_memory_equal(p.addrs, "\xc0\xa8\x01\xaa", 4);
@@ -140,7 +136,6 @@ static void carries_many_addresses(void **state UNUSED)
 	struct vrrp_pkt_rules r = V2(), other;
 	uint8_t raw[VRRP_PKT_SIZE_MAX];
 	struct vrrp_pkt p;
-
 	r.count = VRRP_PKT_ADDRS_MAX;
 	for (unsigned i = 0; i < r.count; i++)
 		r.addrs[i] = VIP + i;
@@ -233,7 +228,6 @@ static const struct vector vectors[] = {
 static void put_sum(uint8_t *packet, size_t n, bool pseudo)
 {
 	uint32_t sum = 0;
-
 	packet[26] = packet[27] = 0;
 	for (size_t i = 20; i < n; i++)
 		sum += i & 1 ? packet[i] : (uint32_t)packet[i] << 8;
@@ -252,7 +246,6 @@ static size_t craft(const struct vector *v, uint8_t raw[VRRP_PKT_SIZE_MAX + 8])
 {
 	const struct vrrp_pkt_rules v2 = V2(), v3 = V3();
 	size_t n;
-
 	memset(raw, 0, VRRP_PKT_SIZE_MAX + 8);
 	n = vrrp_pkt_build(v->version == 2 ? &v2 : &v3, 101, raw);
 	n = (size_t)((ptrdiff_t)n - v->cut);
@@ -273,7 +266,6 @@ static void judges_crafted_adverts(void **state UNUSED)
 		struct vrrp_pkt p = {0};
 		size_t n = craft(v, raw);
 		enum vrrp_pkt_drop got;
-
 		me->source = BOARD2;
 		got = vrrp_pkt_parse(bytes(raw, n), &p);
 		print_message("%-28s %s\n", v->name, vrrp_pkt_drop_text(got));
@@ -288,7 +280,6 @@ static void one_address_more_is_ours(void **state UNUSED)
 	struct vrrp_pkt_rules theirs = V2(), mine = V2();
 	uint8_t raw[VRRP_PKT_SIZE_MAX];
 	struct vrrp_pkt p;
-
 	theirs.addrs[theirs.count++] = VIP + 30;
 	mine.source = BOARD2;
 	assert_int_equal(vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&theirs, 101, raw)), &p),
@@ -301,7 +292,6 @@ static void passwords_must_be_equal(void **state UNUSED)
 	struct vrrp_pkt_rules theirs = V2(.auth_type = 1, .auth = "s3cr3tpw"), mine = theirs;
 	uint8_t raw[VRRP_PKT_SIZE_MAX];
 	struct vrrp_pkt p;
-
 	mine.source = BOARD2;
 	assert_int_equal(vrrp_pkt_parse(bytes(raw, vrrp_pkt_build(&theirs, 101, raw)), &p),
 			 VRRP_PKT_OK);
@@ -318,7 +308,6 @@ static void refuses_every_truncation(void **state UNUSED)
 	for (size_t n = 0; n < sizeof(frame_v2); n++) {
 		uint8_t *cut = malloc(n ? n : 1);
 		struct vrrp_pkt p;
-
 		assert_non_null(cut);
 		memcpy(cut, frame_v2, n);
 		assert_int_not_equal(vrrp_pkt_parse(bytes(cut, n), &p), VRRP_PKT_OK);
@@ -340,7 +329,6 @@ static void sees_every_flipped_bit(void **state UNUSED)
 	for (size_t bit = 20 * 8; bit < sizeof(frame_v2) * 8; bit++) {
 		uint8_t raw[sizeof(frame_v2)];
 		struct vrrp_pkt p;
-
 		memcpy(raw, frame_v2, sizeof(raw));
 		raw[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_int_not_equal(vrrp_pkt_parse(bytes(raw, sizeof(raw)), &p), VRRP_PKT_OK);
@@ -371,6 +359,5 @@ int main(void)
 		cmocka_unit_test(sees_every_flipped_bit),
 		cmocka_unit_test(reasons_have_names),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

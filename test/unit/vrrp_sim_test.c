@@ -36,7 +36,6 @@ static void forget_worst(struct sim *s)
 static void started_together_the_highest_address_wins_without_a_duel(void **state UNUSED)
 {
 	struct sim s;
-
 	for (unsigned n = 2; n <= 6; n++) {
 		sim_init(&s, n, n, false);
 		for (unsigned i = 0; i < n; i++)
@@ -54,7 +53,6 @@ static void started_together_the_highest_address_wins_without_a_duel(void **stat
 static void the_first_stays_master_among_equals(void **state UNUSED)
 {
 	struct sim s;
-
 	sim_init(&s, 1, 4, false);
 	sim_start(&s, 1);
 	sim_run(&s, SECONDS(5));
@@ -67,10 +65,8 @@ static void the_first_stays_master_among_equals(void **state UNUSED)
 static void a_power_cut_costs_less_than_four_seconds(void **state UNUSED)
 {
 	struct sim s;
-
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		int master;
-
 		elected(&s, seed, 4, false);
 		sim_run(&s, s.now + (int64_t)sim_random(&s, SIM_SECOND));
 		master = sim_master(&s, 0);
@@ -88,10 +84,8 @@ static void a_power_cut_costs_less_than_four_seconds(void **state UNUSED)
 static void a_planned_stop_leaves_no_gap(void **state UNUSED)
 {
 	struct sim s;
-
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		int master;
-
 		elected(&s, seed, 2 + (unsigned)seed % 4, seed % 2);
 		master = sim_master(&s, 0);
 		forget_worst(&s);
@@ -107,10 +101,8 @@ static void a_planned_stop_leaves_no_gap(void **state UNUSED)
 static void a_release_moves_it_within_the_skew(void **state UNUSED)
 {
 	struct sim s;
-
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		int master;
-
 		elected(&s, seed, 4, false);
 		master = sim_master(&s, 0);
 		forget_worst(&s);
@@ -126,7 +118,6 @@ static void ineligible_everywhere_it_is_held_as_the_last_resort(void **state UNU
 {
 	struct sim s;
 	int master;
-
 	elected(&s, 7, 4, false);
 	for (unsigned i = 0; i < 4; i++)
 		sim_eligible(&s, i, false);
@@ -143,7 +134,6 @@ static void ineligible_everywhere_it_is_held_as_the_last_resort(void **state UNU
 static void a_healed_partition_ends_with_one_master_at_once(void **state UNUSED)
 {
 	struct sim s;
-
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		elected(&s, seed, 4, false);
 		sim_group(&s, 0, 1);
@@ -164,10 +154,8 @@ static void a_healed_partition_ends_with_one_master_at_once(void **state UNUSED)
 static void a_frozen_master_wakes_as_backup(void **state UNUSED)
 {
 	struct sim s;
-
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		int master, successor;
-
 		elected(&s, seed, 3, false);
 		master = sim_master(&s, 0);
 		sim_freeze(&s, (unsigned)master, true);
@@ -187,7 +175,6 @@ static void a_killed_one_answers_no_longer_than_its_lease(void **state UNUSED)
 {
 	struct sim s;
 	int master;
-
 	elected(&s, 3, 4, false);
 	master = sim_master(&s, 0);
 	sim_kill(&s, (unsigned)master);
@@ -202,7 +189,6 @@ static void a_killed_one_answers_no_longer_than_its_lease(void **state UNUSED)
 static void something_happens(struct sim *s)
 {
 	unsigned i = (unsigned)sim_random(s, s->n);
-
 	switch (sim_random(s, 12)) {
 	case 0:
 		sim_cut(s, i);
@@ -253,10 +239,8 @@ static void calm(struct sim *s)
 static const struct sim_node *best_of(const struct sim *s, unsigned group)
 {
 	const struct sim_node *best = NULL;
-
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct sim_node *n = &s->node[i];
-
 		if (n->group == group && sim_works(n) && n->eligible &&
 		    (!best || n->rules.priority > best->rules.priority))
 			best = n;
@@ -269,10 +253,8 @@ static const char *judge_group(const struct sim *s, unsigned group)
 	const struct sim_node *best = best_of(s, group);
 	bool works = false;
 	int master = sim_master(s, group);
-
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct sim_node *n = &s->node[i];
-
 		if (n->group != group)
 			continue;
 		works = works || sim_works(n);
@@ -297,7 +279,6 @@ static const char *judge_group(const struct sim *s, unsigned group)
 static unsigned transitions(const struct sim *s)
 {
 	unsigned sum = 0;
-
 	for (unsigned i = 0; i < s->n; i++)
 		sum += s->node[i].transitions;
 	return sum;
@@ -308,7 +289,6 @@ static const char *history(uint64_t seed)
 	struct sim s;
 	const char *bad = NULL;
 	unsigned before;
-
 	sim_init(&s, seed, 2 + (unsigned)(seed % 6), seed % 2);
 	for (unsigned i = 0; i < s.n; i++)
 		sim_start(&s, i);
@@ -332,10 +312,8 @@ static const char *history(uint64_t seed)
 static void every_history_settles(void **state UNUSED)
 {
 	unsigned bad = 0;
-
 	for (uint64_t seed = 1; seed <= 10000; seed++) {
 		const char *why = history(seed);
-
 		if (why)
 			print_message("seed %u: %s\n", (unsigned)seed, why), bad++;
 	}
@@ -350,12 +328,10 @@ static void without_loss_there_is_no_conflict(void **state UNUSED)
 {
 	for (uint64_t seed = 1; seed <= 500; seed++) {
 		struct sim s;
-
 		elected(&s, seed, 4, seed % 2);
 		forget_worst(&s);
 		for (unsigned k = 0; k < 30; k++) {
 			unsigned i = (unsigned)sim_random(&s, s.n);
-
 			sim_run(&s, s.now + (int64_t)sim_random(&s, SECONDS(8)));
 			switch (sim_random(&s, 6)) {
 			case 0:
@@ -398,6 +374,5 @@ int main(void)
 		cmocka_unit_test(every_history_settles),
 		cmocka_unit_test(without_loss_there_is_no_conflict),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

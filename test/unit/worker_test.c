@@ -24,7 +24,6 @@ static int on_start(struct worker *w, void *arg)
 {
 	struct plan *plan = arg;
 	sigset_t mask;
-
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	if (!sigismember(&mask, SIGTERM) || !sigismember(&mask, SIGHUP))
 		plan->signals_open = true;
@@ -38,7 +37,6 @@ static int on_start(struct worker *w, void *arg)
 static void on_stop(struct worker *w)
 {
 	struct plan *plan = w->ctx;
-
 	if (!pthread_equal(w->thread, pthread_self()))
 		plan->wrong_thread = true;
 	plan->stopped++;
@@ -56,7 +54,6 @@ static void on_note(struct letter *letter)
 {
 	struct note *note = container_of(letter, struct note, letter);
 	struct plan *plan = note->to->ctx;
-
 	if (!pthread_equal(note->to->thread, pthread_self()))
 		plan->wrong_thread = true;
 	plan->letters++;
@@ -73,7 +70,6 @@ static void post_note(struct note *note, struct worker *to, unsigned hops)
 static bool letters_reach(struct plan *plan, unsigned n)
 {
 	int64_t end = clock_now_us() + 10 * CLOCK_SECOND;
-
 	while (plan->letters < n && clock_now_us() < end)
 		usleep(200);
 	return plan->letters == n;
@@ -84,7 +80,6 @@ static void test_start_post_join(void **state UNUSED)
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(4, 8, &ops, &plan);
 	struct note notes[4];
-
 	assert_non_null(set);
 	assert_int_equal(worker_set_count(set), 4);
 	assert_int_equal(plan.started, 4);
@@ -104,7 +99,6 @@ static void test_caller_keeps_its_signals(void **state UNUSED)
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(1, 8, &ops, &plan);
 	sigset_t mask;
-
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	assert_false(sigismember(&mask, SIGTERM));
 	worker_set_join(set);
@@ -114,7 +108,6 @@ static void test_failed_start_stops_the_others(void **state UNUSED)
 {
 	for (unsigned id = 0; id < 3; id++) {
 		struct plan plan = {.fail_id = id};
-
 		assert_null(worker_set_start(3, 8, &ops, &plan));
 		assert_int_equal(plan.started, 2);
 		assert_int_equal(plan.stopped, 2);
@@ -125,7 +118,6 @@ static void test_join_at_once(void **state UNUSED)
 {
 	for (int i = 0; i < 50; i++) {
 		struct plan plan = {.fail_id = WORKER_MAX};
-
 		worker_set_join(worker_set_start(2, 8, &ops, &plan));
 		assert_int_equal(plan.stopped, 2);
 	}
@@ -137,7 +129,6 @@ static void test_join_of_busy_workers(void **state UNUSED)
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(2, 8, &ops, &plan);
 	struct note notes[2];
-
 	for (unsigned i = 0; i < 2; i++)
 		post_note(&notes[i], worker_set_at(set, i), 100000);
 	while (plan.letters < 1000)
@@ -150,7 +141,6 @@ static void test_join_of_busy_workers(void **state UNUSED)
 static void stop_self(struct letter *letter)
 {
 	struct note *note = container_of(letter, struct note, letter);
-
 	worker_stop(note->to);
 }
 
@@ -159,7 +149,6 @@ static void test_worker_that_stopped_itself(void **state UNUSED)
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(2, 8, &ops, &plan);
 	struct note last = {.letter.run = stop_self, .to = worker_set_at(set, 0)}, late, other;
-
 	mailbox_post(&last.to->mailbox, &last.letter);
 	while (!last.to->stopping)
 		usleep(200);
@@ -182,7 +171,6 @@ struct brake {
 static void hang(struct letter *letter)
 {
 	struct brake *brake = container_of(letter, struct brake, letter);
-
 	brake->entered = true;
 	while (!brake->released)
 		usleep(200);
@@ -194,7 +182,6 @@ static void test_alive_sees_a_hanging_worker(void **state UNUSED)
 	struct worker_set *set = worker_set_start(2, 8, &ops, &plan);
 	struct brake brake = {.letter.run = hang};
 	int64_t end = clock_now_us() + 10 * CLOCK_SECOND;
-
 	assert_true(worker_set_alive(set, LIMIT_US));
 	mailbox_post(&worker_set_at(set, 1)->mailbox, &brake.letter);
 	while (!brake.entered)
@@ -219,7 +206,6 @@ struct timing {
 static void read_time(struct letter *letter)
 {
 	struct timing *t = container_of(letter, struct timing, letter);
-
 	t->now_us = worker_now_us(t->w);
 	t->real_us = clock_now_us();
 	t->done = true;
@@ -231,7 +217,6 @@ static void test_now_is_that_of_the_turn(void **state UNUSED)
 	struct worker_set *set = worker_set_start(1, 8, &ops, &plan);
 	struct timing t = {.letter.run = read_time, .w = worker_set_at(set, 0)};
 	int64_t before;
-
 	usleep(30000);
 	before = clock_now_us();
 	mailbox_post(&t.w->mailbox, &t.letter);
@@ -247,9 +232,7 @@ static void use_buffers(struct letter *letter)
 	struct note *note = container_of(letter, struct note, letter);
 	struct slab *buffers = &note->to->buffers;
 	void *a = slab_get(buffers), *b = slab_get(buffers);
-
-	note->hops = a != NULL && b != NULL && slab_get(buffers) == NULL &&
-		     buffers->size == WORKER_BUFFER_SIZE;
+	note->hops = a && b && !slab_get(buffers) && buffers->size == WORKER_BUFFER_SIZE;
 	slab_put(buffers, a);
 	slab_put(buffers, b);
 	((struct plan *)note->to->ctx)->letters++;
@@ -260,7 +243,6 @@ static void test_buffers_are_capped(void **state UNUSED)
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(1, 2, &ops, &plan);
 	struct note note = {.letter.run = use_buffers, .to = worker_set_at(set, 0)};
-
 	mailbox_post(&note.to->mailbox, &note.letter);
 	assert_true(letters_reach(&plan, 1));
 	assert_int_equal(note.hops, 1);
@@ -280,6 +262,5 @@ int main(void)
 		cmocka_unit_test(test_now_is_that_of_the_turn),
 		cmocka_unit_test(test_buffers_are_capped),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
