@@ -213,7 +213,8 @@ uint64_t http_out_left(const struct http_out *o)
 
 void http_out_put(char **to, struct str s)
 {
-	memcpy(*to, s.p, s.n);
+	if (s.n)
+		memcpy(*to, s.p, s.n);
 	*to += s.n;
 }
 
