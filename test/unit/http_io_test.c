@@ -27,8 +27,7 @@ static void *origin_main(void *arg)
 	int n = *(int *)arg, fd = rig_accept();
 	char in[70000];
 	for (size_t have = 0; n; n--) {
-		char *end;
-		while (in[have] = '\0', !(end = strstr(in, "\r\n\r\n")))
+		for (in[have] = '\0'; !strstr(in, "\r\n\r\n"); in[have] = '\0')
 			have += rig_get(fd, in + have, 1);
 		const char *cl = strstr(in, "Content-Length: "), *target = strchr(in, ' ') + 1;
 		size_t length = cl ? strtoul(cl + 16, NULL, 10) : 0;
