@@ -113,8 +113,8 @@ extern const struct http_transport http_h1_transport;
 void http_h1_begin(struct http_h1 *h, struct http_conn *c); /* head is parsed and pinned */
 void http_h1_fini(struct http_h1 *h);
 void http_h1_writable(struct http_conn *c);
-/* A refusal at once, outside the order of things; what does not go is lost. */
-void http_h1_send_error(struct http_conn *c, uint16_t status, const char *text);
+/* A refusal at once, outside the order of things; what does not go is lost. Returns the bytes that went. */
+size_t http_h1_send_error(struct http_conn *c, uint16_t status, const char *text);
 void http_h1_body_expired(struct deadline *d);
 void http_h1_send_expired(struct deadline *d);
 

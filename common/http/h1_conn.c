@@ -359,7 +359,7 @@ static void body_failed(struct http_conn *c, uint16_t status, const char *text, 
 		return;
 	}
 	h->x.status = status;
-	http_h1_send_error(c, status, text);
+	h->x.bytes_out += http_h1_send_error(c, status, text);
 	bool inside = c->advancing;
 	c->advancing = true;
 	close_exchange(c, why);

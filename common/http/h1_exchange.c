@@ -396,7 +396,7 @@ static void h1_interim(struct http_exchange *x, uint16_t status, struct str fiel
 	wait_writable(h);
 }
 
-void http_h1_send_error(struct http_conn *c, uint16_t status, const char *text)
+size_t http_h1_send_error(struct http_conn *c, uint16_t status, const char *text)
 {
 	struct http_error e;
 	char line[96], digits[STR_U64_SIZE];
@@ -409,9 +409,10 @@ void http_h1_send_error(struct http_conn *c, uint16_t status, const char *text)
 			      http_iov(e.body)};
 	ssize_t put = io_writev(&c->io, iov, ARRAY_LEN(iov));
 	if (put <= 0)
-		return;
+		return 0;
 	http_h1_server(c)->stats.bytes_out += (uint64_t)put;
 	c->listener->stats->bytes_out += (uint64_t)put;
+	return (size_t)put;
 }
 
 const struct http_transport http_h1_transport = {

@@ -23,7 +23,8 @@ struct own {
 static struct {
 	_Atomic int opened, closed, half_closed, drips;
 	_Atomic int ends[HTTP_END_STOP + 1];
-	struct own *waiting; /* worker's thread: the last that came to /wait */
+	_Atomic uint64_t bytes_out; /* of the one that was closed last */
+	struct own *waiting;	    /* worker's thread: the last that came to /wait */
 } seen;
 
 static struct own *own_of(struct http_exchange *x)
@@ -188,6 +189,7 @@ static void on_closed(struct http_exchange *x, enum http_end why)
 		seen.waiting = NULL;
 	MAGIC_WIPE(o, OWN_MAGIC);
 	free(o);
+	seen.bytes_out = x->bytes_out;
 	seen.ends[why]++;
 	seen.closed++;
 }
@@ -250,7 +252,11 @@ static void done(void **state UNUSED)
 	int fd = dial();
 	for (int i = 0; i < 5; i++) {
 		ask(fd, "/");
-		rig_one(fd);
+		size_t size = strlen(rig_head(fd));
+		char body[10];
+		assert_int_equal(rig_get(fd, body, 10), 10);
+		rig_wait_for(&seen.closed, i + 1);
+		assert_int_equal(seen.bytes_out, size + 10);
 	}
 	ended(5, HTTP_END_DONE, 5);
 	ask(fd, "/error");
@@ -337,8 +343,10 @@ static void the_body_stalls(void **state UNUSED)
 {
 	int fd = dial();
 	rig_put(fd, "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
-	assert_non_null(strstr(rig_one(fd), "408"));
+	const char *answer = rig_one(fd);
+	assert_non_null(strstr(answer, "408"));
 	ended(1, HTTP_END_BODY_TIMEOUT, 1);
+	assert_int_equal(seen.bytes_out, strlen(answer));
 	close(fd);
 }
 
