@@ -6,7 +6,8 @@
  * and go.
  *
  * expired() may arm, cancel or free any deadline: the ring is entered anew at its head after each
- * call.
+ * call. A mark at the end of the ring keeps those that are armed meanwhile for the next firing,
+ * however late it is by then; and when the mark is gone, so is the class.
  */
 #include "loop/deadline.h"
 
@@ -31,13 +32,28 @@ static void set_timer(struct deadline_class *c, int64_t after_us)
 	ev_timer_again(c->loop, &c->timer);
 }
 
+static void append(struct deadline_class *c, struct deadline *d)
+{
+	d->class = c;
+	d->next = &c->list;
+	d->prev = c->list.prev;
+	d->prev->next = d;
+	c->list.prev = d;
+}
+
 static void expire(struct deadline_class *c, int64_t now_us)
 {
-	while (!is_empty(c) && c->list.next->due_us <= now_us) {
+	struct deadline mark;
+
+	append(c, &mark);
+	while (c->list.next != &mark && c->list.next->due_us <= now_us) {
 		struct deadline *d = c->list.next;
 		unlink_one(d);
 		c->expired(d);
+		if (!mark.class)
+			return;
 	}
+	unlink_one(&mark);
 	if (is_empty(c))
 		ev_timer_stop(c->loop, &c->timer);
 	else
@@ -77,12 +93,8 @@ void deadline_class_set(struct deadline_class *c, int64_t wait_us)
 void deadline_arm(struct deadline *d, struct deadline_class *c, int64_t now_us)
 {
 	deadline_cancel(d);
-	d->class = c;
 	d->due_us = now_us + c->wait_us;
-	d->next = &c->list;
-	d->prev = c->list.prev;
-	d->prev->next = d;
-	c->list.prev = d;
+	append(c, d);
 	if (!ev_is_active(&c->timer))
 		set_timer(c, c->wait_us);
 }

@@ -23,11 +23,12 @@ struct deadline {
 };
 
 struct deadline_class {
-	struct ev_loop *loop;		     /* private */
-	struct ev_timer timer;		     /* private */
-	struct deadline list;		     /* private: sentinel */
-	int64_t wait_us;		     /* ro */
-	void (*expired)(struct deadline *d); /* private: d is no longer armed when it is called */
+	struct ev_loop *loop;  /* private */
+	struct ev_timer timer; /* private */
+	struct deadline list;  /* private: sentinel */
+	int64_t wait_us;       /* ro */
+	/* private: d is no longer armed when it is called. It may finish the class, and free it. */
+	void (*expired)(struct deadline *d);
 };
 
 void deadline_class_init(struct deadline_class *c, struct ev_loop *loop, int64_t wait_us,

@@ -138,6 +138,46 @@ static void test_expired_may_arm_and_cancel(void **state UNUSED)
 	assert_string_equal(order, "0130");
 }
 
+static void arm_self_late(struct thing *t)
+{
+	deadline_arm(&t->deadline, &class, 1000);
+}
+
+/* A turn that took longer than the wait: what is armed anew is due at once, and has its next turn for that. */
+static void test_arming_what_is_due_already(void **state UNUSED)
+{
+	for (int i = 0; i < 2; i++) {
+		arm(i, 1000);
+		things[i].then = arm_self_late;
+	}
+	expire(&class, 1000 + 5 * WAIT_US);
+	assert_string_equal(order, "01");
+	check_ring(2);
+	expire(&class, 1000 + 5 * WAIT_US);
+	assert_string_equal(order, "0101");
+}
+
+static struct deadline_class *owned;
+
+static void finish_the_class(struct thing *t)
+{
+	assert_ptr_equal(t, &things[0]);
+	deadline_class_fini(owned);
+	free(owned);
+}
+
+static void test_expired_may_finish_the_class(void **state UNUSED)
+{
+	owned = def_xmalloc(sizeof(*owned));
+	deadline_class_init(owned, loop, WAIT_US, on_expired);
+	things[0].then = finish_the_class;
+	for (int i = 0; i < 2; i++)
+		deadline_arm(&things[i].deadline, owned, 1000);
+	expire(owned, 1000 + WAIT_US);
+	assert_string_equal(order, "0");
+	assert_false(deadline_armed(&things[1].deadline));
+}
+
 static void test_move_between_classes(void **state UNUSED)
 {
 	struct deadline_class other;
@@ -213,6 +253,8 @@ int main(void)
 		TEST(test_arming_again_moves_to_the_end),
 		TEST(test_cancel),
 		TEST(test_expired_may_arm_and_cancel),
+		TEST(test_arming_what_is_due_already),
+		TEST(test_expired_may_finish_the_class),
 		TEST(test_move_between_classes),
 		TEST(test_fini_cancels_silently),
 		TEST(test_changed_wait),

@@ -383,6 +383,22 @@ static void the_client_stops_reading(void **state UNUSED)
 	}
 }
 
+static void retire_own(void *arg UNUSED)
+{
+	http_server_unlisten(rig.own, rig.own_fd);
+}
+
+/* The last connection of a retired listener goes by one of the listener's deadlines: both go at once. */
+static void a_retired_listener_and_its_deadlines(void **state UNUSED)
+{
+	int fd = dial();
+	ask(fd, "/large");
+	rig_wait_for(&seen.opened, 1);
+	rig_on_worker(retire_own, NULL);
+	ended(1, HTTP_END_SEND_TIMEOUT, 1);
+	close(fd);
+}
+
 static void the_server_is_freed(void **state UNUSED)
 {
 	static const char *const targets[] = {"/wait", "/stream", "/large", "/drip", "/"};
@@ -562,6 +578,7 @@ int main(void)
 		T(the_body_stalls),
 		T(the_body_is_broken),
 		T(the_client_stops_reading),
+		T(a_retired_listener_and_its_deadlines),
 		cmocka_unit_test_setup_teardown(the_server_is_freed, setup, freed),
 		T(a_waiting_handler_hears_of_it_once),
 		T(pipelined_requests_hear_of_it),
