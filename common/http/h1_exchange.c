@@ -326,6 +326,8 @@ void http_h1_writable(struct http_conn *c)
 		shut_when_sent(h);
 		if (h->ended)
 			http_h1_finish(c);
+		else if (h->broken)
+			http_h1_abort(c, HTTP_END_CLIENT);
 	}
 }
 

@@ -285,6 +285,23 @@ static void an_interim_response_in_parts(void **state UNUSED)
 	}
 }
 
+/* The rest of it cannot be sent any more: the exchange ends, though the client still sends and the server thinks. */
+static void a_connection_that_breaks_in_an_interim_response(void **state UNUSED)
+{
+	io.breaks_after = 20;
+	start(0);
+	int fd = rig_dial();
+	rig_put(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	int server = rig_accept();
+	rig_head(server);
+	rig_put(server, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+	rig_wait_for(&rig.closed, 1);
+	assert_int_equal(rig.last_end, HTTP_END_CLIENT);
+	assert_true(rig_ended(server));
+	close(server);
+	close(fd);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
@@ -301,6 +318,7 @@ int main(void)
 		T(a_wrong_handshake_is_refused),
 		T(a_client_that_goes_within_its_handshake),
 		T(an_interim_response_in_parts),
+		T(a_connection_that_breaks_in_an_interim_response),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ void rig_fill(char *to, size_t n, uint64_t offset)
 struct ahead {
 	const struct rig_io *conf;
 	char mem[32768];
-	size_t at, n;
+	size_t at, n, written;
 	unsigned step;
 	bool locked; /* mem waits for the socket to be writable */
 	bool full;   /* the last write was taken */
@@ -96,6 +96,12 @@ static ssize_t ahead_writev(struct io *io, const struct iovec *iov, int n, bool 
 {
 	struct ahead *a = io->state;
 	size_t left = a->conf->write_most ? a->conf->write_most : SIZE_MAX, done = 0;
+	if (a->conf->breaks_after && a->written == a->conf->breaks_after) {
+		errno = EPIPE;
+		return -1;
+	}
+	if (a->conf->breaks_after)
+		left = MIN(left, a->conf->breaks_after - a->written);
 	if (a->conf->write_wants_read && !a->keyed)
 		read_ahead(io, a);
 	if (a->conf->write_wants_read && !a->keyed)
@@ -115,6 +121,7 @@ static ssize_t ahead_writev(struct io *io, const struct iovec *iov, int n, bool 
 		if ((size_t)put < want)
 			break;
 	}
+	a->written += done;
 	return (ssize_t)done;
 }
 
