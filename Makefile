@@ -177,7 +177,7 @@ integration: ## daemons of the sanitizer build in the lab's network namespaces (
 endif
 
 # The daemons of many threads.
-THREADED := $(addprefix test/integration/test_,lbd.py edged.py edged_lifetimes.py limits.py proxy_protocol.py)
+THREADED := $(addprefix test/integration/test_,lbd.py edged.py edged_lifetimes.py limits.py proxy_protocol.py tunnels.py)
 integration-threads: ## the same of lbd and edged on the thread sanitizer's build
 	$(MAKE) SAN=thread all
 	GREENPI_BUILD=$(abspath $(BUILD)/thread) $(PYTEST) $(THREADED) $(PYTEST_ARGS)
