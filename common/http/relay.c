@@ -53,10 +53,10 @@ enum http_framing http_relay_framing(const struct http_head *h)
 	return HTTP_FRAMING_OPEN;
 }
 
-/* Bytes have moved in a tunnel. */
-static void heard(struct http_relay *r)
+/* So many bytes have gone on. A side that takes none is silent, whatever the other one says. */
+static void heard(struct http_relay *r, ssize_t n)
 {
-	if (r->tunnel)
+	if (r->tunnel && n)
 		deadline_arm(&r->silence, r->silence_class, worker_now_us(r->x->worker));
 }
 
@@ -81,7 +81,7 @@ enum http_relay_state http_relay_request(struct http_relay *r)
 		if (n < 0)
 			break; /* failed() follows */
 		http_exchange_consume(r->x, (size_t)n);
-		heard(r);
+		heard(r, n);
 		if ((size_t)n < data.n)
 			break;
 		r->request_done = last;
@@ -110,7 +110,7 @@ static enum move empty_pipe(struct http_relay *r)
 	if (n < 0)
 		return BLOCKED; /* closed() follows */
 	r->in_pipe -= (size_t)n;
-	heard(r);
+	heard(r, n);
 	hold(r, r->in_pipe > 0);
 	return r->in_pipe ? BLOCKED : MOVED;
 }
@@ -145,7 +145,7 @@ static enum move copy(struct http_relay *r)
 	if (n < 0)
 		return BLOCKED; /* closed() follows */
 	http_client_consume(r->call, (size_t)n);
-	heard(r);
+	heard(r, n);
 	if (piece == HTTP_PIECE_LAST && (size_t)n == data.n)
 		return ENDED;
 	return data.n && (size_t)n == data.n ? MOVED : BLOCKED;
@@ -186,7 +186,7 @@ enum http_relay_state http_relay_tunnel(struct http_relay *r, struct deadline_cl
 	r->tunnel = true;
 	r->silence_class = silence;
 	r->request_done = false;
-	heard(r);
+	deadline_arm(&r->silence, silence, worker_now_us(r->x->worker));
 	http_relay_request(r);
 	return http_relay_response(r);
 }

@@ -106,6 +106,8 @@ static ssize_t ahead_writev(struct io *io, const struct iovec *iov, int n, bool 
 		read_ahead(io, a);
 	if (a->conf->write_wants_read && !a->keyed)
 		return again(io, IO_WANT_READ);
+	if (a->conf->write_limit && a->written >= a->conf->write_limit)
+		return again(io, IO_WANT_READ); /* no event will come */
 	a->full = !a->full && a->conf->write_most;
 	if (!a->full && a->conf->write_most)
 		return again(io, IO_WANT_WRITE);

@@ -92,6 +92,7 @@ struct rig_io {
 	bool read_wants_write; /* what it read off the socket it gives only after the socket was writable */
 	size_t write_most;   /* bytes a write takes, or 0: all; every other one takes none */
 	size_t breaks_after; /* bytes that are written before writing fails, or 0: it never does */
+	size_t write_limit;  /* bytes taken in all, or 0: as many as come */
 	/* A write is taken only after a byte '!' has come, which is nobody else's (a key that is to be changed). */
 	bool write_wants_read;
 };

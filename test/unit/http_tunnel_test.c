@@ -154,6 +154,28 @@ static void a_side_that_does_not_read_is_silent(void **state UNUSED)
 	close(t.server);
 }
 
+/* However the other side drips. */
+static void a_side_that_takes_nothing_is_silent(void **state UNUSED)
+{
+	static const struct rig_io io = {.write_limit = 50};
+	rig_teardown(NULL);
+	rig_defaults();
+	rig.conf.raw_origin = true;
+	rig.conf.listener.open_io = rig_io_open;
+	rig.conf.listener.io_arg = &io;
+	assert_int_equal(rig_begin(), 0);
+	struct tunnel t = begin();
+	int64_t began = clock_now_us();
+	for (int i = 0; i < 60 && !rig.silent; i++) {
+		send(t.server, "x", 1, MSG_NOSIGNAL);
+		usleep(50000);
+	}
+	assert_int_equal(rig.silent, 1);
+	assert_in_range((clock_now_us() - began) / CLOCK_MSEC, 290, 1500);
+	close(t.client);
+	close(t.server);
+}
+
 static void bytes_behind_both_heads(void **state UNUSED)
 {
 	char got[16] = "";
@@ -292,6 +314,7 @@ int main(void)
 		T(silence_is_cut),
 		T(silence_counts_after_a_half_close_too),
 		T(a_side_that_does_not_read_is_silent),
+		T(a_side_that_takes_nothing_is_silent),
 		T(bytes_behind_both_heads),
 		T(a_client_that_half_closed_before_the_101),
 		T(client_resets),
