@@ -497,12 +497,18 @@ static void take_head(struct http_active_call *a)
 	}
 }
 
+/* A direction of a tunnel is broken, so the other is of no use any more; the error was told to the write. */
+static bool is_broken_tunnel(const struct http_active_call *a)
+{
+	return a->tunnel && a->write_failed;
+}
+
 static void ended_in_body(struct http_active_call *a, int error)
 {
 	struct http_body *b = &a->link->in.body;
 	if (b->state != HTTP_BODY_MORE)
 		return;
-	if (error || http_body_eof(b) == HTTP_BODY_BROKEN) {
+	if (error || is_broken_tunnel(a) || http_body_eof(b) == HTTP_BODY_BROKEN) {
 		fail(a, HTTP_FAIL_BODY);
 	} else {
 		body_deadline(a);
@@ -565,6 +571,10 @@ void http_client_readable(struct http_active_call *a)
 	struct http_link *l = a->link;
 	MAGIC_CHECK(a, CALL_MAGIC);
 	bool over = a->state == BODY && l->in.body.state != HTTP_BODY_MORE;
+	if (over && is_broken_tunnel(a)) {
+		fail(a, HTTP_FAIL_BODY);
+		return;
+	}
 	if (over)
 		http_link_spoil(l); /* more than the response, or its end */
 	if (over || (l->in.mem && http_in_room(&l->in) == 0)) {

@@ -242,6 +242,55 @@ static void server_resets(void **state UNUSED)
 	assert_int_equal(rig.last_end, HTTP_END_CUT);
 }
 
+/* Its end was an orderly one; that it is gone is told only by what is sent to it. */
+static void server_resets_after_a_half_close(void **state UNUSED)
+{
+	struct tunnel t = begin();
+	shutdown(t.server, SHUT_WR);
+	assert_true(rig_ended(t.client));
+	pass(t.client, t.server, "x");
+	rig_reset(t.server);
+	rig_put(t.client, "into nothing");
+	rig_wait_for(&rig.closed, 1);
+	assert_int_equal(rig.silent, 0);
+	assert_int_equal(rig.failed, 1);
+	assert_int_equal(rig.last_end, HTTP_END_CUT);
+	close(t.client);
+}
+
+static void hold_the_worker(void *arg UNUSED)
+{
+	usleep(20000);
+}
+
+static void *hold(void *arg UNUSED)
+{
+	rig_on_worker(hold_the_worker, NULL);
+	return NULL;
+}
+
+/* The client's bytes and the server's reset are there at once, one first or the other: it is a reset all the same. */
+static void server_resets_while_the_client_sends(void **state UNUSED)
+{
+	for (int i = 0; i < 10; i++) {
+		pthread_t holder;
+		struct tunnel t = begin();
+		assert_int_equal(pthread_create(&holder, NULL, hold, NULL), 0);
+		usleep(5000);
+		if (i % 2)
+			rig_put(t.client, "x");
+		rig_reset(t.server);
+		if (i % 2 == 0)
+			rig_put(t.client, "x");
+		assert_int_equal(pthread_join(holder, NULL), 0);
+		rig_wait_for(&rig.closed, i + 1);
+		assert_int_equal(rig.silent, 0);
+		assert_int_equal(rig.failed, i + 1);
+		assert_int_equal(rig.last_end, HTTP_END_CUT);
+		close(t.client);
+	}
+}
+
 static void the_server_declines(void **state UNUSED)
 {
 	int client = rig_dial();
@@ -319,6 +368,8 @@ int main(void)
 		T(a_client_that_half_closed_before_the_101),
 		T(client_resets),
 		T(server_resets),
+		T(server_resets_after_a_half_close),
+		T(server_resets_while_the_client_sends),
 		T(the_server_declines),
 		T(upgrades_that_are_not_passed_on),
 		T(a_request_behind_the_upgrade_is_tunnel_data),
