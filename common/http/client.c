@@ -217,9 +217,12 @@ ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, b
 	struct http_active_call *a = active_of(c);
 	if (a->write_failed)
 		return -1;
-	a->can_write = true;
-	if (a->state == CONNECT)
-		return 0; /* writable() follows */
+	if (a->state == CONNECT) {
+		/* Nothing is taken before there is a connection; but no bytes that are the last are taken. */
+		a->body_offered = last && http_out_total(iov, n) == 0;
+		a->can_write = !a->body_offered;
+		return 0;
+	}
 	ssize_t taken = send_out(a, iov, n, last);
 	if (taken < 0)
 		return -1;

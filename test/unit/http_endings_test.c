@@ -577,6 +577,36 @@ static void a_body_for_a_server_that_is_still_connecting(void **state UNUSED)
 	close(server);
 }
 
+/* The same at the second attempt, after an idle connection broke, and the body turns out to be empty. */
+static void an_empty_body_for_a_server_that_is_still_connecting(void **state UNUSED)
+{
+	int fd = rig_dial();
+	rig_put(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	int idle = rig_accept();
+	rig_head(idle);
+	rig_put(idle, "HTTP/1.1 204 OK\r\n\r\n");
+	rig_head(fd);
+	assert_int_equal(listen(rig.raw_fd, 0), 0);
+	int filler = rig_dial_to(&rig.origin_addr, 0);
+	rig_put(fd, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	rig_head(idle);
+	close(idle);
+	rig_wait_for(&rig.stale, 1);
+	rig_put(fd, "0\r\n\r\n");
+	usleep(50000);
+	close(rig_accept());
+	int server = rig_accept();
+	assert_non_null(strstr(rig_head(server), "Transfer-Encoding: chunked"));
+	char got[6] = "";
+	assert_int_equal(rig_get(server, got, 5), 5);
+	assert_string_equal(got, "0\r\n\r\n");
+	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	close(filler);
+	close(fd);
+	close(server);
+}
+
 int main(void)
 {
 #define T(f)	     cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -599,6 +629,7 @@ int main(void)
 		IMPATIENT(an_early_answer_is_relayed),
 		T(a_reused_connection_that_is_closing),
 		T(a_body_for_a_server_that_is_still_connecting),
+		T(an_empty_body_for_a_server_that_is_still_connecting),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
