@@ -95,18 +95,25 @@ const char *http_client_fail_text(enum http_fail f)
 
 /* ---- ends of a call */
 
+static void give_unit(struct http_client *cl)
+{
+	if (cl->conf.budget)
+		budget_give(cl->conf.budget);
+}
+
 static struct http_active_call *take_call(struct http_client *cl)
 {
 	struct budget *b = cl->conf.budget;
 	if (b && !budget_take(b, NULL))
 		return NULL;
 	struct http_active_call *a = slab_get(&cl->call_slab);
-	if (!a && b)
-		budget_give(b);
+	if (!a)
+		give_unit(cl);
 	return a;
 }
 
-static void forget_call(struct http_active_call *a)
+/* Its unit has been given back. */
+static void free_call(struct http_active_call *a)
 {
 	struct http_client *cl = a->call.client;
 	if (a->prev)
@@ -117,11 +124,15 @@ static void forget_call(struct http_active_call *a)
 		a->next->prev = a->prev;
 	MAGIC_WIPE(a, CALL_MAGIC);
 	slab_put(&cl->call_slab, a);
-	if (cl->conf.budget)
-		budget_give(cl->conf.budget);
 }
 
-/* Tells the caller and ends the call. */
+static void forget_call(struct http_active_call *a)
+{
+	give_unit(a->call.client);
+	free_call(a);
+}
+
+/* Tells the caller and ends the call. The caller may start another one in failed(): with the unit that this one had. */
 static void fail(struct http_active_call *a, enum http_fail why)
 {
 	struct http_client *cl = a->call.client;
@@ -130,8 +141,9 @@ static void fail(struct http_active_call *a, enum http_fail why)
 	a->link = NULL;
 	cl->stats.connect_failures += why == HTTP_FAIL_CONNECT || why == HTTP_FAIL_CONNECT_TIMEOUT;
 	cl->stats.stale += why == HTTP_FAIL_STALE;
+	give_unit(cl);
 	a->ops->failed(&a->call, why);
-	forget_call(a);
+	free_call(a);
 }
 
 static void fail_bad(struct http_active_call *a, const char *reason)

@@ -607,6 +607,40 @@ static void an_empty_body_for_a_server_that_is_still_connecting(void **state UNU
 	close(server);
 }
 
+/* The call that failed has given its place back: the next attempt may be made in failed(). */
+static void another_attempt_where_one_call_is_allowed(void **state UNUSED)
+{
+	assert_int_equal(teardown(NULL), 0);
+	struct budget *one = budget_new(1);
+	rig_defaults();
+	rig.conf.raw_origin = true;
+	rig.conf.client.budget = one;
+	assert_int_equal(rig_begin(), 0);
+	int fd = rig_dial();
+	rig_put(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+	int server = rig_accept();
+	rig_head(server);
+	rig_put(server, "HTTP/1.1 204 OK\r\n\r\n");
+	rig_head(fd);
+	rig_wait_for(&rig.closed, 1);
+	assert_int_equal(budget_taken(one), 0);
+	rig_put(fd, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+	rig_head(server);
+	close(server);
+	server = rig_accept();
+	assert_non_null(strstr(rig_head(server), "GET /2"));
+	assert_int_equal(budget_taken(one), 1);
+	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	assert_int_equal(rig.stale, 1);
+	close(fd);
+	close(server);
+	assert_int_equal(teardown(NULL), 0);
+	assert_int_equal(budget_taken(one), 0);
+	budget_free(one);
+	setup(NULL);
+}
+
 int main(void)
 {
 #define T(f)	     cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -630,6 +664,7 @@ int main(void)
 		T(a_reused_connection_that_is_closing),
 		T(a_body_for_a_server_that_is_still_connecting),
 		T(an_empty_body_for_a_server_that_is_still_connecting),
+		T(another_attempt_where_one_call_is_allowed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
