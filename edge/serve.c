@@ -390,7 +390,7 @@ static void relay_head(struct leader *l, const struct http_head *h)
 				  .reason = h->reason,
 				  .framing = unwanted ? HTTP_FRAMING_NONE : http_relay_framing(h),
 				  .length = http_announced_length(h),
-				  .upgrade = http_get(h, HTTP_F_UPGRADE),
+				  .upgrade = http_relay_upgrade(s->x, h),
 				  .blocks = 1,
 				  .fields = {relayed_fields(s, h)}};
 	if (!r.fields[0].p) {

@@ -257,7 +257,7 @@ static void on_head(struct http_call *c)
 				  .reason = h->reason,
 				  .framing = http_relay_framing(h),
 				  .length = http_announced_length(h),
-				  .upgrade = http_get(h, HTTP_F_UPGRADE),
+				  .upgrade = http_relay_upgrade(p->x, h),
 				  .blocks = 1,
 				  .fields = {fields}};
 	p->relaying = true;

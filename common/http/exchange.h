@@ -85,7 +85,7 @@ enum http_framing {
 
 #define HTTP_RESPONSE_BLOCKS 4
 
-/* A response head. All slices stay in place until closed(). */
+/* A response head. All slices stay in place until closed(); the reason only until respond() returns. */
 struct http_response {
 	uint16_t status;
 	uint8_t blocks; /* of fields */

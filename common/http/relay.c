@@ -53,6 +53,11 @@ enum http_framing http_relay_framing(const struct http_head *h)
 	return HTTP_FRAMING_OPEN;
 }
 
+struct str http_relay_upgrade(struct http_exchange *x, const struct http_head *h)
+{
+	return h->status == 101 ? arena_str(&x->arena, http_get(h, HTTP_F_UPGRADE)) : STR_NONE;
+}
+
 /* So many bytes have gone on. A side that takes none is silent, whatever the other one says. */
 static void heard(struct http_relay *r, ssize_t n)
 {

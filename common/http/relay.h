@@ -57,6 +57,9 @@ void http_relay_interim(struct http_exchange *x, const struct http_head *h);
 /* What a response head says of its body, for http_response.framing. */
 enum http_framing http_relay_framing(const struct http_head *h);
 
+/* The same for http_response.upgrade: what a 101 switches to, copied, since the call's head may go before it is sent. */
+struct str http_relay_upgrade(struct http_exchange *x, const struct http_head *h);
+
 void http_relay_check(const struct http_relay *r);
 
 #endif

@@ -302,6 +302,30 @@ static void a_connection_that_breaks_in_an_interim_response(void **state UNUSED)
 	close(fd);
 }
 
+/* The connection to the server, whose head it came in, is gone before the 101 has left. */
+static void a_tunnel_that_is_over_before_its_head_has_left(void **state UNUSED)
+{
+	io.write_none = true;
+	start(0);
+	int fd = rig_dial();
+	rig_put(fd,
+		"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+	int server = rig_accept();
+	rig_head(server);
+	rig_put(server,
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+	close(server);
+	shutdown(fd, SHUT_WR);
+	usleep(50000);
+	assert_int_equal(rig.closed, 0);
+	io.write_none = false;
+	assert_non_null(strstr(rig_head(fd), "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+	rig_wait_for(&rig.closed, 1);
+	assert_int_equal(rig.last_end, HTTP_END_DONE);
+	assert_true(rig_ended(fd));
+	close(fd);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
@@ -319,6 +343,7 @@ int main(void)
 		T(a_client_that_goes_within_its_handshake),
 		T(an_interim_response_in_parts),
 		T(a_connection_that_breaks_in_an_interim_response),
+		T(a_tunnel_that_is_over_before_its_head_has_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,8 @@ static ssize_t ahead_writev(struct io *io, const struct iovec *iov, int n, bool 
 	}
 	if (a->conf->breaks_after)
 		left = MIN(left, a->conf->breaks_after - a->written);
+	if (a->conf->write_none)
+		return again(io, IO_WANT_WRITE);
 	if (a->conf->write_wants_read && !a->keyed)
 		read_ahead(io, a);
 	if (a->conf->write_wants_read && !a->keyed)
@@ -440,7 +442,7 @@ static void call_head(struct http_call *c)
 				  .reason = c->head->reason,
 				  .framing = http_relay_framing(c->head),
 				  .length = http_announced_length(c->head),
-				  .upgrade = http_get(c->head, HTTP_F_UPGRADE),
+				  .upgrade = http_relay_upgrade(p->x, c->head),
 				  .blocks = 1,
 				  .fields = {http_fields_block(&f)}};
 	http_exchange_respond(p->x, &r);
