@@ -55,7 +55,7 @@ http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {di
 HAPROXY = """
 global
   nbthread 1
-  maxconn 8000
+  maxconn 4000
 defaults
   mode http
   timeout connect 5s
