@@ -21,18 +21,31 @@
 #define WATCHER_MAX (64u << 10) /* bytes a watcher may be behind */
 #define RESUME_S    0.25	/* after descriptors ran out */
 
+#define CTL_MAGIC      0x4354534fu
+#define PEER_MAGIC     0x43545045u
+#define DEFERRED_MAGIC 0x43544445u
+
 struct peer {
+	uint32_t magic;
 	struct ev_io readable, writable;
 	struct ctl *ctl;
 	struct peer *next;
 	struct text out;
 	size_t n;
 	bool watching, may_change, closing;
-	bool busy; /* one of its commands runs */
+	bool busy;		       /* one of its commands runs */
+	struct ctl_deferred *deferred; /* its reply is still to come: nothing is read or run */
 	char in[LINE_MAX_];
 };
 
+struct ctl_deferred {
+	uint32_t magic;
+	struct peer *peer; /* NULL: it has gone */
+};
+
 struct ctl {
+	uint32_t magic;
+	struct peer *running; /* the one whose command runs, or NULL */
 	struct ev_loop *loop;
 	struct ev_io acceptable;
 	struct ev_timer resume;
@@ -54,6 +67,9 @@ static void close_peer(struct peer *p)
 	ev_io_stop(p->ctl->loop, &p->writable);
 	close(p->readable.fd);
 	text_fini(&p->out);
+	if (p->deferred)
+		p->deferred->peer = NULL;
+	MAGIC_WIPE(p, PEER_MAGIC);
 	free(p);
 }
 
@@ -130,7 +146,17 @@ static bool take_json(struct str *args)
 	return true;
 }
 
-static void answer(const struct peer *p, struct str line, struct text *reply)
+static void run(struct peer *p, const struct ctl_command *c, struct str args, struct text *reply)
+{
+	bool json = take_json(&args);
+	p->ctl->running = p;
+	c->run(reply, args, json, p->ctl->arg);
+	p->ctl->running = NULL;
+	if (reply->n && reply->p[reply->n - 1] != '\n')
+		text_add(reply, STR("\n"));
+}
+
+static void answer(struct peer *p, struct str line, struct text *reply)
 {
 	struct str args;
 	const struct ctl_command *c = find(p->ctl->commands, line, &args);
@@ -141,12 +167,18 @@ static void answer(const struct peer *p, struct str line, struct text *reply)
 	} else if (c->changes && !p->may_change) {
 		text_printf(reply, "error: %s needs root or the daemon's group\n", c->name);
 	} else {
-		bool json = take_json(&args);
-		c->run(reply, args, json, p->ctl->arg);
-		if (reply->n && reply->p[reply->n - 1] != '\n')
-			text_add(reply, STR("\n"));
+		run(p, c, args, reply);
 	}
 	text_add(reply, STR("\n"));
+}
+
+static void add_reply(struct peer *p, const struct text *reply)
+{
+	text_add(&p->out, str_of(reply->p, reply->n));
+	if (reply->cut || p->out.cut) {
+		log_warn("control socket: replies longer than %u bytes are cut", OUT_MAX);
+		p->closing = true;
+	}
 }
 
 static void run_command(struct peer *p, struct str line)
@@ -156,12 +188,8 @@ static void run_command(struct peer *p, struct str line)
 	p->busy = true;
 	answer(p, line, &reply);
 	p->busy = false;
-	if (!p->closing)
-		text_add(&p->out, str_of(reply.p, reply.n));
-	if (reply.cut || p->out.cut) {
-		log_warn("control socket: replies longer than %u bytes are cut", OUT_MAX);
-		p->closing = true;
-	}
+	if (!p->closing && !p->deferred)
+		add_reply(p, &reply);
 	text_fini(&reply);
 }
 
@@ -181,7 +209,7 @@ static void run_lines(struct peer *p)
 {
 	struct str rest = str_of(p->in, p->n);
 	ssize_t eol;
-	while (!p->closing && (eol = str_find(rest, '\n')) >= 0) {
+	while (!p->closing && !p->deferred && (eol = str_find(rest, '\n')) >= 0) {
 		struct str line = str_of(rest.p, (size_t)eol);
 		rest = str_skip(rest, line.n + 1);
 		if (line.n && line.p[line.n - 1] == '\r')
@@ -192,15 +220,24 @@ static void run_lines(struct peer *p)
 	}
 	memmove(p->in, rest.p, rest.n);
 	p->n = rest.n;
-	if (p->n == sizeof(p->in)) {
+	if (p->n == sizeof(p->in) && !p->deferred) {
 		text_printf(&p->out, "error: line longer than %d bytes\n\n", LINE_MAX_ - 1);
 		p->closing = true;
 	}
 }
 
+/* Runs what was received. It is read on when the reply has gone. */
+static void run_and_flush(struct peer *p)
+{
+	run_lines(p);
+	if (flush(p) && (p->deferred || (p->out.n && !p->watching)))
+		ev_io_stop(p->ctl->loop, &p->readable);
+}
+
 static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int events UNUSED)
 {
 	struct peer *p = container_of(w, struct peer, readable);
+	MAGIC_CHECK(p, PEER_MAGIC);
 	if (p->out.n && !p->watching)
 		return; /* one reply at a time: writable continues */
 	ssize_t n = recv(w->fd, p->in + p->n, sizeof(p->in) - p->n, MSG_DONTWAIT);
@@ -211,16 +248,50 @@ static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int events
 		return;
 	}
 	p->n += (size_t)n;
-	run_lines(p);
-	if (flush(p) && p->out.n && !p->watching)
-		ev_io_stop(p->ctl->loop, &p->readable);
+	run_and_flush(p);
 }
 
 static void on_writable(struct ev_loop *loop, struct ev_io *w, int events UNUSED)
 {
 	struct peer *p = container_of(w, struct peer, writable);
-	if (flush(p) && p->out.n == 0)
+	MAGIC_CHECK(p, PEER_MAGIC);
+	if (flush(p) && p->out.n == 0 && !p->deferred)
 		ev_io_start(loop, &p->readable);
+}
+
+/* ---- replies that come later */
+
+struct ctl_deferred *ctl_defer(struct ctl *c)
+{
+	MAGIC_CHECK(c, CTL_MAGIC);
+	MUST(c->running && !c->running->deferred);
+	struct ctl_deferred *d = def_xcalloc(1, sizeof(*d));
+	MAGIC_SET(d, DEFERRED_MAGIC);
+	d->peer = c->running;
+	d->peer->deferred = d;
+	return d;
+}
+
+void ctl_reply(struct ctl_deferred *d, struct str reply)
+{
+	struct peer *p = d->peer;
+	MAGIC_WIPE(d, DEFERRED_MAGIC);
+	free(d);
+	if (!p)
+		return;
+	MAGIC_CHECK(p, PEER_MAGIC);
+	MUST(!p->busy); /* later than run() */
+	struct text whole;
+	text_init(&whole, OUT_MAX);
+	text_add(&whole, reply);
+	if (reply.n && reply.p[reply.n - 1] != '\n')
+		text_add(&whole, STR("\n"));
+	text_add(&whole, STR("\n"));
+	p->deferred = NULL;
+	add_reply(p, &whole);
+	text_fini(&whole);
+	ev_io_start(p->ctl->loop, &p->readable);
+	run_and_flush(p);
 }
 
 /* ---- connections */
@@ -250,6 +321,7 @@ static bool may_change(int fd)
 static void on_resume(struct ev_loop *loop, struct ev_timer *w, int events UNUSED)
 {
 	struct ctl *c = container_of(w, struct ctl, resume);
+	MAGIC_CHECK(c, CTL_MAGIC);
 	ev_io_start(loop, &c->acceptable);
 }
 
@@ -267,6 +339,7 @@ static void not_accepted(struct ctl *c)
 static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int events UNUSED)
 {
 	struct ctl *c = container_of(w, struct ctl, acceptable);
+	MAGIC_CHECK(c, CTL_MAGIC);
 	int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		not_accepted(c);
@@ -278,6 +351,7 @@ static void on_acceptable(struct ev_loop *loop, struct ev_io *w, int events UNUS
 		close(fd);
 		return;
 	}
+	MAGIC_SET(p, PEER_MAGIC);
 	p->ctl = c;
 	p->may_change = may_change(fd);
 	text_init(&p->out, OUT_MAX);
@@ -296,6 +370,7 @@ struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_com
 	if (fd < 0)
 		return NULL;
 	struct ctl *c = def_xcalloc(1, sizeof(*c));
+	MAGIC_SET(c, CTL_MAGIC);
 	c->loop = loop;
 	c->commands = commands;
 	c->arg = arg;
@@ -322,6 +397,7 @@ void ctl_free(struct ctl *c)
 	ev_timer_stop(c->loop, &c->resume);
 	unlink(c->path);
 	close(c->acceptable.fd);
+	MAGIC_WIPE(c, CTL_MAGIC);
 	free(c);
 }
 

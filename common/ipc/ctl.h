@@ -29,6 +29,15 @@ struct ctl_command {
 	void (*run)(struct text *reply, struct str args, bool json, void *arg);
 };
 
+/*
+ * A reply that comes later. ctl_defer(), from a command's run(), keeps back its reply; what run() has put into it is
+ * dropped. The peer's next command waits. ctl_reply() sends the reply, to nobody when the peer has gone meanwhile, and
+ * frees the handle; also after ctl_free().
+ */
+struct ctl_deferred;
+struct ctl_deferred *ctl_defer(struct ctl *c);
+void ctl_reply(struct ctl_deferred *d, struct str reply);
+
 #define CTL_MAX 64 /* connections at once, unless told otherwise */
 
 /* commands ends with a row whose name is NULL. NULL with e set when the socket cannot be had. */

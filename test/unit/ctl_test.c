@@ -53,7 +53,17 @@ static void cmd_huge(struct text *reply, struct str args UNUSED, bool json UNUSE
 		text_add(reply, STR("forty bytes, many times, which is a lot\n"));
 }
 
+static struct ctl_deferred *deferred;
+
+static void cmd_later(struct text *reply, struct str args UNUSED, bool json UNUSED,
+		      void *arg UNUSED)
+{
+	text_add(reply, STR("not this"));
+	deferred = ctl_defer(f.ctl);
+}
+
 static const struct ctl_command commands[] = {
+	{"later", "", "is answered later", false, cmd_later},
 	{"echo", "WORDS", "says it again", false, cmd_echo},
 	{"two words", "", "a name of two words", false, cmd_echo},
 	{"tell", "WORD", "makes an event", true, cmd_tell},
@@ -138,6 +148,62 @@ static void answers_end_with_an_empty_line(void **state UNUSED)
 	assert_int_equal(st.st_mode & 0777, 0660);
 	say(fd, "quit\n");
 	assert_true(ended(fd));
+	close(fd);
+}
+
+static void a_deferred_reply_keeps_the_order(void **state UNUSED)
+{
+	int fd = dial(), other = dial();
+	char full[1025] = "later\n";
+	assert_string_equal(say(fd, "echo a\nlater\necho b\n"), "a\n\n");
+	assert_string_equal(say(other, "echo c\n"), "c\n\n");
+	assert_string_equal(say(fd, "echo d\n"), "");
+	ctl_reply(deferred, STR("later"));
+	assert_string_equal(say(fd, ""), "later\n\nb\n\nd\n\n");
+	/* Nor is a full window a line too long. */
+	memset(full + 6, '\n', 1018);
+	assert_string_equal(say(fd, full), "");
+	ctl_reply(deferred, STR(""));
+	assert_string_equal(say(fd, "echo e\n"), "\ne\n\n");
+	close(fd);
+	close(other);
+}
+
+static void a_watcher_hears_on_before_a_deferred_reply(void **state UNUSED)
+{
+	int fd = dial(), other = dial();
+	assert_string_equal(say(fd, "watch\nlater\n"), "watching\n");
+	say(other, "tell x\n");
+	assert_string_equal(say(fd, ""), "told x\n");
+	ctl_reply(deferred, STR("done\n"));
+	assert_string_equal(say(fd, "tell y\n"), "done\n\ntold y\nbefore after\n\n");
+	close(fd);
+	close(other);
+}
+
+static void a_deferred_reply_to_who_has_gone(void **state UNUSED)
+{
+	int fd = dial();
+	say(fd, "watch\nlater\n");
+	for (unsigned i = 0; i < 20000; i++)
+		ctl_event(f.ctl, "event %u, of some length so that the buffers fill up soon enough",
+			  i);
+	assert_true(ended(fd));
+	ctl_reply(deferred, STR("done\n"));
+	close(fd);
+	fd = dial();
+	say(fd, "later\n");
+	close(fd);
+	turn(3);
+	ctl_reply(deferred, STR("done\n"));
+	turn(3);
+	fd = dial();
+	say(fd, "later\n");
+	struct err e;
+	ctl_free(f.ctl);
+	ctl_reply(deferred, STR("done\n"));
+	f.ctl = ctl_new(f.loop, path, commands, &f, &e);
+	assert_non_null(f.ctl);
 	close(fd);
 }
 
@@ -306,11 +372,19 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(answers_end_with_an_empty_line), TEST(a_line_too_long_ends_it),
-		TEST(watchers_hear_what_happens),     TEST(a_watcher_that_does_not_read_is_let_go),
-		TEST(a_watcher_may_flood_itself),     TEST(a_reply_without_end_ends_the_connection),
-		TEST(a_second_server_is_refused),     TEST(a_watch_is_a_leash_and_comes_back),
-		TEST(asking_nobody_is_an_error),      TEST(no_descriptor_is_no_busy_loop),
+		TEST(answers_end_with_an_empty_line),
+		TEST(a_deferred_reply_keeps_the_order),
+		TEST(a_watcher_hears_on_before_a_deferred_reply),
+		TEST(a_deferred_reply_to_who_has_gone),
+		TEST(a_line_too_long_ends_it),
+		TEST(watchers_hear_what_happens),
+		TEST(a_watcher_that_does_not_read_is_let_go),
+		TEST(a_watcher_may_flood_itself),
+		TEST(a_reply_without_end_ends_the_connection),
+		TEST(a_second_server_is_refused),
+		TEST(a_watch_is_a_leash_and_comes_back),
+		TEST(asking_nobody_is_an_error),
+		TEST(no_descriptor_is_no_busy_loop),
 	};
 	MUST(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/x.sock", dir);
