@@ -242,6 +242,11 @@ void worker_stop(struct worker *w)
 	ev_break(w->loop, EVBREAK_ALL);
 }
 
+bool worker_stopping(const struct worker *w)
+{
+	return atomic_load_explicit(&w->stopping, memory_order_relaxed);
+}
+
 void worker_set_join(struct worker_set *set)
 {
 	for (unsigned i = 0; i < set->n; i++)

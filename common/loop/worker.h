@@ -76,6 +76,8 @@ bool worker_set_alive(struct worker_set *set, int64_t limit_us);
  * come after it are run when the last worker of the set has ended, before stop().
  */
 void worker_stop(struct worker *w);
+/* Any thread: its loop ends or has ended. */
+bool worker_stopping(const struct worker *w);
 /* Main thread: stops all, busy or not, joins them, frees the set. */
 void worker_set_join(struct worker_set *set);
 
