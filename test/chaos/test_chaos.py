@@ -85,7 +85,7 @@ def lbd_conf(rng):
 def edge_conf(rng):
     """One of many; memory and workers are of the start."""
     return edged_conf(("127.0.0.1", ORIGIN), EDGE, workers=2, memory="2M", max_object=rng.choice(("64K", "256K", "1M")),
-                      maxconn=rng.choice((16, 60, 1000)), origin_maxconn=rng.choice((8, 100, 200, 200, 200)),
+                      maxconn=rng.choice((16, 60, 1000)), origin_maxconn=rng.choice((24, 100, 200, 200, 200)),
                       default_ttl=rng.choice(("1s", "60s")), grace=rng.choice(("0s", "1s")),
                       keep=rng.choice(("0s", "2s", "24h")), uncacheable=rng.choice(("1s", "60s")),
                       client_timeout="1500ms", request_timeout="1s", keep_alive_timeout="600ms", tunnel_timeout="1s",
