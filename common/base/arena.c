@@ -150,3 +150,14 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
 	va_end(again);
 	return str_of(text, text ? (size_t)n : 0);
 }
+
+unsigned arena_check(const struct arena *a)
+{
+	size_t chunks = 0;
+	MUST(a->used <= a->cap && a->used % ALIGN == 0);
+	MUST(a->next <= a->end && !a->next == !a->end && (uintptr_t)a->next % ALIGN == 0);
+	/* Each chunk was got for one piece at least. */
+	for (const struct arena_chunk *c = a->chunks; c; c = c->next)
+		MUST(++chunks <= a->used / ALIGN);
+	return 1;
+}

@@ -47,4 +47,6 @@ struct str arena_str(struct arena *a, struct str s);
 /* Formatted text, NUL-terminated; .p NULL when the cap was reached. */
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+unsigned arena_check(const struct arena *a); /* see slab_check() */
+
 #endif

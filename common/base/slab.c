@@ -83,3 +83,13 @@ void slab_put(struct slab *s, void *object)
 	s->free = head;
 	s->kept++;
 }
+
+unsigned slab_check(const struct slab *s)
+{
+	uint32_t n = 0;
+	for (const struct slab_free *f = s->free; f; f = f->next, n++)
+		MUST(n < s->kept && (uintptr_t)f % CACHE_LINE == 0);
+	MUST(n == s->kept && s->kept <= s->keep);
+	MUST(s->size >= sizeof(struct slab_free) && s->size % CACHE_LINE == 0);
+	return 1;
+}

@@ -104,3 +104,14 @@ void deadline_cancel(struct deadline *d)
 	if (d->class)
 		unlink_one(d);
 }
+
+unsigned deadline_class_check(const struct deadline_class *c)
+{
+	MUST(c->wait_us > 0 && c->expired);
+	const struct deadline *before = &c->list;
+	for (const struct deadline *d = c->list.next; d != &c->list; before = d, d = d->next)
+		MUST(d->class == c && d->prev == before);
+	MUST(c->list.prev == before && !c->list.class);
+	MUST(is_empty(c) || ev_is_active(&c->timer));
+	return 1;
+}

@@ -44,6 +44,8 @@ void deadline_class_set(struct deadline_class *c, int64_t wait_us);
 void deadline_arm(struct deadline *d, struct deadline_class *c, int64_t now_us);
 void deadline_cancel(struct deadline *d); /* nothing if not armed */
 
+unsigned deadline_class_check(const struct deadline_class *c); /* see slab_check() */
+
 static inline bool deadline_armed(const struct deadline *d)
 {
 	return d->class;

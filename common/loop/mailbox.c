@@ -28,6 +28,7 @@ void mailbox_run(struct mailbox *m)
 	struct letter *letter = take_in_order(m);
 	while (letter) {
 		struct letter *next = letter->next;
+		letter->queued = false;
 		letter->run(letter);
 		letter = next;
 	}
@@ -56,10 +57,22 @@ void mailbox_fini(struct mailbox *m)
 void mailbox_post(struct mailbox *m, struct letter *letter)
 {
 	struct letter *top = atomic_load_explicit(&m->top, memory_order_relaxed);
+	MUST(!letter->queued && letter->run);
+	letter->queued = true;
 	do
 		letter->next = top;
 	while (!atomic_compare_exchange_weak_explicit(&m->top, &top, letter, memory_order_release,
 						      memory_order_relaxed));
 	if (!top)
 		ev_async_send(m->loop, &m->wake);
+}
+
+/* Letters that come meanwhile lie above those that are looked at; none but this thread takes any away. */
+unsigned mailbox_check(struct mailbox *m)
+{
+	const struct letter *l = atomic_load_explicit(&m->top, memory_order_acquire);
+	for (; l; l = l->next)
+		MUST(l->queued && l->run);
+	MUST(ev_is_active(&m->wake));
+	return 1;
 }

@@ -15,6 +15,7 @@
 
 struct letter {
 	struct letter *next;		    /* private */
+	bool queued;			    /* private: posted and not yet run */
 	void (*run)(struct letter *letter); /* called on the receiver's thread */
 };
 
@@ -28,6 +29,9 @@ struct mailbox {
 void mailbox_init(struct mailbox *m, struct ev_loop *loop);
 void mailbox_fini(struct mailbox *m); /* runs what is left, then stops */
 void mailbox_run(struct mailbox *m);  /* on the receiver's thread: runs what is there now */
-void mailbox_post(struct mailbox *m, struct letter *letter); /* any thread */
+/* Any thread. A letter is posted once at a time: as long as it is on its way it is not posted again. */
+void mailbox_post(struct mailbox *m, struct letter *letter);
+
+unsigned mailbox_check(struct mailbox *m); /* on the receiver's thread; see slab_check() */
 
 #endif

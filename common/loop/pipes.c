@@ -54,3 +54,12 @@ void pipes_put(struct pipes *p, struct pipes_pair *pair, bool empty)
 		close_pair(*pair);
 	*pair = (struct pipes_pair){.in = -1, .out = -1};
 }
+
+unsigned pipes_check(const struct pipes *p)
+{
+	MUST(p->n_kept <= PIPES_KEPT && p->max <= PIPES_MAX);
+	MUST(p->n_kept == 0 || p->n_out + p->n_kept <= p->max);
+	for (unsigned i = 0; i < p->n_kept; i++)
+		MUST(p->kept[i].in >= 0 && p->kept[i].out >= 0);
+	return 1;
+}

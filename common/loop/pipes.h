@@ -29,6 +29,7 @@ void pipes_set_max(struct pipes *p, unsigned max);
 
 /* False: too many are out, or no descriptors. */
 bool pipes_get(struct pipes *p, struct pipes_pair *pair);
+unsigned pipes_check(const struct pipes *p); /* see slab_check() */
 /* empty: nothing is left in it, so that another may have it. pair becomes -1, -1. */
 void pipes_put(struct pipes *p, struct pipes_pair *pair, bool empty);
 

@@ -19,25 +19,32 @@ static bool under_asan(void)
 #endif
 }
 
+static void *alloc(struct arena *a, size_t n)
+{
+	void *piece = arena_alloc(a, n);
+	arena_check(a);
+	return piece;
+}
+
 static void test_first_block_is_used_first(void **state UNUSED)
 {
 	_Alignas(max_align_t) char block[256];
 	struct arena a;
 	char *first;
 	arena_init(&a, block, sizeof(block), ARENA_UNLIMITED);
-	first = arena_alloc(&a, 100);
+	first = alloc(&a, 100);
 	memset(first, 1, 100);
 	if (!under_asan()) {
 		assert_ptr_equal(first, block);
-		assert_true(is_inside(arena_alloc(&a, 100), block, sizeof(block)));
+		assert_true(is_inside(alloc(&a, 100), block, sizeof(block)));
 		assert_null(a.chunks);
 	}
-	assert_false(is_inside(arena_alloc(&a, 200), block, sizeof(block)));
+	assert_false(is_inside(alloc(&a, 200), block, sizeof(block)));
 	arena_reset(&a);
 	assert_int_equal(a.used, 0);
 	assert_null(a.chunks);
 	if (!under_asan())
-		assert_ptr_equal(arena_alloc(&a, 1), block);
+		assert_ptr_equal(alloc(&a, 1), block);
 	arena_fini(&a);
 	arena_fini(&a);
 }
@@ -50,7 +57,7 @@ static void test_pieces_are_aligned_and_apart(void **state UNUSED)
 	/* A block that starts askew, too. */
 	arena_init(&a, block + 1, sizeof(block) - 1, ARENA_UNLIMITED);
 	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
-		pieces[i] = arena_alloc(&a, i);
+		pieces[i] = alloc(&a, i);
 		assert_non_null(pieces[i]);
 		assert_int_equal((uintptr_t)pieces[i] % ALIGN, 0);
 		memset(pieces[i], (int)i, i);
@@ -68,7 +75,7 @@ static void test_block_smaller_than_its_skew(void **state UNUSED)
 	struct arena a;
 	void *piece;
 	arena_init(&a, block + 1, 3, ARENA_UNLIMITED);
-	piece = arena_alloc(&a, 1);
+	piece = alloc(&a, 1);
 	assert_non_null(piece);
 	assert_false(is_inside(piece, block, sizeof(block)));
 	arena_fini(&a);
@@ -78,19 +85,19 @@ static void test_cap(void **state UNUSED)
 {
 	struct arena a;
 	arena_init(&a, NULL, 0, 10 * ALIGN);
-	assert_null(arena_alloc(&a, 10 * ALIGN + 1));
-	assert_non_null(arena_alloc(&a, 9 * ALIGN));
-	assert_null(arena_alloc(&a, ALIGN + 1));
-	assert_non_null(arena_alloc(&a, 1));
+	assert_null(alloc(&a, 10 * ALIGN + 1));
+	assert_non_null(alloc(&a, 9 * ALIGN));
+	assert_null(alloc(&a, ALIGN + 1));
+	assert_non_null(alloc(&a, 1));
 	assert_int_equal(a.used, 10 * ALIGN);
-	assert_null(arena_alloc(&a, 1));
+	assert_null(alloc(&a, 1));
 	assert_null(arena_calloc(&a, 1));
 	assert_null(arena_str(&a, STR("x")).p);
 	assert_null(arena_printf(&a, "%d", 1).p);
-	assert_null(arena_alloc(&a, SIZE_MAX));
-	assert_null(arena_alloc(&a, SIZE_MAX - ALIGN));
+	assert_null(alloc(&a, SIZE_MAX));
+	assert_null(alloc(&a, SIZE_MAX - ALIGN));
 	arena_reset(&a);
-	assert_non_null(arena_alloc(&a, 10 * ALIGN));
+	assert_non_null(alloc(&a, 10 * ALIGN));
 	arena_fini(&a);
 }
 
@@ -102,9 +109,9 @@ static void test_large_piece_wastes_no_chunk(void **state UNUSED)
 	if (under_asan())
 		return;
 	arena_init(&a, NULL, 0, ARENA_UNLIMITED);
-	before = arena_alloc(&a, ALIGN);
-	memset(arena_alloc(&a, 1000000), 1, 1000000);
-	after = arena_alloc(&a, ALIGN);
+	before = alloc(&a, ALIGN);
+	memset(alloc(&a, 1000000), 1, 1000000);
+	after = alloc(&a, ALIGN);
 	assert_ptr_equal(after, before + ALIGN);
 	arena_fini(&a);
 }
@@ -160,8 +167,9 @@ static void test_many_resets(void **state UNUSED)
 	arena_init(&a, block, sizeof(block), 1 << 20);
 	for (int round = 0; round < 100; round++) {
 		for (int i = 0; i < 50; i++)
-			memset(arena_alloc(&a, 333), round, 333);
+			memset(alloc(&a, 333), round, 333);
 		arena_reset(&a);
+		arena_check(&a);
 	}
 	arena_fini(&a);
 }

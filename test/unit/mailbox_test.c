@@ -14,6 +14,7 @@
 
 struct note {
 	struct letter letter;
+	struct mailbox *box;
 	unsigned sender, number;
 };
 
@@ -27,6 +28,7 @@ static struct {
 static void on_note(struct letter *letter)
 {
 	struct note *note = container_of(letter, struct note, letter);
+	mailbox_check(note->box);
 	if (note->number != got.next[note->sender]++)
 		got.out_of_order = true;
 	if (++got.total == SENDERS * LETTERS_EACH)
@@ -37,7 +39,7 @@ static void on_note(struct letter *letter)
 static void post(struct mailbox *m, unsigned sender, unsigned number)
 {
 	struct note *note = def_xmalloc(sizeof(*note));
-	*note = (struct note){.letter.run = on_note, .sender = sender, .number = number};
+	*note = (struct note){.letter.run = on_note, .box = m, .sender = sender, .number = number};
 	mailbox_post(m, &note->letter);
 }
 

@@ -16,18 +16,31 @@ static unsigned descriptors(void)
 	return n;
 }
 
+static bool get(struct pipes *p, struct pipes_pair *pair)
+{
+	bool got = pipes_get(p, pair);
+	pipes_check(p);
+	return got;
+}
+
+static void put(struct pipes *p, struct pipes_pair *pair, bool empty)
+{
+	pipes_put(p, pair, empty);
+	pipes_check(p);
+}
+
 static void an_empty_pipe_is_used_again(void **state UNUSED)
 {
 	struct pipes p;
 	struct pipes_pair a, b;
 	pipes_init(&p);
-	assert_true(pipes_get(&p, &a));
+	assert_true(get(&p, &a));
 	int in = a.in;
-	pipes_put(&p, &a, true);
+	put(&p, &a, true);
 	assert_int_equal(a.in, -1);
-	assert_true(pipes_get(&p, &b));
+	assert_true(get(&p, &b));
 	assert_int_equal(b.in, in);
-	pipes_put(&p, &b, false);
+	put(&p, &b, false);
 	pipes_fini(&p);
 }
 
@@ -39,25 +52,25 @@ static void there_are_no_more_than_the_limit(void **state UNUSED)
 	pipes_init(&p);
 	pipes_set_max(&p, 3);
 	for (unsigned i = 0; i < 3; i++)
-		assert_true(pipes_get(&p, &pair[i]));
-	assert_false(pipes_get(&p, &pair[3]));
+		assert_true(get(&p, &pair[i]));
+	assert_false(get(&p, &pair[3]));
 	pipes_set_max(&p, 2);
-	pipes_put(&p, &pair[0], true); /* closed: there are two more */
+	put(&p, &pair[0], true); /* closed: there are two more */
 	assert_int_equal(descriptors(), before + 4);
-	assert_false(pipes_get(&p, &pair[0]));
-	pipes_put(&p, &pair[1], true);
+	assert_false(get(&p, &pair[0]));
+	put(&p, &pair[1], true);
 	assert_int_equal(descriptors(), before + 4);
-	assert_true(pipes_get(&p, &pair[1]));
-	pipes_put(&p, &pair[1], true);
-	pipes_put(&p, &pair[2], true);
+	assert_true(get(&p, &pair[1]));
+	put(&p, &pair[1], true);
+	put(&p, &pair[2], true);
 	pipes_set_max(&p, 1);
 	assert_int_equal(descriptors(), before + 2);
 	pipes_set_max(&p, 0);
 	assert_int_equal(descriptors(), before);
-	assert_false(pipes_get(&p, &pair[0]));
+	assert_false(get(&p, &pair[0]));
 	pipes_set_max(&p, PIPES_MAX + 1);
-	assert_true(pipes_get(&p, &pair[0]));
-	pipes_put(&p, &pair[0], true);
+	assert_true(get(&p, &pair[0]));
+	put(&p, &pair[0], true);
 	pipes_fini(&p);
 	assert_int_equal(descriptors(), before);
 }

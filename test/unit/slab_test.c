@@ -9,25 +9,38 @@
 #define KEEP(n) (n)
 #endif
 
+static void *get(struct slab *s)
+{
+	void *object = slab_get(s);
+	slab_check(s);
+	return object;
+}
+
+static void put(struct slab *s, void *object)
+{
+	slab_put(s, object);
+	slab_check(s);
+}
+
 static void test_cap_and_refusals(void **state UNUSED)
 {
 	struct slab s;
 	void *objects[3];
 	slab_init(&s, 100, 3, 3);
 	for (int i = 0; i < 3; i++) {
-		objects[i] = slab_get(&s);
+		objects[i] = get(&s);
 		assert_non_null(objects[i]);
 		assert_int_equal((uintptr_t)objects[i] % CACHE_LINE, 0);
 		memset(objects[i], i, 100);
 	}
-	assert_null(slab_get(&s));
-	assert_null(slab_get(&s));
+	assert_null(get(&s));
+	assert_null(get(&s));
 	assert_int_equal(s.refused, 2);
 	assert_int_equal(s.used, 3);
 	for (int i = 0; i < 3; i++) {
 		for (int j = 0; j < 100; j++)
 			assert_int_equal(((char *)objects[i])[j], i);
-		slab_put(&s, objects[i]);
+		put(&s, objects[i]);
 	}
 	assert_int_equal(s.used, 0);
 	assert_int_equal(s.kept, KEEP(3));
@@ -40,11 +53,11 @@ static void test_keep_bounds_what_is_kept(void **state UNUSED)
 	void *objects[10];
 	slab_init(&s, 16384, 10, 4);
 	for (int i = 0; i < 10; i++)
-		objects[i] = slab_get(&s);
+		objects[i] = get(&s);
 	for (int i = 0; i < 10; i++)
-		slab_put(&s, objects[i]);
+		put(&s, objects[i]);
 	assert_int_equal(s.kept, KEEP(4));
-	slab_put(&s, NULL);
+	put(&s, NULL);
 	assert_int_equal(s.used, 0);
 	slab_fini(&s);
 }
@@ -54,16 +67,16 @@ static void test_last_put_is_first_got(void **state UNUSED)
 	struct slab s;
 	void *a, *b;
 	slab_init(&s, 64, 8, 8);
-	a = slab_get(&s);
-	b = slab_get(&s);
-	slab_put(&s, a);
-	slab_put(&s, b);
+	a = get(&s);
+	b = get(&s);
+	put(&s, a);
+	put(&s, b);
 	if (KEEP(1)) {
-		assert_ptr_equal(slab_get(&s), b);
-		assert_ptr_equal(slab_get(&s), a);
+		assert_ptr_equal(get(&s), b);
+		assert_ptr_equal(get(&s), a);
 		assert_int_equal(s.kept, 0);
-		slab_put(&s, a);
-		slab_put(&s, b);
+		put(&s, a);
+		put(&s, b);
 	}
 	slab_fini(&s);
 }
@@ -74,13 +87,13 @@ static void test_tiny_objects_and_no_cap(void **state UNUSED)
 	char *object;
 	slab_init(&s, 1, 1, 0);
 	assert_true(s.size >= sizeof(void *));
-	object = slab_get(&s);
+	object = get(&s);
 	*object = 1;
-	slab_put(&s, object);
+	put(&s, object);
 	assert_int_equal(s.kept, 0);
 	slab_fini(&s);
 	slab_init(&s, 64, 0, 0);
-	assert_null(slab_get(&s));
+	assert_null(get(&s));
 	slab_fini(&s);
 }
 
@@ -89,18 +102,18 @@ static void test_cap_that_changes(void **state UNUSED)
 	struct slab s;
 	void *a, *b;
 	slab_init(&s, 64, 1, 0);
-	a = slab_get(&s);
-	assert_null(slab_get(&s));
+	a = get(&s);
+	assert_null(get(&s));
 	slab_set_cap(&s, 2);
-	b = slab_get(&s);
+	b = get(&s);
 	assert_non_null(b);
 	slab_set_cap(&s, 1); /* both stay out */
-	slab_put(&s, a);
-	assert_null(slab_get(&s));
-	slab_put(&s, b);
-	a = slab_get(&s);
+	put(&s, a);
+	assert_null(get(&s));
+	put(&s, b);
+	a = get(&s);
 	assert_non_null(a);
-	slab_put(&s, a);
+	put(&s, a);
 	slab_fini(&s);
 }
 
