@@ -785,7 +785,20 @@ const struct http_client_stats *http_client_stats(const struct http_client *cl)
 	return &cl->stats;
 }
 
-void http_client_check(const struct http_client *cl)
+unsigned http_client_calls(const struct http_client *cl)
+{
+	return cl->call_slab.used;
+}
+
+unsigned http_client_idle(const struct http_client *cl)
+{
+	unsigned n = 0;
+	for (const struct http_endpoint *e = cl->endpoints; e; e = e->next)
+		n += e->count;
+	return n;
+}
+
+unsigned http_client_check(const struct http_client *cl)
 {
 	uint32_t calls = 0, links = 0;
 	MAGIC_CHECK(cl, CLIENT_MAGIC);
@@ -803,4 +816,7 @@ void http_client_check(const struct http_client *cl)
 		links += idle;
 	}
 	MUST(links == cl->link_slab.used);
+	return 1 + calls + links + slab_check(&cl->link_slab) + slab_check(&cl->call_slab) +
+	       deadline_class_check(&cl->on_connect) + deadline_class_check(&cl->on_response) +
+	       deadline_class_check(&cl->on_body) + deadline_class_check(&cl->on_idle);
 }

@@ -173,6 +173,10 @@ struct http_client_stats {
 };
 const struct http_client_stats *http_client_stats(const struct http_client *cl);
 
-void http_client_check(const struct http_client *cl); /* aborts unless the invariants hold */
+/* Aborts unless the invariants hold, of all calls and connections too; returns how many structures it looked at. */
+unsigned http_client_check(const struct http_client *cl);
+/* Calls that run now; idle connections. */
+unsigned http_client_calls(const struct http_client *cl);
+unsigned http_client_idle(const struct http_client *cl);
 
 #endif

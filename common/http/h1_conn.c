@@ -600,9 +600,15 @@ void http_h1_check(const struct http_conn *c)
 	MUST(!!c->h1 == (c->state == HTTP_CONN_EXCHANGE));
 	MUST(c->in.mem ? c->state == HTTP_CONN_HEAD || c->state == HTTP_CONN_EXCHANGE : true);
 	http_in_check(&c->in);
-	if (!c->h1)
+	/* Whatever the client does or does not: something ends it. Only a handler may take its time. */
+	MUST(deadline_armed(&c->deadline) == (c->state != HTTP_CONN_EXCHANGE));
+	const struct http_h1 *h = c->h1;
+	if (!h)
 		return;
-	MAGIC_CHECK(&c->h1->x, HTTP_EXCHANGE_MAGIC);
-	MUST(c->h1->conn == c && !deadline_armed(&c->deadline));
-	http_out_check(&c->h1->out);
+	MAGIC_CHECK(&h->x, HTTP_EXCHANGE_MAGIC);
+	MUST(h->conn == c);
+	MUST(h->tunnel || h->broken || !(h->short_write || h->ended) ||
+	     deadline_armed(&h->send_deadline));
+	http_out_check(&h->out);
+	arena_check(&h->x.arena);
 }

@@ -265,17 +265,31 @@ const struct http_server_stats *http_server_stats(const struct http_server *s)
 	return &s->stats;
 }
 
-void http_server_check(const struct http_server *s)
+static unsigned check_listener(const struct http_listener *l)
 {
-	unsigned n = 0, of_listeners = 0;
+	MAGIC_CHECK(l, HTTP_LISTENER_MAGIC);
+	MUST(!l->retired || l->conns);
+	MUST(l->stats->open >= l->conns);
+	return 1 + deadline_class_check(&l->on_handshake) + deadline_class_check(&l->on_head) +
+	       deadline_class_check(&l->on_idle) + deadline_class_check(&l->on_body) +
+	       deadline_class_check(&l->on_send);
+}
+
+unsigned http_server_check(const struct http_server *s)
+{
+	unsigned n = 0, exchanges = 0, of_listeners = 0, checked = 1;
 	MAGIC_CHECK(s, HTTP_SERVER_MAGIC);
-	for (const struct http_conn *c = s->conns.next; c != &s->conns; c = c->next, n++)
+	for (const struct http_conn *c = s->conns.next; c != &s->conns; c = c->next, n++) {
 		http_h1_check(c);
-	MUST(n == s->conn_slab.used);
+		exchanges += c->h1 != NULL;
+	}
+	MUST(n == s->conn_slab.used && exchanges == s->h1_slab.used);
 	for (const struct http_listener *l = s->listeners; l; l = l->next) {
-		MAGIC_CHECK(l, HTTP_LISTENER_MAGIC);
-		MUST(l->server == s && (!l->retired || l->conns));
+		MUST(l->server == s);
+		checked += check_listener(l);
 		of_listeners += l->conns;
 	}
 	MUST(n == of_listeners);
+	checked += slab_check(&s->conn_slab) + slab_check(&s->h1_slab);
+	return checked + n + deadline_class_check(&s->on_linger);
 }

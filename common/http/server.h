@@ -110,7 +110,7 @@ struct http_server_stats {
 };
 const struct http_server_stats *http_server_stats(const struct http_server *s);
 
-void http_server_check(const struct http_server
-			       *s); /* aborts unless the invariants hold, of all connections too */
+/* Aborts unless the invariants hold, of all connections too; returns how many structures it looked at. */
+unsigned http_server_check(const struct http_server *s);
 
 #endif
