@@ -17,8 +17,12 @@
 #define FIRST_SIZE   64u
 #define VARIANTS_MAX 8u
 
+#define INDEX_MAGIC 0x494e4458u
+
 struct index_shard {
 	pthread_mutex_t lock;
+	pthread_t owner; /* of the lock, while held */
+	bool held;
 	struct object **table;
 	uint32_t size, count; /* size: a power of two */
 	uint32_t epoch;	      /* counts purges */
@@ -28,6 +32,7 @@ struct index_shard {
 } __attribute__((aligned(CACHE_LINE)));
 
 struct index {
+	uint32_t magic;
 	struct store *store;
 	_Atomic unsigned next_victim; /* shard that eviction tries next */
 	struct index_shard shards[SHARDS];
@@ -56,6 +61,13 @@ uint64_t index_hash(const struct index *ix, struct str key)
 static void lock(struct index_shard *sh)
 {
 	MUST0(pthread_mutex_lock(&sh->lock));
+	sh->owner = pthread_self();
+	sh->held = true;
+}
+
+static void assert_locked(const struct index_shard *sh)
+{
+	MUST(sh->held && pthread_equal(sh->owner, pthread_self()));
 }
 
 /* Unlocks, then releases what was dropped meanwhile. */
@@ -63,6 +75,7 @@ static void unlock(struct index *ix, struct index_shard *sh)
 {
 	struct object *o = sh->dropped;
 	sh->dropped = NULL;
+	sh->held = false;
 	MUST0(pthread_mutex_unlock(&sh->lock));
 	while (o) {
 		struct object *next = o->next;
@@ -111,6 +124,7 @@ static void grow(struct index_shard *sh)
 static void unlink_at(struct index_shard *sh, struct object **at)
 {
 	struct object *o = *at;
+	assert_locked(sh);
 	*at = o->next;
 	o->linked = false;
 	sieve_remove(&sh->sieve, &o->sieve);
@@ -124,18 +138,13 @@ static bool same_key(const struct object *o, uint64_t hash, struct str key)
 	return o->hash == hash && str_eq(object_key(o), key);
 }
 
-static bool has_head(const struct object *o)
-{
-	enum object_state s = object_state(o);
-	return s == OBJECT_HEADED || s == OBJECT_SEALED;
-}
-
 /* Would o be given to exactly the requests that other is given to? */
 static bool supersedes(const struct index *ix, const struct object *o, const struct object *other)
 {
-	if (!has_head(other))
+	if (!object_has_head(other))
 		return object_state(other) == OBJECT_MARKER;
-	return has_head(o) && str_eq(object_vary(ix->store, o), object_vary(ix->store, other));
+	return object_has_head(o) &&
+	       str_eq(object_vary(ix->store, o), object_vary(ix->store, other));
 }
 
 /* Older objects of the key that o takes the place of, and the oldest variants above the limit. */
@@ -156,6 +165,7 @@ static void make_place(struct index *ix, struct index_shard *sh, struct object *
 void index_link(struct index *ix, struct object *o)
 {
 	struct index_shard *sh = shard_of(ix, o->hash);
+	assert_locked(sh);
 	if (!o->linked && o->epoch != sh->epoch)
 		return;
 	if (object_state(o) != OBJECT_BUSY)
@@ -175,6 +185,7 @@ void index_link(struct index *ix, struct object *o)
 void index_unlink(struct index *ix, struct object *o)
 {
 	struct index_shard *sh = shard_of(ix, o->hash);
+	assert_locked(sh);
 	if (!o->linked)
 		return;
 	struct object **at = bucket_of(sh, o->hash);
@@ -235,7 +246,7 @@ enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, 
 			sh->expired++;
 			unlink_at(sh, at);
 		} else {
-			if (has_head(o) && match(object_vary(ix->store, o), arg)) {
+			if (object_has_head(o) && match(object_vary(ix->store, o), arg)) {
 				found(o, to, f);
 				unlock(ix, sh);
 				return INDEX_FOUND;
@@ -305,7 +316,7 @@ unsigned index_purge(struct index *ix, uint64_t hash, struct str key, bool soft)
 			at = &(*at)->next;
 			continue;
 		}
-		n += has_head(*at);
+		n += object_has_head(*at);
 		if (!purge_one(sh, at, soft))
 			at = &(*at)->next;
 	}
@@ -324,7 +335,7 @@ static unsigned purge_shard(struct index *ix, struct index_shard *sh, struct str
 				at = &(*at)->next;
 				continue;
 			}
-			n += has_head(*at);
+			n += object_has_head(*at);
 			if (!purge_one(sh, at, soft))
 				at = &(*at)->next;
 		}
@@ -406,8 +417,9 @@ void index_unsubscribe(struct index *ix, struct waiter *w)
 	object_unref(ix->store, o);
 }
 
-void index_wake(struct index *ix UNUSED, struct object *o)
+void index_wake(struct index *ix, struct object *o)
 {
+	assert_locked(shard_of(ix, o->hash));
 	for (struct waiter *w = o->waiters; w; w = w->next) {
 		MAGIC_CHECK(w, WAITER_MAGIC);
 		ticket_wake(w->ticket);
@@ -455,6 +467,7 @@ struct index *index_new(struct store *s)
 	struct index *ix = aligned_alloc(CACHE_LINE, sizeof(*ix));
 	MUST(ix);
 	memset(ix, 0, sizeof(*ix));
+	MAGIC_SET(ix, INDEX_MAGIC);
 	ix->store = s;
 	for (unsigned i = 0; i < SHARDS; i++) {
 		ix->shards[i].size = FIRST_SIZE;
@@ -481,6 +494,7 @@ void index_free(struct index *ix)
 		free(sh->table);
 		MUST0(pthread_mutex_destroy(&sh->lock));
 	}
+	MAGIC_WIPE(ix, INDEX_MAGIC);
 	free(ix);
 }
 
@@ -495,6 +509,81 @@ void index_get_stats(struct index *ix, struct index_stats *st)
 		st->evicted += sh->evicted;
 		st->expired += sh->expired;
 		st->purged += sh->purged;
+		unlock(ix, sh);
+	}
+}
+
+/* ---- invariants */
+
+static void check_waiters(const struct object *o)
+{
+	for (const struct waiter *w = o->waiters; w; w = w->next) {
+		MAGIC_CHECK(w, WAITER_MAGIC);
+		MUST(w->object == o && w->ticket);
+	}
+}
+
+/* What is being filled is its worker's to check. */
+static void check_linked(const struct index *ix, const struct index_shard *sh,
+			 const struct object *o)
+{
+	MAGIC_CHECK(o, OBJECT_MAGIC);
+	MUST(o->linked && o->sieve.queued && atomic_load(&o->refs) > 0);
+	MUST((int32_t)(sh->epoch - o->epoch) >= 0);
+	check_waiters(o);
+	switch (object_state(o)) {
+	case OBJECT_SEALED:
+		object_check(o, ix->store);
+		MUST(store_at(ix->store, o->record)->commit);
+		MUST(store_at(ix->store, o->record)->hash == o->hash);
+		break;
+	case OBJECT_BUSY:
+	case OBJECT_HEADED:
+	case OBJECT_MARKER:
+		break;
+	case OBJECT_FAILED:
+	case OBJECT_SPILLED:
+	case OBJECT_UNCHANGED:
+		WRONG("linked, though nobody may find it");
+	}
+}
+
+static unsigned check_shard(struct index *ix, struct index_shard *sh)
+{
+	unsigned n = 0;
+	lock(sh);
+	assert_locked(sh);
+	MUST(sh->size >= FIRST_SIZE && (sh->size & (sh->size - 1)) == 0 && !sh->dropped);
+	for (uint32_t i = 0; i < sh->size; i++)
+		for (const struct object *o = sh->table[i]; o; o = o->next, n++) {
+			MUST(n < sh->count && shard_of(ix, o->hash) == sh);
+			MUST(bucket_of(sh, o->hash) == &sh->table[i]);
+			check_linked(ix, sh, o);
+		}
+	MUST(n == sh->count && sh->sieve.count == n);
+	n += sieve_check(&sh->sieve);
+	unlock(ix, sh);
+	return n + 1;
+}
+
+unsigned index_check(struct index *ix)
+{
+	unsigned n = 0;
+	MAGIC_CHECK(ix, INDEX_MAGIC);
+	for (unsigned i = 0; i < SHARDS; i++)
+		n += check_shard(ix, &ix->shards[i]);
+	return n + store_check(ix->store);
+}
+
+void index_each(struct index *ix, void (*one)(const struct object *o, void *arg), void *arg)
+{
+	MAGIC_CHECK(ix, INDEX_MAGIC);
+	for (unsigned i = 0; i < SHARDS; i++) {
+		struct index_shard *sh = &ix->shards[i];
+		lock(sh);
+		for (uint32_t b = 0; b < sh->size; b++)
+			for (const struct object *o = sh->table[b]; o; o = o->next)
+				one(o, arg);
 		unlock(ix, sh);
 	}
 }

@@ -66,6 +66,11 @@ bool index_evict(struct index *ix, uint32_t want);
 void index_subscribe(struct index *ix, struct waiter *w, struct object *o);
 void index_unsubscribe(struct index *ix, struct waiter *w); /* nothing if it is not subscribed */
 
+/* Aborts unless the invariants hold; any thread, any time. Returns how many structures it looked at. */
+unsigned index_check(struct index *ix);
+/* Each object that is linked. one() is called with its shard locked: it only looks. */
+void index_each(struct index *ix, void (*one)(const struct object *o, void *arg), void *arg);
+
 struct index_stats {
 	uint64_t objects, evicted, expired, purged;
 	uint64_t pages, pages_free;

@@ -69,3 +69,36 @@ int object_body(const struct store *s, const struct object *o, uint64_t offset, 
 	}
 	return n;
 }
+
+void object_check(const struct object *o, const struct store *s)
+{
+	MAGIC_CHECK(o, OBJECT_MAGIC);
+	uint64_t bytes = 0, length = atomic_load(&o->length), filled = atomic_load(&o->filled);
+	MUST(atomic_load(&o->refs) > 0);
+	MUST(o->extents <= STORE_EXTENTS && !o->extents == (o->record == STORE_NO_RECORD));
+	MUST(o->record == STORE_NO_RECORD || o->record < s->record_count);
+	for (unsigned i = 0; i < o->extents; i++) {
+		MUST((uint64_t)o->extent[i].page + o->extent[i].count <= s->pages.total);
+		MUST(o->extent[i].count > 0);
+		bytes += (uint64_t)o->extent[i].count * STORE_PAGE;
+	}
+	MUST(filled == 0 || (uint64_t)o->key_len + o->vary_len + o->head_len + filled <= bytes);
+	MUST(filled <= length);
+	switch (object_state(o)) {
+	case OBJECT_SEALED:
+		MUST(filled == length);
+		break;
+	case OBJECT_HEADED:
+		break;
+	case OBJECT_BUSY:
+	case OBJECT_MARKER:
+	case OBJECT_UNCHANGED:
+		MUST(!o->extents);
+		return;
+	case OBJECT_FAILED:
+	case OBJECT_SPILLED:
+		return;
+	}
+	MUST(o->extents && (uint64_t)o->extent[0].count * STORE_PAGE >=
+				   (uint64_t)o->key_len + o->vary_len + o->head_len);
+}

@@ -87,6 +87,12 @@ static inline enum object_state object_state(const struct object *o)
 	return (enum object_state)atomic_load_explicit(&o->state, memory_order_acquire);
 }
 
+static inline bool object_has_head(const struct object *o)
+{
+	enum object_state s = object_state(o);
+	return s == OBJECT_HEADED || s == OBJECT_SEALED;
+}
+
 static inline struct str object_key(const struct object *o)
 {
 	return str_of(o->key, o->key_len);
@@ -108,5 +114,8 @@ static inline struct object *object_ref(struct object *o)
 	return o;
 }
 void object_unref(struct store *s, struct object *o); /* accepts NULL */
+
+/* Aborts unless the invariants of one that is not being written hold; waiters are the index's to check. */
+void object_check(const struct object *o, const struct store *s);
 
 #endif

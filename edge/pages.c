@@ -6,7 +6,7 @@
  */
 #include "pages.h"
 
-static bool taken(const struct pages *p, uint32_t page)
+bool pages_taken(const struct pages *p, uint32_t page)
 {
 	return p->used[page / 64] >> (page % 64) & 1;
 }
@@ -51,7 +51,7 @@ static uint32_t next_free(const struct pages *p, uint32_t from)
 static uint32_t run_length(const struct pages *p, uint32_t from, uint32_t most)
 {
 	uint32_t n = 0;
-	while (n < most && from + n < p->total && !taken(p, from + n))
+	while (n < most && from + n < p->total && !pages_taken(p, from + n))
 		n++;
 	return n;
 }
@@ -91,6 +91,8 @@ bool pages_alloc(struct pages *p, uint32_t want, struct extent *e)
 void pages_release(struct pages *p, struct extent e)
 {
 	MUST((uint64_t)e.page + e.count <= p->total);
+	for (uint32_t i = e.page; i < e.page + e.count; i++)
+		MUST(pages_taken(p, i));
 	mark(p, e, false);
 }
 
@@ -99,8 +101,19 @@ bool pages_claim(struct pages *p, struct extent e)
 	if (e.count == 0 || (uint64_t)e.page + e.count > p->total)
 		return false;
 	for (uint32_t i = 0; i < e.count; i++)
-		if (taken(p, e.page + i))
+		if (pages_taken(p, e.page + i))
 			return false;
 	mark(p, e, true);
 	return true;
+}
+
+unsigned pages_check(const struct pages *p)
+{
+	uint32_t used = 0;
+	for (uint32_t i = 0; i <= p->total / 64; i++)
+		used += (uint32_t)__builtin_popcountll(p->used[i]);
+	MUST(used <= p->total && p->free == p->total - used && p->hint <= p->total);
+	for (uint32_t i = p->total; i < (p->total / 64 + 1) * 64; i++)
+		MUST(!pages_taken(p, i));
+	return 1;
 }

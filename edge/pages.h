@@ -27,4 +27,7 @@ void pages_release(struct pages *p, struct extent e);
 /* Takes exactly e, as a record from an earlier process says; false when it is out of range or partly taken. */
 bool pages_claim(struct pages *p, struct extent e);
 
+bool pages_taken(const struct pages *p, uint32_t page);
+unsigned pages_check(const struct pages *p); /* see slab_check() */
+
 #endif

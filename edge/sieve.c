@@ -45,3 +45,16 @@ struct sieve_node *sieve_victim(struct sieve *s, bool (*pinned)(const struct sie
 	s->hand = n;
 	return NULL;
 }
+
+unsigned sieve_check(const struct sieve *s)
+{
+	const struct sieve_node *older = NULL;
+	bool hand = !s->hand;
+	unsigned n = 0;
+	for (const struct sieve_node *one = s->oldest; one; older = one, one = one->newer, n++) {
+		MUST(one->queued && one->older == older && n < s->count);
+		hand |= one == s->hand;
+	}
+	MUST(s->newest == older && n == s->count && hand);
+	return 1;
+}

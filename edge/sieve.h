@@ -35,4 +35,6 @@ static inline void sieve_visit(struct sieve_node *n)
 /* The next to go, still queued, or NULL when all are pinned. */
 struct sieve_node *sieve_victim(struct sieve *s, bool (*pinned)(const struct sieve_node *n));
 
+unsigned sieve_check(const struct sieve *s); /* see slab_check() */
+
 #endif

@@ -301,3 +301,18 @@ char *store_byte(const struct store *s, const struct extent *e, unsigned n, uint
 	}
 	WRONG("offset beyond the extents");
 }
+
+unsigned store_check(struct store *s)
+{
+	MUST0(pthread_mutex_lock(&s->lock));
+	unsigned n = pages_check(&s->pages);
+	MUST(s->free_count <= s->record_count);
+	AUTO_FREE bool *seen = def_xcalloc(s->record_count, sizeof(*seen));
+	for (uint32_t i = 0; i < s->free_count; i++) {
+		uint32_t r = s->free_records[i];
+		MUST(r < s->record_count && !seen[r]);
+		seen[r] = true;
+	}
+	MUST0(pthread_mutex_unlock(&s->lock));
+	return n + 1;
+}

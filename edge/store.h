@@ -89,6 +89,9 @@ static inline char *store_page(const struct store *s, uint32_t page)
 	return s->page_mem + (size_t)page * STORE_PAGE;
 }
 
+/* Pages and free records; thread-safe. See slab_check(). */
+unsigned store_check(struct store *s);
+
 /* By the record's owner: make it valid, or not. meta: the object's key, vary and head bytes, for the checksum. */
 void store_commit(struct store *s, uint32_t r);
 void store_uncommit(struct store *s, uint32_t r);

@@ -28,6 +28,7 @@ static int setup(void **state UNUSED)
 
 static int teardown(void **state UNUSED)
 {
+	index_check(ix);
 	index_free(ix);
 	store_close(&store);
 	return 0;
@@ -48,7 +49,9 @@ static enum index_result look(const char *key, index_match *match, const void *a
 {
 	struct freshness f;
 	struct str k = str_c(key);
-	return index_lookup(ix, index_hash(ix, k), k, match, arg, NOW, o, &f);
+	enum index_result r = index_lookup(ix, index_hash(ix, k), k, match, arg, NOW, o, &f);
+	index_check(ix);
+	return r;
 }
 
 static struct fill_head head_for(const char *vary, uint64_t length)
@@ -86,6 +89,7 @@ static void make(const char *key, const char *vary, const char *body, size_t n)
 	assert_true(pour(o, body, n));
 	fill_seal(ix, o);
 	object_unref(&store, o);
+	index_check(ix);
 }
 
 static void expect(const char *key, const char *vary, const char *body, size_t n)
@@ -451,8 +455,10 @@ static void many_workers_agree(void **state UNUSED)
 	atomic_store(&running, WORKERS);
 	struct worker_set *set = worker_set_start(WORKERS, 10, &ops, NULL);
 	int64_t until = clock_now_us() + 60 * CLOCK_SECOND;
-	while (atomic_load(&running) && clock_now_us() < until)
+	while (atomic_load(&running) && clock_now_us() < until) {
+		index_check(ix);
 		usleep(1000);
+	}
 	assert_int_equal(atomic_load(&running), 0);
 	worker_set_join(set);
 	assert_true(atomic_load(&filled_by_us) >= ROUNDS / 2);

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+// TEST-OF: edge
+/* What is broken is found: each x_check() aborts on a structure that was damaged on purpose. */
+#include "unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/slab.h"
+#include "index.h"
+#include "loop/deadline.h"
+#include "loop/mailbox.h"
+#include "loop/pipes.h"
+#include "pages.h"
+#include "sieve.h"
+
+static bool aborts(void (*f)(void))
+{
+	int status;
+	fflush(NULL);
+	pid_t pid = fork();
+	MUST(pid >= 0);
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+		close(STDERR_FILENO);
+		f();
+		_exit(0);
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void a_count_of_a_slab(void)
+{
+	struct slab s;
+	slab_init(&s, 100, 10, 10);
+	s.kept++;
+	slab_check(&s);
+}
+
+static void more_used_than_an_arena_may(void)
+{
+	struct arena a;
+	arena_init(&a, NULL, 0, 1000);
+	arena_alloc(&a, 16);
+	a.used = 1008;
+	arena_check(&a);
+}
+
+static void on_expired(struct deadline *d UNUSED)
+{
+}
+
+static void an_armed_deadline_that_is_overwritten(void)
+{
+	struct deadline_class c;
+	struct deadline a = {0}, b = {0};
+	deadline_class_init(&c, ev_loop_new(0), 1000, on_expired);
+	deadline_arm(&a, &c, 0);
+	deadline_arm(&b, &c, 0);
+	a = (struct deadline){0};
+	deadline_class_check(&c);
+}
+
+static void on_letter(struct letter *l UNUSED)
+{
+}
+
+static void a_letter_that_is_posted_twice(void)
+{
+	struct mailbox m;
+	struct letter l = {.run = on_letter};
+	mailbox_init(&m, ev_loop_new(0));
+	mailbox_post(&m, &l);
+	mailbox_post(&m, &l);
+}
+
+static void pipes_that_are_closed_and_kept(void)
+{
+	struct pipes p;
+	pipes_init(&p);
+	struct pipes_pair a;
+	pipes_get(&p, &a);
+	pipes_put(&p, &a, true);
+	p.kept[0].in = -1;
+	pipes_check(&p);
+}
+
+static void a_member_that_is_taken_out_twice(void)
+{
+	struct list head, a, b;
+	list_init(&head);
+	list_add(&head, &a);
+	list_add(&head, &b);
+	struct list copy = a;
+	list_remove(&a);
+	a = copy;
+	list_remove(&a);
+}
+
+static void a_ring_that_is_cut(void)
+{
+	struct list head, a, b;
+	list_init(&head);
+	list_add(&head, &a);
+	list_add(&head, &b);
+	b.prev = &head;
+	list_check(&head);
+}
+
+static void pages_that_are_released_twice(void)
+{
+	struct pages p;
+	struct extent e;
+	pages_init(&p, 100);
+	pages_alloc(&p, 10, &e);
+	pages_release(&p, e);
+	pages_release(&p, e);
+}
+
+static void a_page_that_nobody_counts(void)
+{
+	struct pages p;
+	pages_init(&p, 100);
+	p.used[0] |= 1;
+	pages_check(&p);
+}
+
+static void a_queue_in_disorder(void)
+{
+	struct sieve s = {0};
+	struct sieve_node a = {0}, b = {0};
+	sieve_insert(&s, &a);
+	sieve_insert(&s, &b);
+	b.older = NULL;
+	a.newer = NULL;
+	sieve_check(&s);
+}
+
+/* ---- the index */
+
+static struct store store;
+static struct index *ix;
+static struct object *object;
+
+static bool any(struct str vary UNUSED, const void *arg UNUSED)
+{
+	return true;
+}
+
+static void make_index(void)
+{
+	struct err why;
+	struct freshness f;
+	MUST(store_open(&store, 1u << 20, -1, &why) == 0);
+	ix = index_new(&store);
+	uint64_t hash = index_hash(ix, STR("k"));
+	MUST(index_lookup(ix, hash, STR("k"), any, NULL, 0, &object, &f) == INDEX_NEW);
+	index_check(ix);
+}
+
+static void linking_without_the_lock(void)
+{
+	make_index();
+	index_link(ix, object);
+}
+
+static void unlinking_under_another_lock(void)
+{
+	make_index();
+	struct object other = *object;
+	other.hash++;
+	index_lock(ix, &other);
+	index_unlink(ix, object);
+}
+
+static void an_object_that_was_freed_while_linked(void)
+{
+	make_index();
+	atomic_store(&object->refs, 0);
+	index_check(ix);
+}
+
+static void an_object_in_another_chain(void)
+{
+	make_index();
+	object->hash += 16;
+	index_check(ix);
+}
+
+static void a_failed_object_that_can_be_found(void)
+{
+	make_index();
+	atomic_store(&object->state, OBJECT_FAILED);
+	index_check(ix);
+}
+
+static void a_sealed_object_without_a_record(void)
+{
+	make_index();
+	atomic_store(&object->state, OBJECT_SEALED);
+	index_check(ix);
+}
+
+static void a_waiter_of_another_object(void)
+{
+	make_index();
+	struct waiter w = {.magic = WAITER_MAGIC};
+	object->waiters = &w;
+	index_check(ix);
+}
+
+static void a_record_that_is_free_twice(void)
+{
+	make_index();
+	store_record_put(&store, store.free_records[0]);
+	index_check(ix);
+}
+
+static void each_is_found(void **state UNUSED)
+{
+	static const struct {
+		const char *name;
+		void (*f)(void);
+	} broken[] = {
+#define BROKEN(f) {#f, f}
+		BROKEN(a_count_of_a_slab),
+		BROKEN(more_used_than_an_arena_may),
+		BROKEN(an_armed_deadline_that_is_overwritten),
+		BROKEN(a_letter_that_is_posted_twice),
+		BROKEN(pipes_that_are_closed_and_kept),
+		BROKEN(a_member_that_is_taken_out_twice),
+		BROKEN(a_ring_that_is_cut),
+		BROKEN(pages_that_are_released_twice),
+		BROKEN(a_page_that_nobody_counts),
+		BROKEN(a_queue_in_disorder),
+		BROKEN(linking_without_the_lock),
+		BROKEN(unlinking_under_another_lock),
+		BROKEN(an_object_that_was_freed_while_linked),
+		BROKEN(an_object_in_another_chain),
+		BROKEN(a_failed_object_that_can_be_found),
+		BROKEN(a_sealed_object_without_a_record),
+		BROKEN(a_waiter_of_another_object),
+		BROKEN(a_record_that_is_free_twice),
+	};
+	for (size_t i = 0; i < ARRAY_LEN(broken); i++)
+		if (!aborts(broken[i].f))
+			fail_msg("%s", broken[i].name);
+	assert_false(aborts(make_index));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(each_is_found)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
