@@ -64,6 +64,8 @@ void edge_worker_init(struct shell_worker *base)
 	struct edge_worker *w = edge_worker_from(base);
 	const struct edged *own = shell_user(base->shell);
 	struct http_client_conf c = client_conf(w);
+	list_init(&w->fetching);
+	list_init(&w->serves);
 	w->index = own->index;
 	w->idle.max = base->idle;
 	deadline_class_init(&w->on_silence, base->worker->loop,
@@ -88,4 +90,14 @@ void edge_worker_fini(struct shell_worker *base)
 	http_client_free(w->origin);
 	deadline_class_fini(&w->on_silence);
 	slab_fini(&w->fetches);
+}
+
+unsigned edge_worker_check(struct shell_worker *base)
+{
+	const struct edge_worker *w = edge_worker_from(base);
+	unsigned fetches = fetch_check(w);
+	MUST(fetches == w->fetches.used && http_client_calls(w->origin) <= fetches);
+	MUST(http_client_idle(w->origin) == w->idle.n);
+	return fetches + serve_check(w) + http_client_check(w->origin) + slab_check(&w->fetches) +
+	       deadline_class_check(&w->on_silence);
 }

@@ -3,6 +3,7 @@
 #ifndef EDGE_EDGE_WORKER_H
 #define EDGE_EDGE_WORKER_H
 
+#include "base/list.h"
 #include "conf.h"
 #include "http/client.h"
 #include "index.h"
@@ -17,6 +18,8 @@ struct edge_worker {
 	struct http_client_idle idle;	  /* of origin */
 	struct deadline_class on_silence; /* of tunnels */
 	struct slab fetches;
+	struct list fetching; /* fetches */
+	struct list serves;   /* requests that have state */
 };
 
 static inline struct edge_worker *edge_worker_from(struct shell_worker *base)
@@ -41,5 +44,6 @@ struct http_listener_conf edge_worker_listener_conf(const struct daemon_generati
 void edge_worker_init(struct shell_worker *base);
 void edge_worker_fini(struct shell_worker *base);
 void edge_worker_apply(struct shell_worker *base);
+unsigned edge_worker_check(struct shell_worker *base);
 
 #endif

@@ -29,6 +29,7 @@ enum mode { PASS, FILL, STREAM, SPILL };
 
 struct fetch {
 	uint32_t magic;
+	struct list in_worker;
 	struct edge_worker *worker;
 	struct daemon_generation *gen;
 	struct http_call *call;
@@ -113,6 +114,7 @@ static struct fetch *new_fetch(struct edge_worker *worker, struct leader *l, enu
 		return NULL;
 	memset(f, 0, offsetof(struct fetch, memory));
 	MAGIC_SET(f, FETCH_MAGIC);
+	list_add(&worker->fetching, &f->in_worker);
 	f->worker = worker;
 	f->gen = daemon_ref(worker->base.gen);
 	f->mode = mode;
@@ -132,6 +134,7 @@ static void free_fetch(struct fetch *f)
 	object_unref(s, f->stale);
 	arena_fini(&f->arena);
 	daemon_unref(f->gen);
+	list_remove(&f->in_worker);
 	MAGIC_WIPE(f, FETCH_MAGIC);
 	slab_put(&f->worker->fetches, f);
 }
@@ -607,4 +610,49 @@ void fetch_spilled(struct leader *l)
 size_t fetch_size(void)
 {
 	return sizeof(struct fetch);
+}
+
+/* ---- invariants */
+
+static const struct fetch *listed(const struct list *l)
+{
+	const struct fetch *f = (const void *)((const char *)l - offsetof(struct fetch, in_worker));
+	MAGIC_CHECK(f, FETCH_MAGIC);
+	return f;
+}
+
+static void check_one(const struct fetch *f)
+{
+	MUST(f->call && f->call->user == f); /* what has none is over */
+	if (f->leader)
+		leader_of(f);
+	MUST(f->leader || f->mode == FILL);
+	MUST((f->mode == PASS) == !f->target);
+	MUST(!f->stale || f->mode != PASS);
+	if (f->mode == FILL || f->mode == SPILL)
+		MUST(object_state(f->target) == (f->mode == SPILL	      ? OBJECT_SPILLED
+						 : object_has_head(f->target) ? OBJECT_HEADED
+									      : OBJECT_BUSY));
+	arena_check(&f->arena);
+}
+
+unsigned fetch_check(const struct edge_worker *w)
+{
+	const struct list *l;
+	unsigned n = list_check(&w->fetching);
+	LIST_EACH(l, &w->fetching)
+	{
+		MUST(listed(l)->worker == w);
+		check_one(listed(l));
+	}
+	return n;
+}
+
+void fetch_each(const struct edge_worker *w,
+		void (*one)(const struct object *target, const struct object *stale, void *arg),
+		void *arg)
+{
+	const struct list *l;
+	LIST_EACH(l, &w->fetching)
+	one(listed(l)->target, listed(l)->stale, arg);
 }

@@ -53,6 +53,13 @@ bool fetch_fill(struct edge_worker *f, struct leader *l, const struct http_head 
 /* The leader goes: a pass is cut off, a fill goes on without it. */
 void fetch_leave(struct leader *l);
 
+/* Aborts unless the invariants of the worker's fetches hold; returns how many there are. */
+unsigned fetch_check(const struct edge_worker *w);
+/* The objects that each fetch refers to; either may be NULL. */
+void fetch_each(const struct edge_worker *w,
+		void (*one)(const struct object *target, const struct object *stale, void *arg),
+		void *arg);
+
 /* ---- for a leader that is streamed to */
 void fetch_finish(struct leader *l); /* all was relayed: keep the connection, free the fetch */
 /* The object outgrew the cache and the leader has had all of it: the rest is streamed. */

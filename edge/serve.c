@@ -35,6 +35,7 @@ enum step { WAIT, DELIVER, RELAY, DONE };
 
 struct serve {
 	uint32_t magic;
+	struct list in_worker;
 	struct http_exchange *x;
 	struct edge_worker *worker;
 	struct daemon_generation *gen;
@@ -145,6 +146,7 @@ void serve_closed(struct http_exchange *x, enum http_end why UNUSED)
 	leave(s);
 	release_objects(s);
 	daemon_unref(s->gen);
+	list_remove(&s->in_worker);
 	MAGIC_WIPE(&s->leader, LEADER_MAGIC);
 	MAGIC_WIPE(s, SERVE_MAGIC);
 }
@@ -736,6 +738,7 @@ void serve_begin(struct http_exchange *x)
 	struct serve *s = ARENA_NEW(&x->arena, struct serve);
 	MUST(s); /* the arena begins with a block far larger than this */
 	MAGIC_SET(s, SERVE_MAGIC);
+	list_add(&f->serves, &s->in_worker);
 	s->x = x;
 	s->worker = f;
 	s->gen = daemon_ref(f->base.gen);
@@ -784,4 +787,41 @@ void serve_writable(struct http_exchange *x)
 		relayed(s, http_relay_response(&s->relay));
 	else
 		deliver(s);
+}
+
+/* ---- invariants */
+
+static const struct serve *listed(const struct list *l)
+{
+	const struct serve *s = (const void *)((const char *)l - offsetof(struct serve, in_worker));
+	MAGIC_CHECK(s, SERVE_MAGIC);
+	return s;
+}
+
+unsigned serve_check(const struct edge_worker *w)
+{
+	const struct list *l;
+	LIST_EACH(l, &w->serves)
+	{
+		const struct serve *s = listed(l);
+		MAGIC_CHECK(&s->leader, LEADER_MAGIC);
+		MUST(s->worker == w && s->x->user == s);
+		/* What is not answered waits for something. */
+		MUST(s->x->status || s->leader.fetch || s->waiter.object);
+		MUST(!s->waiter.object || (s->waiter.object == s->object && s->waiter.ticket));
+		MUST(s->step != DELIVER || s->object);
+		if (s->relay.magic)
+			http_relay_check(&s->relay);
+	}
+	return list_check(&w->serves);
+}
+
+void serve_each(const struct edge_worker *w,
+		void (*one)(const struct object *object, const struct object *stale,
+			    const struct object *waits, void *arg),
+		void *arg)
+{
+	const struct list *l;
+	LIST_EACH(l, &w->serves)
+	one(listed(l)->object, listed(l)->stale, listed(l)->waiter.object, arg);
 }

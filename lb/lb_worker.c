@@ -201,6 +201,7 @@ void lb_worker_init(struct shell_worker *base)
 {
 	struct lb_worker *w = lb_worker_from(base);
 	w->idle.max = base->idle;
+	list_init(&w->proxies);
 	access_log_init(&w->log);
 	w->stats = shell_stats(base->shell);
 	deadline_class_init(&w->on_silence, base->worker->loop,
@@ -222,4 +223,17 @@ void lb_worker_forget(struct lb_worker *w, const struct addr *server)
 	for (unsigned i = 0; i < LB_POOLS_MAX; i++)
 		if (w->clients[i])
 			http_client_forget(w->clients[i], server);
+}
+
+unsigned lb_worker_check(struct shell_worker *base)
+{
+	const struct lb_worker *w = lb_worker_from(base);
+	unsigned n = proxy_check(w) + deadline_class_check(&w->on_silence), idle = 0;
+	for (unsigned i = 0; i < LB_POOLS_MAX; i++)
+		if (w->clients[i]) {
+			n += http_client_check(w->clients[i]);
+			idle += http_client_idle(w->clients[i]);
+		}
+	MUST(idle == w->idle.n);
+	return n;
 }

@@ -4,6 +4,7 @@
 #define LB_LB_WORKER_H
 
 #include "access_log.h"
+#include "base/list.h"
 #include "conf.h"
 #include "http/client.h"
 #include "loop/deadline.h"
@@ -18,7 +19,8 @@ struct lb_worker {
 	struct deadline_class on_silence;	   /* of tunnels */
 	struct http_client_idle idle;		   /* of all of them */
 	struct access_log log;
-	unsigned running; /* requests now */
+	struct list proxies; /* requests now */
+	unsigned running;    /* how many */
 };
 
 static inline struct lb_worker *lb_worker_from(struct shell_worker *base)
@@ -75,6 +77,7 @@ void lb_worker_init(struct shell_worker *base);
 void lb_worker_fini(struct shell_worker *base);
 void lb_worker_apply(struct shell_worker *base);
 void lb_worker_publish(struct shell_worker *base);
+unsigned lb_worker_check(struct shell_worker *base);
 
 /* The rest on the worker's thread. Drops kept connections to a server that went down. */
 void lb_worker_forget(struct lb_worker *w, const struct addr *server);

@@ -24,6 +24,7 @@
 
 struct proxy {
 	uint32_t magic;
+	struct list in_worker;
 	struct http_exchange *x;
 	struct lb_worker *worker;
 	struct daemon_generation *gen; /* the one this request began with */
@@ -191,6 +192,7 @@ void proxy_closed(struct http_exchange *x, enum http_end why)
 	lb_count_frontend(p->worker, p->bind, FRONTEND_running, -1);
 	lb_count_pool(p->worker, p->pool, POOL_running, -1);
 	daemon_unref(p->gen);
+	list_remove(&p->in_worker);
 	MAGIC_WIPE(p, PROXY_MAGIC);
 }
 
@@ -554,6 +556,7 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 			    .connect_ms = -1,
 			    .response_ms = -1};
 	MAGIC_SET(p, PROXY_MAGIC);
+	list_add(&f->proxies, &p->in_worker);
 	x->user = p;
 	f->running++;
 	count(p, STAT_requests);
@@ -589,4 +592,40 @@ void proxy_writable(struct http_exchange *x)
 {
 	struct proxy *p = proxy_of(x);
 	relayed(p, http_relay_response(&p->relay));
+}
+
+/* ---- invariants */
+
+static const struct proxy *listed(const struct list *l)
+{
+	const struct proxy *p = (const void *)((const char *)l - offsetof(struct proxy, in_worker));
+	MAGIC_CHECK(p, PROXY_MAGIC);
+	return p;
+}
+
+unsigned proxy_check(const struct lb_worker *w)
+{
+	const struct list *l;
+	unsigned n = list_check(&w->proxies);
+	MUST(n == w->running);
+	LIST_EACH(l, &w->proxies)
+	{
+		const struct proxy *p = listed(l);
+		MUST(p->worker == w && p->x->user == p);
+		MUST(p->call || p->relay.magic == 0);
+		MUST(!p->call || (p->call->user == p && p->server));
+		MUST(!p->server || p->server == p->pool->servers[p->index]);
+		if (p->call)
+			http_relay_check(&p->relay);
+	}
+	return n;
+}
+
+unsigned proxy_attempts(const struct lb_worker *w, const struct server *s)
+{
+	const struct list *l;
+	unsigned n = 0;
+	LIST_EACH(l, &w->proxies)
+	n += listed(l)->server == s;
+	return n;
 }

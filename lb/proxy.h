@@ -8,6 +8,7 @@
 
 #include "conf.h"
 #include "http/relay.h"
+#include "lb_worker.h"
 
 void proxy_begin(struct http_exchange *x, const struct lb_bind *bind);
 void proxy_readable(struct http_exchange *x);
@@ -16,5 +17,10 @@ void proxy_closed(struct http_exchange *x, enum http_end why);
 
 /* Nothing has moved in a tunnel for too long: both ends are cut. */
 void proxy_silent(struct deadline *silence);
+
+/* Aborts unless the invariants of the worker's requests hold; returns how many there are. */
+unsigned proxy_check(const struct lb_worker *w);
+/* Of its requests those that are with that server now. */
+unsigned proxy_attempts(const struct lb_worker *w, const struct server *s);
 
 #endif

@@ -228,3 +228,19 @@ struct sticky_match server_sticky(const struct lb_pool *p, const struct http_hea
 							!server_ejected(p->servers[i], now_us)};
 	return sticky_find(&p->conf->cookie, request, s, p->n);
 }
+
+unsigned server_check(const struct pools *p,
+		      unsigned (*attempts)(const struct server *s, void *arg), void *arg)
+{
+	unsigned n = 0, pools = 0;
+	for (const struct pool *pool = p->first; pool; pool = pool->next, pools++) {
+		MUST(pool->id < p->count && (!pool->next || pool->next->id < pool->id));
+		for (const struct server *s = pool->servers; s; s = s->next, n++) {
+			MUST(strcmp(s->pool_name, pool->name) == 0);
+			MUST(s->turn <= pool->turn);
+			MUST(!attempts || attempts(s, arg) == atomic_load(&s->current));
+		}
+	}
+	MUST(pools == p->count);
+	return n + pools;
+}

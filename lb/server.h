@@ -81,6 +81,13 @@ bool server_failed(struct server *s, int64_t now_us);
 /* The next server of p by its algorithm, none of those whose bit is set in avoid unless there is no other; index
  * into p->servers, or -1 when none is usable. */
 int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us);
+/*
+ * Aborts unless the invariants hold, and each server's current is what attempts() counts; attempts NULL: workers run,
+ * and what they count is not looked at. Returns how many structures it looked at.
+ */
+unsigned server_check(const struct pools *p,
+		      unsigned (*attempts)(const struct server *s, void *arg), void *arg);
+
 /* Whom the cookie means; see sticky_find(). */
 struct sticky_match server_sticky(const struct lb_pool *p, const struct http_head *request,
 				  int64_t now_us);

@@ -94,6 +94,8 @@ static int worker_start(struct worker *w, void *arg UNUSED)
 	w->ctx = f;
 	edge.workers[w->id] = f;
 	/* As edge_worker_init(), whose index is a daemon's. */
+	list_init(&f->fetching);
+	list_init(&f->serves);
 	f->index = edge.index;
 	f->idle.max = 16;
 	deadline_class_init(&f->on_silence, w->loop, CLOCK_SECOND, serve_silent);
@@ -107,7 +109,7 @@ static int worker_start(struct worker *w, void *arg UNUSED)
 static void worker_stopped(struct worker *w)
 {
 	struct edge_worker *f = w->ctx;
-	http_client_check(f->origin);
+	edge_worker_check(&f->base);
 	edge_worker_fini(&f->base);
 	edge.gen.refs--; /* it is not on the heap */
 	free(f);
@@ -187,9 +189,22 @@ static struct memory_exchange *ask(const char *method, const char *target)
 	return ask_with(method, target, NULL);
 }
 
+static void check_worker(void *arg)
+{
+	edge_worker_check(arg);
+}
+
+static void check_all(void)
+{
+	for (unsigned i = 0; i < 2; i++)
+		memory_on_worker(worker_set_at(edge.set, i), check_worker, edge.workers[i]);
+	index_check(edge.index);
+}
+
 /* how: a part of Cache-Status, or NULL. */
 static void expect(struct memory_exchange *m, uint16_t status, const char *body, const char *how)
 {
+	check_all();
 	assert_int_equal(m->why, HTTP_END_DONE);
 	assert_true(m->whole);
 	assert_int_equal(m->status, status);

@@ -74,6 +74,7 @@ static int worker_start(struct worker *w, void *arg UNUSED)
 	w->ctx = lb.worker;
 	lb.worker->base.server = http_server_new(w, &lb_worker_server_ops, &c, lb.worker);
 	/* As lb_worker_init(), whose table of counters is a shell's. */
+	list_init(&lb.worker->proxies);
 	lb.worker->idle.max = 16;
 	lb.worker->stats = &lb.stats;
 	access_log_init(&lb.worker->log);
@@ -81,9 +82,16 @@ static int worker_start(struct worker *w, void *arg UNUSED)
 	return 0;
 }
 
+static unsigned attempts(const struct server *s, void *arg UNUSED)
+{
+	return proxy_attempts(lb.worker, s);
+}
+
 static void worker_stopped(struct worker *w UNUSED)
 {
 	assert_int_equal(lb.worker->running, 0);
+	lb_worker_check(&lb.worker->base);
+	server_check(lb.pools, attempts, NULL);
 	http_server_free(lb.worker->base.server);
 	lb_worker_fini(&lb.worker->base);
 	lb.gen.refs--; /* it is not on the heap */
@@ -192,8 +200,15 @@ static struct memory_exchange *ask(const char *method, const char *target)
 	return m;
 }
 
+static void check_all(void *arg UNUSED)
+{
+	lb_worker_check(&lb.worker->base);
+	server_check(lb.pools, attempts, NULL);
+}
+
 static void expect(struct memory_exchange *m, uint16_t status, const char *body)
 {
+	memory_on_worker(lb.thread, check_all, NULL);
 	assert_int_equal(m->why, HTTP_END_DONE);
 	assert_true(m->whole);
 	assert_int_equal(m->status, status);

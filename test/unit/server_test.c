@@ -34,7 +34,9 @@ static struct generation generation(const char *text)
 	}
 	made.c = d->config;
 	assert_true(server_join(pools, made.c, &e));
+	server_check(pools, NULL, NULL);
 	server_weigh(made.c);
+	server_check(pools, NULL, NULL);
 	return made;
 }
 
@@ -53,6 +55,7 @@ static int three(void **state UNUSED)
 
 static int gone(void **state UNUSED)
 {
+	server_check(pools, NULL, NULL);
 	arena_fini(&g.gen.arena);
 	server_pools_free(pools);
 	return 0;
