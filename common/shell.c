@@ -16,11 +16,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fds.h"
+#include "ipc/report.h"
 #include "loop/budget.h"
 #include "loop/drain.h"
+#include "loop/standstill.h"
 
 #define SHELL_MAGIC  0x7368656cu
 #define WORKER_MAGIC 0x7368776bu
+#define CHECK_MAGIC  0x73686368u
 #define ROUND_MAGIC  0x7368726eu
 #define PUBLISH_S    1.
 #define ALIVE_US     (10 * CLOCK_SECOND)
@@ -498,4 +501,93 @@ struct shell_worker *shell_worker(const struct shell *s, unsigned i)
 {
 	MUST(i < s->n_workers);
 	return s->set ? s->contexts[i] : NULL;
+}
+
+/* ---- the command check */
+
+struct check {
+	uint32_t magic;
+	struct shell *shell;
+	struct ctl_deferred *reply;
+	bool json;
+	_Atomic unsigned checked; /* structures */
+};
+
+static unsigned check_worker(struct shell_worker *w)
+{
+	MAGIC_CHECK(w, WORKER_MAGIC);
+	MUST(w->n_listening <= SHELL_LISTEN_MAX && w->worker->ctx == w);
+	return http_server_check(w->server) + slab_check(&w->worker->buffers) +
+	       pipes_check(&w->worker->pipes) + mailbox_check(&w->worker->mailbox) +
+	       w->shell->ops->check(w);
+}
+
+static void on_check_worker(struct worker *worker, void *arg)
+{
+	struct check *c = arg;
+	MAGIC_CHECK(c, CHECK_MAGIC);
+	atomic_fetch_add(&c->checked, check_worker(worker->ctx));
+}
+
+static unsigned check_listeners(const struct shell *s)
+{
+	unsigned n = 0;
+	for (const struct listener *l = s->listeners; l; l = l->next, n++)
+		MUST(l->count == 0 || l->count == s->n_workers);
+	for (unsigned i = 0; i < s->plan.n_listen; i++)
+		MUST(find_listener(s, &s->plan.listen[i], true));
+	return n;
+}
+
+/* A client's unit may be on its way to a worker that has to look whether there still is a client; one at most each. */
+static void check_clients(const struct shell *s)
+{
+	uint32_t open = 0, taken = budget_taken(s->clients);
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		const struct shell_worker *w = s->contexts[i];
+		open += http_server_conns(w->server);
+	}
+	MUST(open <= taken && taken <= open + s->n_workers);
+}
+
+static unsigned check_shared(struct shell *s, bool still)
+{
+	budget_check(s->clients);
+	budget_check(s->calls);
+	if (still)
+		check_clients(s);
+	return 2 + mailbox_check(&s->mailbox) + check_listeners(s) + s->ops->check_shared(s, still);
+}
+
+static void on_check_shared(bool still, void *arg)
+{
+	struct check *c = arg;
+	MAGIC_CHECK(c, CHECK_MAGIC);
+	struct text t;
+	struct report r;
+	text_init(&t, 1024);
+	report_begin(&r, &t, c->json ? REPORT_JSON : REPORT_TEXT);
+	report_object(&r, NULL);
+	unsigned shared = check_shared(c->shell, still);
+	report_uint(&r, "checked", NULL, shared + atomic_load(&c->checked));
+	report_uint(&r, "standstill", NULL, still);
+	report_close(&r);
+	report_end(&r);
+	ctl_reply(c->reply, str_of(t.p, t.n));
+	text_fini(&t);
+	MAGIC_WIPE(c, CHECK_MAGIC);
+	free(c);
+}
+
+static const struct standstill_ops check_ops = {.each = on_check_worker, .all = on_check_shared};
+
+void shell_cmd_check(struct text *out UNUSED, struct str args UNUSED, bool json, void *daemon)
+{
+	struct shell *s = shell_of(daemon);
+	struct check *c = def_xcalloc(1, sizeof(*c));
+	MAGIC_SET(c, CHECK_MAGIC);
+	c->shell = s;
+	c->reply = ctl_defer(daemon_ctl(daemon));
+	c->json = json;
+	standstill_begin(s->set, &s->mailbox, &check_ops, c);
 }

@@ -89,6 +89,14 @@ struct shell_ops {
 	void (*apply)(struct shell_worker *w);
 	/* Once a second, and before w->gen is a new one: counters that are kept elsewhere. May be NULL. */
 	void (*publish)(struct shell_worker *w);
+	/* Aborts unless the invariants of the worker's own hold; returns how many structures it looked at. */
+	unsigned (*check)(struct shell_worker *w);
+
+	/*
+	 * Main thread: the same of what the workers share, and of what is spread over them. still: they wait meanwhile,
+	 * and their own structures may be read; else only what has locks.
+	 */
+	unsigned (*check_shared)(struct shell *s, bool still);
 };
 
 /*
@@ -117,6 +125,17 @@ unsigned shell_maxconn(const struct shell *s);
 unsigned shell_workers(const struct shell *s);
 /* Worker i's context, to post a message to its mailbox; NULL before shell_run(). */
 struct shell_worker *shell_worker(const struct shell *s, unsigned i);
+
+/*
+ * A command that both have, as a row of a table of struct ctl_command: every worker checks its own structures, then the
+ * main thread those that they share, while they stand still.
+ */
+#define SHELL_COMMANDS                                                                             \
+	{                                                                                          \
+		"check", "", "diagnostics: abort unless all invariants hold", true,                \
+			shell_cmd_check                                                            \
+	}
+void shell_cmd_check(struct text *out, struct str args, bool json, void *daemon);
 
 /* On the worker's thread: the context of the worker that x belongs to. */
 static inline struct shell_worker *shell_worker_of(const struct http_exchange *x)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "check.h"
 #include "edge_worker.h"
 #include "ipc/report.h"
 #include "ipc/sd.h"
@@ -40,6 +41,8 @@ static const struct shell_ops shell_ops = {
 	.init = edge_worker_init,
 	.fini = edge_worker_fini,
 	.apply = edge_worker_apply,
+	.check = edge_worker_check,
+	.check_shared = check_shared,
 };
 
 /* ---- daemon_ops */
@@ -132,6 +135,7 @@ static void cmd_purge(struct text *out, struct str args, bool json UNUSED, void 
 
 const struct ctl_command edged_commands[] = {
 	{"state", "[json]", "objects, bytes, evictions, clients", false, cmd_state},
+	SHELL_COMMANDS,
 	{"purge", "HOST/PATH|all", "take out all that begins with it, or everything", true,
 	 cmd_purge},
 	{NULL, NULL, NULL, false, NULL},

@@ -117,6 +117,7 @@ const struct ctl_command control_commands[] = {
 	{"state", "[json]", "workers, clients, whether healthd's verdicts are fresh", false,
 	 cmd_state},
 	{"servers", "[json]", "every server with its status", false, cmd_servers},
+	SHELL_COMMANDS,
 	{"show stat", "", "statistics as HAProxy's CSV", false, cmd_show_stat},
 	{"disable server", "POOL/SERVER", "send it nothing", true, cmd_disable},
 	{"drain server", "POOL/SERVER", "send it no new clients; those with its cookie stay", true,

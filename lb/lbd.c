@@ -2,6 +2,7 @@
 #include "lbd.h"
 
 #include "lb_worker.h"
+#include "proxy.h"
 #include "stats_page.h"
 
 /* ---- what the shell asks */
@@ -18,6 +19,21 @@ static void plan(const struct daemon_generation *g, struct shell_plan *p)
 }
 _Static_assert(LB_BINDS_MAX <= SHELL_LISTEN_MAX, "every bind finds a place");
 
+static unsigned attempts(const struct server *server, void *arg)
+{
+	const struct shell *s = arg;
+	unsigned n = 0;
+	for (unsigned i = 0; i < shell_workers(s); i++)
+		n += proxy_attempts(lb_worker_from(shell_worker(s, i)), server);
+	return n;
+}
+
+static unsigned check_shared(struct shell *s, bool still)
+{
+	const struct lbd *b = shell_user(s);
+	return server_check(b->pools, still ? attempts : NULL, s);
+}
+
 static const struct shell_ops shell_ops = {
 	.keeps = {.connections = STAT_connections,
 		  .clients = STAT_clients,
@@ -33,6 +49,8 @@ static const struct shell_ops shell_ops = {
 	.fini = lb_worker_fini,
 	.apply = lb_worker_apply,
 	.publish = lb_worker_publish,
+	.check = lb_worker_check,
+	.check_shared = check_shared,
 };
 
 /* ---- a server that went down: idle connections to it are closed */

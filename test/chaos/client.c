@@ -123,11 +123,13 @@ static void complain(struct client *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	wrong("client of :%u, request %u of %u (%s h%u.test%s, X-Who %s%s%s%s): %s; status %u; %llu "
+	static const char *const framings[] = {"no body", "length", "chunked", "until close"};
+	wrong("client of :%u, request %u of %u (%s h%u.test%s%s, X-Who %s%s%s%s): %s; status %u, %s; %llu "
 	      "bytes of a body; next in the window: %.*s",
 	      c->target->port, c->answered + 1, c->sent, a->method, a->page.host,
-	      page_path(&a->page, path), a->who, *a->etag ? ", If-None-Match " : "", a->etag,
-	      a->to ? ", Range" : "", text, c->status, (unsigned long long)c->body.total,
+	      page_path(&a->page, path), a->old ? " HTTP/1.0" : "", a->who,
+	      *a->etag ? ", If-None-Match " : "", a->etag, a->to ? ", Range" : "", text, c->status,
+	      framings[c->body.framing], (unsigned long long)c->body.total,
 	      (int)(c->conn->in_n < 200 ? c->conn->in_n : 200), c->conn->in);
 	c->manner = RESET;
 	c->leave_ms = loop_now_ms;

@@ -12,6 +12,7 @@ CHAOS_RESTARTS=1 (make soak) the daemons are restarted and killed as well, which
 import json
 import os
 import random
+import re
 import subprocess
 import threading
 import time
@@ -138,6 +139,35 @@ class Operator:
         self.rng.choice((self.lb, self.edge)).crash()
 
 
+class Checker(threading.Thread):
+    """Asks a daemon all the time to look at all its own structures: it aborts when one of them is broken."""
+
+    def __init__(self, daemon):
+        super().__init__(daemon=True)
+        self.daemon_, self.ending, self.wrong, self.checks, self.still = daemon, threading.Event(), [], 0, 0
+        self.start()
+
+    def run(self):
+        while not self.ending.wait(0.02):
+            try:
+                self.look()
+            except (OSError, AssertionError):  # it is restarted, or dead: others see that
+                continue
+
+    def look(self):
+        """Once."""
+        reply = self.daemon_.tell("check")
+        found = re.fullmatch(r"checked (\d+)\nstandstill ([01])\n", reply)
+        if not found or int(found[1]) < 10:
+            self.wrong.append(f"{self.daemon_}: {reply!r}")
+        self.checks += 1
+        self.still += found is not None and int(found[2])
+
+    def end(self):
+        self.ending.set()
+        self.join(20)
+
+
 def settle(lb, edge):
     """Everything is let go: every gauge goes back to zero."""
     for d in (lb, edge):
@@ -154,16 +184,24 @@ def test_chaos(lab):
     lb = lab.lbd(conf=lbd_conf(rng), port=WEB)
     chaos = Chaos(lab)
     operator = Operator(rng, lb, edge)
+    checkers = [Checker(lb), Checker(edge)]
     try:
         while chaos.busy() and lb.running() and edge.running():
             operator.deed()
             time.sleep(rng.random() * 0.8)
         assert lb.running() and edge.running() and chaos.lines == []
         settle(lb, edge)
+        for c in checkers:
+            c.end()
+            c.look()
+            assert c.wrong == [] and c.still > 5
         assert chaos.lines == []
         print(*(f"{d.name}: {d.counters()}" for d in (lb, edge)), sep="\n")
     finally:
+        for c in checkers:
+            c.end()
         chaos.end()
+        print(*(f"{c.daemon_.name}: {c.checks} checks, {c.still} of all at a standstill" for c in checkers), sep="\n")
         print(f"CHAOS_SEED={SEED} {operator.deeds} {chaos.summary}", *chaos.lines[:20], sep="\n")
     assert chaos.proc.returncode == 0
     assert chaos.summary["good"] > 20 * SECONDS, "hardly anything was answered"
