@@ -188,9 +188,20 @@ static void await_response(struct http_active_call *a)
 		deadline_cancel(&a->link->deadline);
 }
 
+/*
+ * The kernel tells of a reset once: the read that comes after the call that was told meets a plain end. EPIPE is no
+ * such news, the server had ended before.
+ */
+static void keep_error(struct http_active_call *a)
+{
+	if (errno != EPIPE)
+		a->call.error = errno;
+}
+
 /* The read side finds out what happened; nothing calls back from inside a call. */
 static ssize_t report_from_loop(struct http_active_call *a)
 {
+	keep_error(a);
 	a->write_failed = true;
 	http_link_watch_write(a->link, false);
 	http_link_feed(a->link);
@@ -518,12 +529,12 @@ static bool is_broken_tunnel(const struct http_active_call *a)
 	return a->tunnel && a->write_failed;
 }
 
-static void ended_in_body(struct http_active_call *a, int error)
+static void ended_in_body(struct http_active_call *a)
 {
 	struct http_body *b = &a->link->in.body;
 	if (b->state != HTTP_BODY_MORE)
 		return;
-	if (error || is_broken_tunnel(a) || http_body_eof(b) == HTTP_BODY_BROKEN) {
+	if (a->call.error || is_broken_tunnel(a) || http_body_eof(b) == HTTP_BODY_BROKEN) {
 		fail(a, HTTP_FAIL_BODY);
 	} else {
 		body_deadline(a);
@@ -534,9 +545,10 @@ static void ended_in_body(struct http_active_call *a, int error)
 /* The server closed, or the connection broke (error is errno then). */
 static void ended(struct http_active_call *a, int error)
 {
-	a->call.error = error;
+	if (error)
+		a->call.error = error;
 	if (a->state == BODY)
-		ended_in_body(a, error);
+		ended_in_body(a);
 	else if (http_in_all(&a->link->in).n)
 		fail_bad(a, "closed inside the head");
 	else
@@ -667,7 +679,9 @@ ssize_t http_client_splice(struct http_call *c, int pipe, size_t max)
 		return 0;
 	}
 	if (n <= 0) {
-		a->splicing = false; /* the next read, from the loop, meets the same */
+		if (n < 0)
+			keep_error(a);
+		a->splicing = false; /* the next read, from the loop, meets the end */
 		http_link_feed(l);
 		return -1;
 	}

@@ -308,17 +308,90 @@ static void a_cut_is_seen_by_a_client_that_reads_until_close(void **state UNUSED
 	close(client);
 }
 
+/* All that was sent has arrived; then it is only the reset that says it was not the end. */
+static void expect_reset(int client)
+{
+	char byte;
+	rig_wait_for(&rig.closed, 1);
+	assert_int_equal(rig.last_end, HTTP_END_CUT);
+	assert_int_equal(recv(client, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(client);
+}
+
+static void wait_a_moment(void *arg UNUSED)
+{
+	usleep(200000);
+}
+
+static void *hold_worker(void *arg UNUSED)
+{
+	rig_on_worker(wait_a_moment, NULL);
+	return NULL;
+}
+
+static void a_reset_is_no_end_of_a_body_until_close(void **state UNUSED)
+{
+	static char body[100000];
+	pthread_t holder;
+	int client = rig_dial();
+	rig_put(client, ask10);
+	int server = rig_accept();
+	rig_head(server);
+	rig_put(server, "HTTP/1.1 200 OK\r\n\r\n!");
+	rig_head(client);
+	assert_int_equal(rig_get(client, body, 1), 1);
+	/* So much at once goes by splice. */
+	pthread_create(&holder, NULL, hold_worker, NULL);
+	rig_fill(body, sizeof(body), 0);
+	rig_put_n(server, body, sizeof(body));
+	pthread_join(holder, NULL);
+	assert_int_equal(rig_get_pattern(client, sizeof(body), 0, 0), sizeof(body));
+	assert_int_equal(rig_pipes_out(), 1);
+	rig_reset(server);
+	expect_reset(client);
+}
+
+/* The same, but what meets the reset is a write of the request's body. */
+static void a_reset_that_a_write_meets_is_no_end_either(void **state UNUSED)
+{
+	char got[5];
+	pthread_t holder;
+	int client = rig_dial();
+	rig_put(client, "POST /f HTTP/1.0\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+	int server = rig_accept();
+	rig_head(server);
+	rig_put(server, "HTTP/1.1 200 OK\r\n\r\nhello");
+	rig_head(client);
+	assert_int_equal(rig_get(client, got, 5), 5);
+	/* The worker finds both at once. */
+	pthread_create(&holder, NULL, hold_worker, NULL);
+	usleep(50000);
+	rig_reset(server);
+	rig_put(client, "more of the body");
+	pthread_join(holder, NULL);
+	expect_reset(client);
+}
+
 int main(void)
 {
 #define T(f)	     cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
 #define IMPATIENT(f) cmocka_unit_test_setup_teardown(f, setup_impatient, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		T(bodies_of_many_sizes),  T(many_at_once),
-		T(a_reader_that_is_slow), IMPATIENT(a_reader_that_stops),
-		T(a_server_that_drips),	  IMPATIENT(a_server_that_stalls),
-		T(a_server_that_cuts),	  T(a_client_that_resets),
-		T(bodies_until_close),	  T(a_body_until_close_becomes_chunked),
-		T(chunked_bodies),	  T(a_cut_is_seen_by_a_client_that_reads_until_close),
+		T(bodies_of_many_sizes),
+		T(many_at_once),
+		T(a_reader_that_is_slow),
+		IMPATIENT(a_reader_that_stops),
+		T(a_server_that_drips),
+		IMPATIENT(a_server_that_stalls),
+		T(a_server_that_cuts),
+		T(a_client_that_resets),
+		T(bodies_until_close),
+		T(a_body_until_close_becomes_chunked),
+		T(chunked_bodies),
+		T(a_cut_is_seen_by_a_client_that_reads_until_close),
+		T(a_reset_is_no_end_of_a_body_until_close),
+		T(a_reset_that_a_write_meets_is_no_end_either),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
