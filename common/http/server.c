@@ -88,6 +88,19 @@ static void resume_accepting(struct http_server *s)
 		watch_listeners(s, true);
 }
 
+static void move_to_end(struct http_server *s, struct http_listener *l)
+{
+	struct http_listener **at = &s->listeners;
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	while (*at)
+		at = &(*at)->next;
+	*at = l;
+	l->next = NULL;
+}
+
+/* The listener that gets the unit is the last to be looked at next time, however long its queue is. */
 static void on_granted(void *arg)
 {
 	struct http_server *s = arg;
@@ -96,7 +109,9 @@ static void on_granted(void *arg)
 	s->queued = false;
 	while (l && (l->retired || !accept_one(l)))
 		l = l->next;
-	if (!l)
+	if (l)
+		move_to_end(s, l);
+	else
 		budget_give(s->conf.budget);
 	resume_accepting(s);
 }

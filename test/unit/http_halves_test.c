@@ -214,6 +214,104 @@ static void head_has_no_body(void **state UNUSED)
 	close(fd);
 }
 
+/* ---- two listeners at a limit */
+
+static void answer_own(struct http_exchange *x)
+{
+	struct http_response r = {.status = 200};
+	http_exchange_reply(x, &r, STR("own"));
+}
+
+static void own_closed(struct http_exchange *x UNUSED, enum http_end why UNUSED)
+{
+}
+
+static const struct http_handler own_handler = {.request = answer_own, .closed = own_closed};
+static const struct http_server_ops own_ops = {.handler = &own_handler};
+
+static struct {
+	struct budget *budget;
+	struct http_server *server;
+	int listens[2];
+	struct addr addrs[2];
+} limited;
+
+static void begin_limited(void *arg UNUSED)
+{
+	struct http_server_conf c = {.max_conns = 100, .budget = limited.budget};
+	limited.server = http_server_new(rig.worker, &own_ops, &c, NULL);
+	for (int i = 0; i < 2; i++)
+		http_server_listen(limited.server, limited.listens[i], &rig.conf.listener, NULL,
+				   NULL);
+}
+
+static void end_limited(void *arg UNUSED)
+{
+	http_server_check(limited.server);
+	http_server_free(limited.server);
+}
+
+/* The worker has turned round, met clients to accept, and waits for a place. */
+static void wait_in_queue(void)
+{
+	rig_check();
+	rig_check();
+}
+
+static bool is_answered(int fd, int wait_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	return poll(&p, 1, wait_ms) == 1;
+}
+
+/* One place, handed on from client to client: a listener with a long queue leaves it to the other one in between. */
+static void listeners_take_turns_at_the_limit(void **state UNUSED)
+{
+	struct err e;
+	int fds[2][4];
+	limited.budget = budget_new(1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(addr_parse(&limited.addrs[i], STR("127.0.0.1:1"), 0, &e), 0);
+		addr_set_port(&limited.addrs[i], 0);
+		limited.listens[i] = sock_listen(&limited.addrs[i], 0, 16, &e);
+		assert_int_equal(sock_local(limited.listens[i], &limited.addrs[i]), 0);
+	}
+	rig_on_worker(begin_limited, NULL);
+	int holder = rig_dial_to(&limited.addrs[0], 0);
+	rig_put(holder, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	rig_one(holder);
+	for (int i = 0; i < 8; i++) {
+		fds[i % 2][i / 2] = rig_dial_to(&limited.addrs[i % 2], 0);
+		rig_put(fds[i % 2][i / 2], "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	}
+	wait_in_queue();
+	close(holder);
+	int done[2] = {0, 0};
+	for (int served = 0; served < 8; served++) {
+		int of = -1;
+		for (int waited = 0; of < 0 && waited < 5000; waited++)
+			for (int i = 0; i < 2 && of < 0; i++)
+				if (done[i] < 4 && is_answered(fds[i][done[i]], 1))
+					of = i;
+		assert_true(of >= 0);
+		wait_in_queue();
+		close(fds[of][done[of]++]);
+		assert_in_range(done[0] - done[1] + 1, 0, 2);
+	}
+}
+
+static int after_limited(void **state)
+{
+	rig_on_worker(end_limited, NULL);
+	int result = rig_teardown(state);
+	close(limited.listens[0]);
+	close(limited.listens[1]);
+	if (budget_taken(limited.budget))
+		result = -1;
+	budget_free(limited.budget);
+	return result;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +337,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(early_answer_reaches_a_client_still_sending,
 						rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(head_has_no_body, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(listeners_take_turns_at_the_limit, rig_setup,
+						after_limited),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
