@@ -5,7 +5,7 @@
  */
 #include "http/forwarded.h"
 
-enum class {
+enum kind {
 	ORDINARY,
 	CLIENT, /* says who asked, for what, how */
 	TARGET, /* another target than the request line's, or something that CGI would read as a variable */
@@ -17,11 +17,11 @@ enum class {
 
 static const struct {
 	struct str name; /* lower case */
-	enum class class;
+	enum kind kind;
 } names[] = {
-#define NAME(text, class)                                                                          \
+#define NAME(text, kind)                                                                           \
 	{                                                                                          \
-		{text, sizeof(text) - 1}, class                                                    \
+		{text, sizeof(text) - 1}, kind                                                     \
 	}
 	NAME("forwarded", CLIENT),	   NAME("x-host", CLIENT),
 	NAME("x-original-host", CLIENT),   NAME("x-url-scheme", CLIENT),
@@ -52,34 +52,42 @@ static bool is_plain(struct str name)
 	return true;
 }
 
-static enum class class_of_name(struct str name) {
-	char text[NAME_MAX_SIZE]; struct str read = str_of(text, MIN(name.n, sizeof(text)));
-	for (size_t i = 0; i < read.n; i++) text[i] = plain(name.p[i]);
-	enum class class = str_starts(read, PREFIX) ? CLIENT : ORDINARY;
-	for (size_t i = 0; i < ARRAY_LEN(names) && name.n == read.n && class == ORDINARY;
-	     i++) if (str_eq(names[i].name, read)) class
-	= names[i].class;
-	return class == ORDINARY || is_plain(name) ? class : LOOKALIKE;
+static enum kind kind_of_name(struct str name)
+{
+	char text[NAME_MAX_SIZE];
+	struct str read = str_of(text, MIN(name.n, sizeof(text)));
+	for (size_t i = 0; i < read.n; i++)
+		text[i] = plain(name.p[i]);
+	enum kind kind = str_starts(read, PREFIX) ? CLIENT : ORDINARY;
+	for (size_t i = 0; i < ARRAY_LEN(names) && name.n == read.n && kind == ORDINARY; i++)
+		if (str_eq(names[i].name, read))
+			kind = names[i].kind;
+	return kind == ORDINARY || is_plain(name) ? kind : LOOKALIKE;
 }
 
-static enum class class_of(const struct http_field *f) {
-	switch (f->id){
-		case HTTP_F_FORWARDED : case HTTP_F_X_FORWARDED_FOR : case
-		HTTP_F_X_FORWARDED_PROTO : case HTTP_F_X_FORWARDED_HOST : return CLIENT;
-		case HTTP_F_UNKNOWN : break;
-		default : return ORDINARY;
-	}
-switch (str_lower_char(f->name.p[0]))
+static enum kind kind_of(const struct http_field *f)
 {
-case 'c':
-case 'f':
-case 'p':
-case 't':
-case 'x':
-	return class_of_name(f->name);
-default:
-	return ORDINARY;
-}
+	switch (f->id) {
+	case HTTP_F_FORWARDED:
+	case HTTP_F_X_FORWARDED_FOR:
+	case HTTP_F_X_FORWARDED_PROTO:
+	case HTTP_F_X_FORWARDED_HOST:
+		return CLIENT;
+	case HTTP_F_UNKNOWN:
+		break;
+	default:
+		return ORDINARY;
+	}
+	switch (str_lower_char(f->name.p[0])) {
+	case 'c':
+	case 'f':
+	case 'p':
+	case 't':
+	case 'x':
+		return kind_of_name(f->name);
+	default:
+		return ORDINARY;
+	}
 }
 
 static bool goes_on(const struct http_head *h, const struct http_field *f, unsigned flags)
@@ -89,7 +97,7 @@ static bool goes_on(const struct http_head *h, const struct http_field *f, unsig
 		      (h->method == HTTP_GET || h->method == HTTP_HEAD);
 	if (f->hop && !http_field_is_hop((enum http_field_id)f->id))
 		return false;
-	switch (class_of(f)) {
+	switch (kind_of(f)) {
 	case ORDINARY:
 		return true;
 	case CLIENT:
@@ -101,7 +109,7 @@ static bool goes_on(const struct http_head *h, const struct http_field *f, unsig
 	case LOOKALIKE:
 		return false;
 	}
-	WRONG("a class that is none");
+	WRONG("a kind that is none");
 }
 
 void http_forwarded_filter(struct http_head *h, unsigned flags)
