@@ -175,7 +175,9 @@ static void h1_respond(struct http_exchange *x, const struct http_response *r)
 	struct http_h1 *h = h1_of(x);
 	enum http_out_framing framing = framing_of(h, r->framing);
 	deadline_cancel(&h->body_deadline);
-	http_out_restart(&h->out, framing, r->length);
+	/* A 204 has none, whatever its server says (RFC 9110 §8.6): a client may read it as that of a body. */
+	uint64_t length = r->status == 204 ? HTTP_NO_LENGTH : r->length;
+	http_out_restart(&h->out, framing, length);
 	h->close = must_close(h, r, framing);
 	http_out_piece(&h->out, status_line(h->first, sizeof(h->first), r->status, r->reason));
 	for (unsigned i = 0; i < r->blocks; i++)
@@ -183,7 +185,7 @@ static void h1_respond(struct http_exchange *x, const struct http_response *r)
 	if (r->framing == HTTP_FRAMING_TUNNEL)
 		begin_tunnel(h, r);
 	else
-		http_out_piece(&h->out, last_lines(h, framing, r->length));
+		http_out_piece(&h->out, last_lines(h, framing, length));
 }
 
 /* ---- sending */

@@ -96,7 +96,7 @@ static inline struct str http_get(const struct http_head *h, enum http_field_id 
 static inline uint64_t http_announced_length(const struct http_head *h)
 {
 	bool announced = h->body == HTTP_BODY_LENGTH || http_has(h, HTTP_F_CONTENT_LENGTH);
-	return announced && h->status != 204 ? h->length : HTTP_NO_LENGTH;
+	return announced ? h->length : HTTP_NO_LENGTH;
 }
 
 /*

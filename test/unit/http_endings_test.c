@@ -519,6 +519,25 @@ static void an_early_answer_is_relayed(void **state UNUSED)
 	close(server);
 }
 
+/* What would be its body is not let through as the next response's beginning. */
+static void a_204_has_no_length(void **state UNUSED)
+{
+	int fd = rig_dial();
+	rig_put(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+	int server = rig_accept();
+	rig_head(server);
+	rig_put(server, "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nX-Y: z\r\n\r\nhello");
+	assert_string_equal(rig_head(fd), "HTTP/1.1 204 No Content\r\nX-Y: z\r\n\r\n");
+	close(server);
+	rig_put(fd, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+	server = rig_accept();
+	assert_non_null(strstr(rig_head(server), "GET /2"));
+	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	close(server);
+	close(fd);
+}
+
 /* ---- the server's side of a proxy */
 
 /* A server that closes its idle connection just as it is taken. */
@@ -661,6 +680,7 @@ int main(void)
 		T(a_handler_that_answers_does_not),
 		IMPATIENT(an_early_answer_outlives_the_body_timeout),
 		IMPATIENT(an_early_answer_is_relayed),
+		T(a_204_has_no_length),
 		T(a_reused_connection_that_is_closing),
 		T(a_body_for_a_server_that_is_still_connecting),
 		T(an_empty_body_for_a_server_that_is_still_connecting),
