@@ -2,7 +2,7 @@
 /*
  * Bump allocation with one owner and one life: a request's, or a generation of configuration.
  *
- * Nobody frees a piece; the whole arena is reset or finished. Under AddressSanitizer every piece is
+ * Pieces are not freed singly; the whole arena is reset or finished. Under AddressSanitizer every piece is
  * a malloc of its own, so that overruns and use after reset are seen. Not thread-safe.
  */
 #ifndef BASE_ARENA_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The last words of a process whose invariant broke. dprintf() rather than stdio: no lock of a
- * half-dead thread is in the way and nothing stays in a buffer when abort() comes. Where nobody reads
- * standard error they are left unsaid: the service manager waits for the end.
+ * half-dead thread is in the way and nothing stays in a buffer when abort() comes. If
+ * standard error is not read, they are dropped: the service manager waits for the end.
  */
 #include "base/def.h"
 

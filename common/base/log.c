@@ -9,7 +9,7 @@
  * Control bytes become '?': a peer's text that ends in a log line cannot forge another one.
  *
  * The repeat limit is a word per call site: the second its window began and the lines seen in it. A line moves the word
- * by compare-and-swap. Whoever ends a window also says what it left out: the site's next line, or the writer's thread,
+ * by compare-and-swap. What ends a window also says how many lines it left out: the site's next line, or the writer's thread,
  * which walks a list of all sites that were ever muted. Sites are static, so the list only grows, up to their number.
  */
 #include "base/log.h"
@@ -37,7 +37,7 @@
 #define EVENTS_ROOM (64 * 1024) /* of it, not for messages */
 
 #define STOP_US	  (1 * CLOCK_SECOND)
-#define REPORT_US (5 * CLOCK_SECOND) /* between two lines on dropped ones */
+#define REPORT_US (5 * CLOCK_SECOND) /* between two reports of dropped lines */
 #define REPORT_STALL_US                                                                            \
 	(60 * CLOCK_SECOND) /* while standard output is not read and standard error is */
 
@@ -205,7 +205,7 @@ static bool submit(const struct record *r)
 	case WRITER_ON:
 		return hand_over(r);
 	case WRITER_OFF:
-		/* Where the log cannot be written nobody can be told. */
+		/* A log that cannot be written cannot say so. */
 		(void)!write(STDERR_FILENO, line, put_line(line, r));
 		return true;
 	case WRITER_STUCK:

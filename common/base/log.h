@@ -13,7 +13,7 @@
  *
  * State changes (log_event()) know no limit and no level, and have room in the ring that messages do not get: 64 KB,
  * some 200 of them. If a reader stands still for so long that even this room is full, further ones are counted and
- * left out: what they would say can be asked from the control socket, and waiting would stop the daemon.
+ * left out: the control socket tells the present state, and waiting would stop the daemon.
  *
  * As soon as the log is read again, one line says how many lines found no room.
  */

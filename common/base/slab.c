@@ -6,7 +6,7 @@
  * its cap.
  *
  * Invariants: kept is the length of the stack, kept <= keep; used <= cap unless the cap was
- * lowered. Under AddressSanitizer nothing is kept, so that use after put and a second put are seen.
+ * lowered. Under AddressSanitizer nothing is kept, so that use after put and double puts are seen.
  */
 #include "base/slab.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Objects of one size, got and put back without malloc, never more than a cap: a worker's
- * connections and buffers. At the cap slab_get() says no, and the caller sheds load. Not
+ * connections and buffers. At the cap slab_get() returns NULL, and the caller sheds load. Not
  * thread-safe: a slab belongs to one worker. Under AddressSanitizer each object is a malloc of its
  * own.
  */

@@ -84,7 +84,7 @@ struct str str_u64(char digits[STR_U64_SIZE], uint64_t v);
 unsigned str_utf8(struct str s);
 
 /*
- * Makes foreign text fit for a line of a log, a socket or a terminal, in place: every control character (C0, DEL,
+ * Makes text from outside fit for a line of a log, a socket or a terminal, in place: every control character (C0, DEL,
  * C1) and every byte outside well-formed UTF-8 becomes '?'.
  */
 void str_sanitize(char *text);

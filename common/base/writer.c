@@ -49,8 +49,8 @@ enum kind { KIND_FILE, KIND_PIPE, KIND_SOCKET };
 struct output {
 	int fd;
 	enum kind kind;
-	uint32_t at,
-		n; /* text[at..n) is still to be written; all of it whole lines, but for the first */
+	/* text[at..n) is still to be written: whole lines, but for the first. */
+	uint32_t at, n;
 	char text[BUFFER_SIZE];
 };
 
@@ -59,8 +59,8 @@ static struct {
 	_Atomic(struct writer_lines *) lines[WRITER_LINES_MAX];
 	_Atomic uint64_t dropped;
 	_Atomic int64_t stop_at_us; /* 0: go on */
-	_Atomic int64_t
-		stuck_us; /* since when there is something that could not be written yet; 0: there is not */
+	/* Since when something could not be written; 0: all is written. */
+	_Atomic int64_t stuck_us;
 	_Atomic uint32_t wake_at; /* a ring with more bytes than that wakes the thread */
 	_Atomic bool awake;
 	int wake_fd, end_fd; /* eventfds: to the thread, and from it when it ends */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The one thread of a process that writes to standard output and standard error, so that no other thread waits for
- * whatever reads them. Two kinds of lines come here:
+ * their readers. Two kinds of lines come here:
  *
  *   messages  of log.c, which hands over a table of functions: to standard error;
  *   lines     of a producer with a ring of its own (writer_open(), the access log): to standard output.
@@ -47,8 +47,9 @@ struct writer_ops {
 int writer_start(const struct writer_ops *ops);
 /*
  * Main thread, when no other thread produces any more: writes what is there, for limit_us at most (the time for which
- * a reader has stood still already counts), and ends the thread. The state after it is WRITER_OFF, or WRITER_STUCK if something could not be written; the thread, should it be
- * inside a call that does not return, is then left to the end of the process with the memory it uses.
+ * a reader has stood still already counts), and ends the thread. The state after it is WRITER_OFF, or WRITER_STUCK if
+ * something could not be written; a thread inside a call that does not return is then left, with its memory, to the
+ * end of the process.
  */
 void writer_stop(int64_t limit_us);
 enum writer_state writer_state(void);
