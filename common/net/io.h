@@ -21,7 +21,7 @@ struct io;
 enum io_handshake {
 	IO_READY, /* bytes can flow */
 	IO_WAIT,  /* not yet: when the socket is what `want` says, call again */
-	/* The peer did not begin as it must; io->error says why. NULL: it closed without a word, which needs none. */
+	/* The peer did not begin as it must; io->error says why. NULL: it closed before it sent anything. */
 	IO_REFUSE,
 };
 
@@ -31,12 +31,12 @@ struct io_ops {
 	const char *name;
 	enum io_handshake (*handshake)(struct io *io); /* NULL: there is none */
 	ssize_t (*read)(struct io *io, void *to, size_t n);
-	/* more: further bytes follow at once, so a part of a packet may wait for them (MSG_MORE). */
+	/* more: further bytes follow at once, so a partial packet may wait for them (MSG_MORE). */
 	ssize_t (*writev)(struct io *io, const struct iovec *iov, int n, bool more);
 	/* From the socket into a pipe, and from a pipe to the socket, without a copy (splice(2)). NULL: not possible. */
 	ssize_t (*splice_in)(struct io *io, int pipe, size_t n);
 	ssize_t (*splice_out)(struct io *io, int pipe, size_t n, bool more);
-	/* Bytes already read off the socket that the next read will give: no event will tell of them. NULL: none ever. */
+	/* Bytes already read off the socket that the next read returns: no event announces them. NULL: none ever. */
 	size_t (*pending)(const struct io *io);
 	/* The address that the peer connected to, or that a trusted preface named as that. NULL: there is none. */
 	int (*local)(const struct io *io, struct addr *to);
@@ -49,7 +49,7 @@ struct io {
 	int fd;		   /* ro: what the event loop watches */
 	uint8_t want;	   /* ro: enum io_want, after IO_WAIT or EAGAIN */
 	const char *error; /* ro: static text, after IO_REFUSE */
-	void *state;	   /* the table's own */
+	void *state;	   /* private to the table */
 };
 
 extern const struct io_ops io_tcp;
@@ -84,7 +84,7 @@ static inline ssize_t io_writev_more(struct io *io, const struct iovec *iov, int
 	return io->ops->writev(io, iov, n, true);
 }
 
-/* A system call, unless a preface has told. False, and a->len 0: not known. */
+/* A system call, unless a preface named the address. False, and a->len 0: not known. */
 static inline bool io_local(const struct io *io, struct addr *a)
 {
 	a->len = 0;

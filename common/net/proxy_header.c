@@ -153,7 +153,7 @@ static enum proxy_header_outcome parse_v2(struct proxy_header *h, struct str in)
 	return b[12] == V2_LOCAL ? PROXY_HEADER_DONE : parse_family(h, b, length);
 }
 
-/* Is in this signature, or the beginning of it? */
+/* Is in the signature, or its beginning? */
 static bool begins(struct str in, struct str signature)
 {
 	return memcmp(in.p, signature.p, MIN(in.n, signature.n)) == 0;

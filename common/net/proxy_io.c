@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * The header is looked at where it is (MSG_PEEK) until it is whole, and then read off by its size. So no buffer is
- * held while it comes, and what follows stays in the socket. A level-triggered loop would turn round and round over
- * a part of it: the kernel is told how many bytes it takes (SO_RCVLOWAT), and told back afterwards. Then a peer that
- * has closed has to be asked for: peeking gives the same bytes for ever.
+ * held while it comes, and what follows stays in the socket. A level-triggered loop would spin over a part of it:
+ * the kernel is told to wait for more bytes (SO_RCVLOWAT), until the header is there. Whether the peer has closed must
+ * then be asked for separately: peeking returns the same bytes for ever.
  */
 #include "net/proxy_io.h"
 
@@ -25,7 +25,7 @@ static void set_lowat(int fd, size_t n)
 	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value));
 }
 
-/* No byte will come any more. */
+/* No more bytes will come. */
 static bool has_ended(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
@@ -76,13 +76,13 @@ static enum io_handshake look(struct io *io)
 		}
 		if (ended)
 			return refuse(io, closed_inside);
-		/* Once it has ended, one more look sees all that there will ever be. */
+		/* Once the peer has closed, one more look sees all that there will be. */
 		if (!has_ended(io->fd))
 			return wait_for(io, h.size);
 	}
 }
 
-/* The socket waits for more bytes than one. */
+/* The socket waits for more than one byte. */
 static enum io_handshake look_again(struct io *io)
 {
 	enum io_handshake r = look(io);

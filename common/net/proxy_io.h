@@ -10,9 +10,10 @@
 #include "net/nets.h"
 
 /*
- * Makes the io of fd. proxies is a struct nets (of no type here, as a listener passes it). If *peer is in it, the header is required: io_handshake() refuses without a good one, and
- * otherwise sets *peer, which lives as long as the io, and what io_local() says, to the addresses that it names.
- * If not, it is plain TCP. Nothing is read here.
+ * Makes the io of fd. proxies is a struct nets (void *, since a listener passes it on as its tag). If *peer is in it,
+ * the header is required: io_handshake() refuses the connection without a good one, and otherwise sets *peer, which
+ * has to live as long as the io, and what io_local() returns, to the addresses that the header names. If *peer is not
+ * in it, the io is plain TCP. Nothing is read here.
  *
  * While the header is incomplete the socket is not readable (SO_RCVLOWAT), unless the peer has closed.
  */

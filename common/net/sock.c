@@ -4,7 +4,7 @@
  * listeners: Linux hands it to what they accept, which saves a system call a connection.
  *
  * A Unix socket is bound under a name of its own, given its mode, set listening and only then
- * renamed to its place: nobody ever meets it with the wrong mode or not yet listening.
+ * renamed to its place: no client finds it with the wrong mode or not yet listening.
  */
 #include "net/sock.h"
 
@@ -94,7 +94,7 @@ void sock_limit_silence(int fd, bool limit, bool *limited)
 {
 	if (limit == *limited)
 		return;
-	/* It fails on a connection only that has ended, which the next read or write tells. */
+	/* It fails only on a connection that has ended, which the next read or write tells. */
 	set_to(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, limit ? SOCK_SILENCE_MS : 0);
 	*limited = limit;
 }
@@ -166,7 +166,7 @@ int sock_unix_connect(const char *path, struct err *e)
 	return fd >= 0 ? fd : give_up(fd, e, "connect to", path);
 }
 
-/* The name is free when nothing is there, or a socket that nobody answers on. */
+/* The name is free when nothing is there, or a socket without a listener. */
 static int check_name_is_free(const struct sockaddr_un *un, struct err *e)
 {
 	struct stat st;
@@ -183,7 +183,7 @@ static int check_name_is_free(const struct sockaddr_un *un, struct err *e)
 	if (fd >= 0)
 		close(fd);
 	errno = EADDRINUSE;
-	return err_set(e, "%s: somebody listens there already", un->sun_path);
+	return err_set(e, "%s: another process listens there already", un->sun_path);
 }
 
 int sock_unix_listen(const char *path, mode_t mode, int backlog, struct err *e)

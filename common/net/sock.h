@@ -54,7 +54,7 @@ int sock_error(int fd); /* SO_ERROR: 0 or an errno value */
 int sock_local(int fd, struct addr *a);
 
 /*
- * Unix stream sockets. listen replaces a stale file, but not one that somebody answers on; mode as
+ * Unix stream sockets. listen replaces a stale file, but not a socket that a process listens on; mode as
  * chmod.
  */
 int sock_unix_listen(const char *path, mode_t mode, int backlog, struct err *e);

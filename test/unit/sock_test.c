@@ -258,7 +258,7 @@ static void test_unix_replaces_a_stale_file_only(void **state)
 	assert_true(first >= 0);
 	assert_int_equal(sock_unix_listen(d->sock, 0600, 4, &e), -1);
 	assert_int_equal(errno, EADDRINUSE);
-	assert_non_null(strstr(e.text, "somebody listens"));
+	assert_non_null(strstr(e.text, "another process listens"));
 	close(first);
 	assert_int_equal(sock_unix_connect(d->sock, &e), -1);
 	assert_int_equal(errno, ECONNREFUSED);
