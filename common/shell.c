@@ -258,7 +258,7 @@ static const struct worker_ops worker_ops = {.start = on_worker_start, .stop = o
 /* ---- a generation on its way through the workers */
 
 struct apply_message {
-	struct letter letter;
+	struct message message;
 	struct shell_worker *worker;
 	struct daemon_generation *gen; /* held */
 	struct apply_round *round;
@@ -267,7 +267,7 @@ struct apply_message {
 /* The last worker to apply it reports back, which frees it. */
 struct apply_round {
 	uint32_t magic;
-	struct letter done; /* to the main thread */
+	struct message done; /* to the main thread */
 	struct shell *shell;
 	_Atomic unsigned left; /* workers that have not applied it */
 	unsigned number;       /* of the generation */
@@ -293,9 +293,9 @@ static void apply(struct shell_worker *w, struct daemon_generation *g, const str
 	daemon_unref(old);
 }
 
-static void on_apply(struct letter *l)
+static void on_apply(struct message *msg)
 {
-	struct apply_message *m = container_of(l, struct apply_message, letter);
+	struct apply_message *m = container_of(msg, struct apply_message, message);
 	struct apply_round *r = m->round;
 	MAGIC_CHECK(r, ROUND_MAGIC);
 	MAGIC_CHECK(m->worker, WORKER_MAGIC);
@@ -309,9 +309,9 @@ static void on_apply(struct letter *l)
  * Every worker has closed its socket of what this generation does not listen on, and has the buffers for its clients.
  * A later generation speaks for itself.
  */
-static void on_applied(struct letter *l)
+static void on_applied(struct message *msg)
 {
-	struct apply_round *r = container_of(l, struct apply_round, done);
+	struct apply_round *r = container_of(msg, struct apply_round, done);
 	MAGIC_CHECK(r, ROUND_MAGIC);
 	if (r->number == r->shell->published) {
 		budget_set_limit(r->shell->clients, r->fit.clients);
@@ -357,11 +357,11 @@ void shell_publish(struct shell *s)
 	budget_set_limit(s->clients, MIN(r->fit.clients, budget_limit(s->clients)));
 	budget_set_limit(s->calls, MIN(r->fit.origin, budget_limit(s->calls)));
 	for (unsigned i = 0; i < s->n_workers; i++) {
-		r->messages[i] = (struct apply_message){.letter.run = on_apply,
+		r->messages[i] = (struct apply_message){.message.run = on_apply,
 							.worker = shell_worker(s, i),
 							.gen = daemon_ref(g),
 							.round = r};
-		mailbox_post(&worker_set_at(s->set, i)->mailbox, &r->messages[i].letter);
+		mailbox_post(&worker_set_at(s->set, i)->mailbox, &r->messages[i].message);
 	}
 }
 

@@ -306,7 +306,7 @@ static void body_exhausted(struct serve *s)
 	case OBJECT_HEADED:
 	case OBJECT_MARKER:
 	case OBJECT_UNCHANGED:
-		break; /* a letter will come */
+		break; /* a message will come */
 	}
 }
 
@@ -450,7 +450,7 @@ static void fetch_and_wait(struct serve *s)
 	if (!wait_for_news(s))
 		return;
 	fetch_fill(s->worker, &s->leader, s->x->head, s->x->peer, &s->key, s->object, s->stale);
-	/* What came of it at once, a refused connection above all, is a letter on its way. */
+	/* What came of it at once, a refused connection above all, is a message on its way. */
 }
 
 /* The key is marked: everybody fetches for himself, and an answer that may be stored ends that. */

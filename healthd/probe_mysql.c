@@ -31,7 +31,7 @@ struct probe_mysql_jobs {
 
 struct job {
 	uint32_t magic;
-	struct letter letter; /* posted when the thread is about to end */
+	struct message message; /* posted when the thread is about to end */
 	struct probe_mysql_jobs *jobs;
 	struct job *prev, *next;
 	struct mysql_probe *probe; /* main thread only; NULL: its result is no longer wanted */
@@ -171,7 +171,7 @@ static void *job_main(void *arg)
 		mysql_close(&db);
 	}
 	mysql_thread_end();
-	mailbox_post(&j->jobs->mailbox, &j->letter);
+	mailbox_post(&j->jobs->mailbox, &j->message);
 	return NULL;
 }
 
@@ -212,7 +212,7 @@ static int start_thread(struct job *j)
 	return rc;
 }
 
-static void on_job_end(struct letter *letter);
+static void on_job_end(struct message *message);
 
 static void start_job(struct mysql_probe *m)
 {
@@ -222,7 +222,7 @@ static void start_job(struct mysql_probe *m)
 
 	MUST(!m->job && m->probe.running);
 	MAGIC_SET(j, JOB_MAGIC);
-	j->letter.run = on_job_end;
+	j->message.run = on_job_end;
 	j->jobs = jobs;
 	j->next = jobs->first;
 	if (j->next)
@@ -240,9 +240,9 @@ static void start_job(struct mysql_probe *m)
 	m->job = j;
 }
 
-static void on_job_end(struct letter *letter)
+static void on_job_end(struct message *message)
 {
-	struct job *j = container_of(letter, struct job, letter);
+	struct job *j = container_of(message, struct job, message);
 
 	MAGIC_CHECK(j, JOB_MAGIC);
 	struct mysql_probe *m = j->probe;

@@ -56,14 +56,14 @@ static const struct shell_ops shell_ops = {
 /* ---- a server that went down: idle connections to it are closed */
 
 struct forget_message {
-	struct letter letter;
+	struct message message;
 	struct lb_worker *worker;
 	struct addr addr;
 };
 
-static void on_forget(struct letter *l)
+static void on_forget(struct message *msg)
 {
-	struct forget_message *m = container_of(l, struct forget_message, letter);
+	struct forget_message *m = container_of(msg, struct forget_message, message);
 	lb_worker_forget(m->worker, &m->addr);
 	free(m);
 }
@@ -77,8 +77,8 @@ static void server_went_down(const struct addr *addr, void *arg)
 			continue;
 		struct forget_message *m = def_xmalloc(sizeof(*m));
 		*m = (struct forget_message){
-			.letter.run = on_forget, .worker = lb_worker_from(w), .addr = *addr};
-		mailbox_post(&w->worker->mailbox, &m->letter);
+			.message.run = on_forget, .worker = lb_worker_from(w), .addr = *addr};
+		mailbox_post(&w->worker->mailbox, &m->message);
 	}
 }
 

@@ -25,7 +25,7 @@ struct budget_waiter {
 	uint32_t magic;
 	struct budget *budget;
 	struct mailbox *mailbox;
-	struct letter letter;
+	struct message message;
 	struct budget_waiter *next; /* in the queue */
 	_Atomic uint8_t state; /* changed under the lock, but GRANTED to IDLE by its own thread */
 	void (*granted)(void *arg); /* NULL: freed while the message was under way */
@@ -128,7 +128,7 @@ static void grant(struct budget_waiter *w)
 {
 	MUST(w);
 	atomic_store_explicit(&w->state, GRANTED, memory_order_relaxed);
-	mailbox_post(w->mailbox, &w->letter);
+	mailbox_post(w->mailbox, &w->message);
 }
 
 /* ---- taking and giving */
@@ -190,9 +190,9 @@ void budget_set_limit(struct budget *b, uint32_t limit)
 
 /* ---- waiters */
 
-static void on_granted(struct letter *l)
+static void on_granted(struct message *msg)
 {
-	struct budget_waiter *w = container_of(l, struct budget_waiter, letter);
+	struct budget_waiter *w = container_of(msg, struct budget_waiter, message);
 	MAGIC_CHECK(w, WAITER_MAGIC);
 	atomic_store_explicit(&w->state, IDLE, memory_order_relaxed);
 	if (w->granted) {
@@ -212,7 +212,7 @@ struct budget_waiter *budget_waiter_new(struct budget *b, struct mailbox *mailbo
 	MAGIC_SET(w, WAITER_MAGIC);
 	w->budget = b;
 	w->mailbox = mailbox;
-	w->letter.run = on_granted;
+	w->message.run = on_granted;
 	atomic_init(&w->state, IDLE);
 	w->granted = granted;
 	w->arg = arg;

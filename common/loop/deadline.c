@@ -5,9 +5,9 @@
  * first of the rest, or stops; so a busy class costs one firing a wait, however many members come
  * and go.
  *
- * expired() may arm, cancel or free any deadline: the ring is entered anew at its head after each
- * call. A mark at the end of the ring keeps those that are armed meanwhile for the next firing,
- * however late it is by then; and when the mark is gone, so is the class.
+ * expired() may arm, cancel or free any deadline: after each call the ring is read from its head again. A mark at the
+ * end of the ring keeps deadlines that are armed meanwhile for the next firing, however late it is by then; and when
+ * the mark is gone, so is the class.
  */
 #include "loop/deadline.h"
 
@@ -85,7 +85,7 @@ void deadline_class_set(struct deadline_class *c, int64_t wait_us)
 {
 	MUST(wait_us > 0);
 	c->wait_us = wait_us;
-	/* A timer left over from a longer wait would hold up those who come now. */
+	/* A timer left over from a longer wait would delay the deadlines armed now. */
 	if (is_empty(c))
 		ev_timer_stop(c->loop, &c->timer);
 }

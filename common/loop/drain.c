@@ -4,7 +4,7 @@
 #define LOOK_S 0.05
 
 struct drain_part {
-	struct letter begin, done;
+	struct message begin, done;
 	struct drain *drain;
 	struct worker *worker;
 	struct ev_timer look;
@@ -18,9 +18,9 @@ struct drain {
 	struct drain_part parts[];
 };
 
-static void on_done(struct letter *l)
+static void on_done(struct message *msg)
 {
-	struct drain *d = container_of(l, struct drain_part, done)->drain;
+	struct drain *d = container_of(msg, struct drain_part, done)->drain;
 	if (--d->left == 0)
 		d->ops->done(d->arg);
 }
@@ -34,9 +34,9 @@ static void on_look(struct ev_loop *loop, struct ev_timer *t, int events UNUSED)
 	mailbox_post(p->drain->main_box, &p->done);
 }
 
-static void on_begin(struct letter *l)
+static void on_begin(struct message *msg)
 {
-	struct drain_part *p = container_of(l, struct drain_part, begin);
+	struct drain_part *p = container_of(msg, struct drain_part, begin);
 	p->drain->ops->begin(p->worker);
 	ev_timer_init(&p->look, on_look, 0., LOOK_S);
 	ev_timer_start(p->worker->loop, &p->look);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ending in good order: every worker is told to take no more work, and looks now and then whether it is idle; when
- * the last one is, the main thread hears of it.
+ * Draining: every worker is told to take no more work and then checks from time to time whether it is idle; when all
+ * are, the main thread is told.
  */
 #ifndef LOOP_DRAIN_H
 #define LOOP_DRAIN_H

@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: MIT
 /*
  * The queue is a stack: senders push with compare-and-swap, the receiver takes all of it at once
- * with an exchange and turns it round, which gives back the order of each sender. No letter is ever
+ * with an exchange and turns it round, which gives back the order of each sender. No message is ever
  * popped singly, so the stack has no ABA problem.
  *
  * Only the sender that finds the stack empty wakes the loop: whoever comes later is sure that a
- * wake-up is under way and the letters above its own go with it. run() may free its letter, hence
+ * wake-up is under way and the messages above its own go with it. run() may free its message, hence
  * next is read before.
  */
 #include "loop/mailbox.h"
 
-static struct letter *take_in_order(struct mailbox *m)
+static struct message *take_in_order(struct mailbox *m)
 {
-	struct letter *letter = atomic_exchange_explicit(&m->top, NULL, memory_order_acquire);
-	struct letter *first = NULL;
-	while (letter) {
-		struct letter *below = letter->next;
-		letter->next = first;
-		first = letter;
-		letter = below;
+	struct message *message = atomic_exchange_explicit(&m->top, NULL, memory_order_acquire);
+	struct message *first = NULL;
+	while (message) {
+		struct message *below = message->next;
+		message->next = first;
+		first = message;
+		message = below;
 	}
 	return first;
 }
 
 void mailbox_run(struct mailbox *m)
 {
-	struct letter *letter = take_in_order(m);
-	while (letter) {
-		struct letter *next = letter->next;
-		letter->queued = false;
-		letter->run(letter);
-		letter = next;
+	struct message *message = take_in_order(m);
+	while (message) {
+		struct message *next = message->next;
+		message->queued = false;
+		message->run(message);
+		message = next;
 	}
 }
 
@@ -54,23 +54,23 @@ void mailbox_fini(struct mailbox *m)
 	ev_async_stop(m->loop, &m->wake);
 }
 
-void mailbox_post(struct mailbox *m, struct letter *letter)
+void mailbox_post(struct mailbox *m, struct message *message)
 {
-	struct letter *top = atomic_load_explicit(&m->top, memory_order_relaxed);
-	MUST(!letter->queued && letter->run);
-	letter->queued = true;
+	struct message *top = atomic_load_explicit(&m->top, memory_order_relaxed);
+	MUST(!message->queued && message->run);
+	message->queued = true;
 	do
-		letter->next = top;
-	while (!atomic_compare_exchange_weak_explicit(&m->top, &top, letter, memory_order_release,
+		message->next = top;
+	while (!atomic_compare_exchange_weak_explicit(&m->top, &top, message, memory_order_release,
 						      memory_order_relaxed));
 	if (!top)
 		ev_async_send(m->loop, &m->wake);
 }
 
-/* Letters that come meanwhile lie above those that are looked at; none but this thread takes any away. */
+/* Messages that come meanwhile lie above those that are looked at; none but this thread takes any away. */
 unsigned mailbox_check(struct mailbox *m)
 {
-	const struct letter *l = atomic_load_explicit(&m->top, memory_order_acquire);
+	const struct message *l = atomic_load_explicit(&m->top, memory_order_acquire);
 	for (; l; l = l->next)
 		MUST(l->queued && l->run);
 	MUST(ev_is_active(&m->wake));

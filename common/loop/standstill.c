@@ -11,7 +11,7 @@
 #define ROUND_MAGIC 0x5354494cu
 
 struct part {
-	struct letter letter;
+	struct message message;
 	struct worker *worker;
 	struct round *round;
 };
@@ -27,7 +27,7 @@ struct round {
 	const struct standstill_ops *ops;
 	void *arg;
 	struct mailbox *box;
-	struct letter gathered;
+	struct message gathered;
 	pthread_mutex_t lock;
 	pthread_cond_t moved; /* monotonic clock */
 	/* under the lock */
@@ -75,9 +75,9 @@ static void give_up(struct round *r)
 	MUST0(pthread_cond_broadcast(&r->moved));
 }
 
-static void on_worker(struct letter *l)
+static void on_worker(struct message *l)
 {
-	struct part *p = container_of(l, struct part, letter);
+	struct part *p = container_of(l, struct part, message);
 	struct round *r = p->round;
 	MAGIC_CHECK(r, ROUND_MAGIC);
 	r->ops->each(p->worker, r->arg);
@@ -96,7 +96,7 @@ static void on_worker(struct letter *l)
 	leave(r);
 }
 
-static void on_gathered(struct letter *l)
+static void on_gathered(struct message *l)
 {
 	struct round *r = container_of(l, struct round, gathered);
 	MAGIC_CHECK(r, ROUND_MAGIC);
@@ -133,8 +133,8 @@ void standstill_begin(struct worker_set *set, struct mailbox *box, const struct 
 	for (unsigned i = 0; i < n; i++) {
 		struct part *p = &r->parts[i];
 		*p = (struct part){
-			.letter.run = on_worker, .worker = worker_set_at(set, i), .round = r};
+			.message.run = on_worker, .worker = worker_set_at(set, i), .round = r};
 	}
 	for (unsigned i = 0; i < n; i++)
-		mailbox_post(&worker_set_at(set, i)->mailbox, &r->parts[i].letter);
+		mailbox_post(&worker_set_at(set, i)->mailbox, &r->parts[i].message);
 }

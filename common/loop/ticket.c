@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * `posted` is true from a wake until its message is run: who finds it true adds nothing. It is taken back before
- * woken() is called, so that a wake from then on posts anew, and by an exchange on both sides: whoever's wake was left
- * out has its writes seen by the exchange that takes `posted` back.
+ * `posted` is true from a wake until its message is run: a wake that finds it true adds nothing. It is cleared before
+ * woken() is called, so that a later wake posts anew. Both sides use an exchange: the one that clears `posted` sees the
+ * writes of every thread whose wake was coalesced.
  *
  * The message on its way holds a reference. `cancelled` is the owner's alone.
  */
@@ -18,12 +18,12 @@ struct ticket {
 	struct worker *owner;
 	void (*woken)(void *user);
 	void *user;
-	struct letter letter;
+	struct message message;
 };
 
-static void on_letter(struct letter *l)
+static void on_message(struct message *msg)
 {
-	struct ticket *t = container_of(l, struct ticket, letter);
+	struct ticket *t = container_of(msg, struct ticket, message);
 	MAGIC_CHECK(t, TICKET_MAGIC);
 	MUST(atomic_exchange_explicit(&t->posted, false, memory_order_acq_rel));
 	if (!t->cancelled)
@@ -37,7 +37,7 @@ struct ticket *ticket_new(struct worker *owner, void (*woken)(void *user), void 
 	if (!t)
 		return NULL;
 	*t = (struct ticket){
-		.owner = owner, .woken = woken, .user = user, .refs = 1, .letter.run = on_letter};
+		.owner = owner, .woken = woken, .user = user, .refs = 1, .message.run = on_message};
 	MAGIC_SET(t, TICKET_MAGIC);
 	return t;
 }
@@ -58,7 +58,7 @@ void ticket_wake(struct ticket *t)
 	if (atomic_exchange_explicit(&t->posted, true, memory_order_acq_rel))
 		return;
 	ticket_ref(t);
-	mailbox_post(&t->owner->mailbox, &t->letter);
+	mailbox_post(&t->owner->mailbox, &t->message);
 }
 
 struct ticket *ticket_ref(struct ticket *t)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Waiting as a state: by a ticket a request on one worker waits for something that happens on any thread. Whoever can
- * make it happen holds a reference and wakes the ticket; the request hears of it on its own thread, any number of
- * times, until it cancels.
+ * Waiting as a state: by a ticket a request on one worker waits for something that happens on any thread. The code that
+ * makes it happen holds a reference and wakes the ticket; the request is told on its own thread, any number of times,
+ * until it cancels.
  *
  *     owner:  ticket_new() ─▶ hands out references ─▶ woken(): looks again, goes on waiting ─▶ ticket_cancel()
- *     others: ticket_ref() ─▶ ticket_wake(), as often as there is news ─▶ ticket_unref()
+ *     others: ticket_ref() ─▶ ticket_wake(), whenever something changed ─▶ ticket_unref()
  *
  * Being woken says no more than "look again": wakes are coalesced, one message at most is on its way. What a thread
  * wrote before it woke the ticket is seen by the woken() that follows.

@@ -3,13 +3,13 @@
  * A set is an array of workers, each on cache lines of its own, and one lock for the two moments
  * when threads wait for each other: at the start (every start() has returned) and at the end.
  *
- * The end, in order: a worker leaves its loop; when all have, nobody posts any more, so each runs
+ * The end, in order: a worker leaves its loop; when all have, no thread posts any more, so each runs
  * what is left in its mailbox and then stop(), on its own thread; the joining thread takes the
  * loops apart when all threads are gone, since a sender may still be inside ev_async_send() when
- * its letter has long been run.
+ * its message has long been run.
  *
- * A ping is a letter posted by the main thread and answered by being run. ping_out hands it to and
- * fro: while it is set the letter belongs to the mailbox.
+ * A ping is a message posted by the main thread and answered by being run. While ping_out is
+ * set the message belongs to the mailbox.
  */
 #include "loop/worker.h"
 
@@ -26,7 +26,7 @@
 /* A worker and what only this file knows of it. */
 struct slot {
 	_Alignas(CACHE_LINE) struct worker worker;
-	struct letter stop;
+	struct message stop;
 	bool has_thread;
 };
 
@@ -35,7 +35,7 @@ struct worker_set {
 	void *arg;
 	pthread_mutex_t lock; /* guards the counts */
 	pthread_cond_t changed;
-	unsigned ready, failed; /* start() returned, and how many said no */
+	unsigned ready, failed; /* start() returned, and how many of those failed */
 	unsigned ended;		/* left their loop */
 	unsigned n;
 	struct slot slots[];
@@ -62,15 +62,15 @@ static void on_turn(struct ev_loop *loop UNUSED, struct ev_check *turn, int even
 	container_of(turn, struct worker, turn)->now_us = clock_now_us();
 }
 
-static void on_ping(struct letter *letter)
+static void on_ping(struct message *message)
 {
-	struct worker *w = container_of(letter, struct worker, ping);
+	struct worker *w = container_of(message, struct worker, ping);
 	atomic_store_explicit(&w->ping_out, false, memory_order_release);
 }
 
-static void on_stop(struct letter *letter)
+static void on_stop(struct message *message)
 {
-	worker_stop(&container_of(letter, struct slot, stop)->worker);
+	worker_stop(&container_of(message, struct slot, stop)->worker);
 }
 
 static void *thread_main(void *arg)
@@ -163,7 +163,7 @@ static void start_thread(struct slot *slot)
 	count(set, &set->ended);
 }
 
-/* Workers inherit the mask. What a fault raises stays open: a crash must look like one. */
+/* Workers inherit the mask. Signals of faults stay unblocked: a crash must look like one. */
 static void block_signals(sigset_t *before)
 {
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};

@@ -3,9 +3,9 @@
  * Worker threads: one libev loop each, with its own buffers and mailbox. A connection never changes
  * workers.
  *
- * The main thread makes the set, starts it, posts letters to it, and joins it. It alone takes
- * signals; workers block them all. The set watches that every worker still turns:
- * worker_set_alive() is what the service manager's watchdog is fed from.
+ * The main thread makes the set, starts it, posts messages to it, and joins it. It alone takes
+ * signals; workers block them all. worker_set_alive() tells whether every loop still runs:
+ * the service manager's watchdog is fed from it.
  */
 #ifndef LOOP_WORKER_H
 #define LOOP_WORKER_H
@@ -34,7 +34,7 @@ struct worker {
 	/* private */
 	pthread_t thread;
 	struct ev_check turn;
-	struct letter ping;
+	struct message ping;
 	int64_t pinged_us;     /* main thread's: when ping was posted */
 	_Atomic bool ping_out; /* posted and not yet answered */
 	_Atomic bool stopping; /* the loop ends or has ended */
@@ -66,13 +66,13 @@ unsigned worker_set_count(const struct worker_set *set);
 struct worker *worker_set_at(const struct worker_set *set, unsigned id);
 
 /*
- * Main thread: asks every worker to answer, without waiting. False when one owes an answer for
- * longer than the limit. A worker that worker_stop() ended owes nothing.
+ * Main thread: pings every worker, without waiting. False when a ping has been unanswered for
+ * longer than the limit. A worker that worker_stop() ended need not answer.
  */
 bool worker_set_alive(struct worker_set *set, int64_t limit_us);
 
 /*
- * Ends a worker's loop once its current turn is over; called on that worker's thread. Letters that
+ * Ends a worker's loop once its current turn is over; called on that worker's thread. Messages that
  * come after it are run when the last worker of the set has ended, before stop().
  */
 void worker_stop(struct worker *w);

@@ -240,7 +240,7 @@ static void a_unit_on_its_way_to_a_freed_waiter_is_not_lost(void **state UNUSED)
 #define LIMIT	3
 
 struct user {
-	struct letter go, release;
+	struct message go, release;
 	struct worker *worker;
 	struct budget_waiter *w;
 	unsigned left; /* rounds */
@@ -260,9 +260,9 @@ static void hold(struct user *u)
 	mailbox_post(&u->worker->mailbox, &u->release);
 }
 
-static void on_go(struct letter *l)
+static void on_go(struct message *msg)
 {
-	struct user *u = container_of(l, struct user, go);
+	struct user *u = container_of(msg, struct user, go);
 	if (budget_take(many.b, u->w))
 		hold(u);
 }
@@ -272,9 +272,9 @@ static void on_unit(void *arg)
 	hold(arg);
 }
 
-static void on_release(struct letter *l)
+static void on_release(struct message *msg)
 {
-	struct user *u = container_of(l, struct user, release);
+	struct user *u = container_of(msg, struct user, release);
 	many.holding--;
 	budget_give(many.b);
 	if (--u->left)

@@ -351,7 +351,7 @@ static void another_size_begins_empty(void **state UNUSED)
 static _Atomic int filled_by_us, woken_for, delivered, running;
 
 struct asker {
-	struct letter letter;
+	struct message message;
 	struct worker *worker;
 	struct waiter waiter;
 	struct object *object;
@@ -360,9 +360,9 @@ struct asker {
 
 static void ask(struct asker *a);
 
-static void again(struct letter *l)
+static void again(struct message *msg)
 {
-	ask(container_of(l, struct asker, letter));
+	ask(container_of(msg, struct asker, message));
 }
 
 static void next_round(struct asker *a)
@@ -373,7 +373,7 @@ static void next_round(struct asker *a)
 	object_unref(&store, a->object);
 	a->object = NULL;
 	if (++a->round < ROUNDS)
-		mailbox_post(&a->worker->mailbox, &a->letter);
+		mailbox_post(&a->worker->mailbox, &a->message);
 	else
 		atomic_fetch_sub(&running, 1);
 }
@@ -440,8 +440,8 @@ static struct asker askers[WORKERS];
 
 static int start_asker(struct worker *w, void *arg UNUSED)
 {
-	askers[w->id] = (struct asker){.letter.run = again, .worker = w};
-	mailbox_post(&w->mailbox, &askers[w->id].letter);
+	askers[w->id] = (struct asker){.message.run = again, .worker = w};
+	mailbox_post(&w->mailbox, &askers[w->id].message);
 	return 0;
 }
 

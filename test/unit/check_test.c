@@ -67,14 +67,14 @@ static void an_armed_deadline_that_is_overwritten(void)
 	deadline_class_check(&c);
 }
 
-static void on_letter(struct letter *l UNUSED)
+static void on_message(struct message *l UNUSED)
 {
 }
 
-static void a_letter_that_is_posted_twice(void)
+static void a_message_that_is_posted_twice(void)
 {
 	struct mailbox m;
-	struct letter l = {.run = on_letter};
+	struct message l = {.run = on_message};
 	mailbox_init(&m, ev_loop_new(0));
 	mailbox_post(&m, &l);
 	mailbox_post(&m, &l);
@@ -232,7 +232,7 @@ static void each_is_found(void **state UNUSED)
 		BROKEN(a_count_of_a_slab),
 		BROKEN(more_used_than_an_arena_may),
 		BROKEN(an_armed_deadline_that_is_overwritten),
-		BROKEN(a_letter_that_is_posted_twice),
+		BROKEN(a_message_that_is_posted_twice),
 		BROKEN(pipes_that_are_closed_and_kept),
 		BROKEN(a_member_that_is_taken_out_twice),
 		BROKEN(a_ring_that_is_cut),

@@ -590,23 +590,23 @@ int rig_teardown(void **state UNUSED)
 }
 
 struct errand {
-	struct letter letter;
+	struct message message;
 	void (*run)(void *arg);
 	void *arg;
 	_Atomic bool done;
 };
 
-static void on_errand(struct letter *l)
+static void on_errand(struct message *msg)
 {
-	struct errand *e = container_of(l, struct errand, letter);
+	struct errand *e = container_of(msg, struct errand, message);
 	e->run(e->arg);
 	e->done = true;
 }
 
 void rig_on_worker(void (*run)(void *arg), void *arg)
 {
-	struct errand e = {.letter.run = on_errand, .run = run, .arg = arg};
-	mailbox_post(&rig.worker->mailbox, &e.letter);
+	struct errand e = {.message.run = on_errand, .run = run, .arg = arg};
+	mailbox_post(&rig.worker->mailbox, &e.message);
 	while (!e.done)
 		usleep(100);
 }

@@ -9,29 +9,29 @@
 
 #include "loop/mailbox.h"
 
-#define SENDERS	     4
-#define LETTERS_EACH 20000
+#define SENDERS	      4
+#define MESSAGES_EACH 20000
 
 struct note {
-	struct letter letter;
+	struct message message;
 	struct mailbox *box;
 	unsigned sender, number;
 };
 
 static struct {
 	struct ev_loop *loop;
-	unsigned next[SENDERS]; /* number that each sender's next letter must have */
+	unsigned next[SENDERS]; /* number that each sender's next message must have */
 	unsigned total;
 	bool out_of_order;
 } got;
 
-static void on_note(struct letter *letter)
+static void on_note(struct message *message)
 {
-	struct note *note = container_of(letter, struct note, letter);
+	struct note *note = container_of(message, struct note, message);
 	mailbox_check(note->box);
 	if (note->number != got.next[note->sender]++)
 		got.out_of_order = true;
-	if (++got.total == SENDERS * LETTERS_EACH)
+	if (++got.total == SENDERS * MESSAGES_EACH)
 		ev_break(got.loop, EVBREAK_ALL);
 	free(note);
 }
@@ -39,8 +39,8 @@ static void on_note(struct letter *letter)
 static void post(struct mailbox *m, unsigned sender, unsigned number)
 {
 	struct note *note = def_xmalloc(sizeof(*note));
-	*note = (struct note){.letter.run = on_note, .box = m, .sender = sender, .number = number};
-	mailbox_post(m, &note->letter);
+	*note = (struct note){.message.run = on_note, .box = m, .sender = sender, .number = number};
+	mailbox_post(m, &note->message);
 }
 
 static int setup(void **state)
@@ -95,27 +95,27 @@ static void test_fini_runs_what_is_left(void **state)
 }
 
 struct chain {
-	struct letter letter;
+	struct message message;
 	struct mailbox *m;
 	unsigned left;
 };
 
-static void on_chain(struct letter *letter)
+static void on_chain(struct message *message)
 {
-	struct chain *chain = container_of(letter, struct chain, letter);
+	struct chain *chain = container_of(message, struct chain, message);
 	if (chain->left-- > 0)
-		mailbox_post(chain->m, letter);
+		mailbox_post(chain->m, message);
 }
 
 /*
- * A letter may be posted again by its own run(): it waits for the next drain, and fini drains until
+ * A message may be posted again by its own run(): it waits for the next drain, and fini drains until
  * none is left.
  */
 static void test_letter_that_posts_itself(void **state)
 {
 	struct mailbox *m = *state;
-	struct chain chain = {.letter.run = on_chain, .m = m, .left = 5};
-	mailbox_post(m, &chain.letter);
+	struct chain chain = {.message.run = on_chain, .m = m, .left = 5};
+	mailbox_post(m, &chain.message);
 	mailbox_run(m);
 	assert_int_equal(chain.left, 4);
 	mailbox_run(m);
@@ -133,7 +133,7 @@ struct sender {
 static void *send_all(void *arg)
 {
 	const struct sender *s = arg;
-	for (unsigned i = 0; i < LETTERS_EACH; i++)
+	for (unsigned i = 0; i < MESSAGES_EACH; i++)
 		post(s->m, s->id, i);
 	return NULL;
 }
@@ -149,7 +149,7 @@ static void test_many_senders(void **state)
 	ev_run(got.loop, 0);
 	for (unsigned i = 0; i < SENDERS; i++)
 		pthread_join(senders[i].thread, NULL);
-	assert_int_equal(got.total, SENDERS * LETTERS_EACH);
+	assert_int_equal(got.total, SENDERS * MESSAGES_EACH);
 	assert_false(got.out_of_order);
 	mailbox_fini(*state);
 }

@@ -28,7 +28,7 @@ struct memory {
 	char probe[PROBE];		    /* what was not taken begins so */
 	size_t probe_n, room;
 	bool short_write, ended, cut, late_close;
-	struct letter closing;
+	struct message closing;
 };
 
 static struct memory *of(struct http_exchange *x)
@@ -101,9 +101,9 @@ static enum http_end why_of(const struct memory *y)
 	return y->cut ? HTTP_END_CUT : HTTP_END_DONE;
 }
 
-static void on_closing(struct letter *l)
+static void on_closing(struct message *msg)
 {
-	struct memory *y = container_of(l, struct memory, closing);
+	struct memory *y = container_of(msg, struct memory, closing);
 	if (!y->m.closed)
 		close_now(y, why_of(y));
 }
@@ -262,23 +262,23 @@ static const struct http_transport transport = {.name = "memory",
 /* ---- the test's side */
 
 struct errand {
-	struct letter letter;
+	struct message message;
 	void (*run)(void *arg);
 	void *arg;
 	_Atomic bool done;
 };
 
-static void on_errand(struct letter *l)
+static void on_errand(struct message *msg)
 {
-	struct errand *e = container_of(l, struct errand, letter);
+	struct errand *e = container_of(msg, struct errand, message);
 	e->run(e->arg);
 	e->done = true;
 }
 
 void memory_on_worker(struct worker *w, void (*run)(void *arg), void *arg)
 {
-	struct errand e = {.letter.run = on_errand, .run = run, .arg = arg};
-	mailbox_post(&w->mailbox, &e.letter);
+	struct errand e = {.message.run = on_errand, .run = run, .arg = arg};
+	mailbox_post(&w->mailbox, &e.message);
 	while (!e.done)
 		usleep(50);
 }

@@ -15,7 +15,7 @@ struct plan {
 	struct worker_set *set;
 	unsigned moves[WORKERS]; /* no atomics: a standstill must do */
 	unsigned seen[WORKERS];
-	struct letter tick[WORKERS];
+	struct message tick[WORKERS];
 	_Atomic unsigned each;
 	_Atomic bool ticking;
 	unsigned all, stills;
@@ -37,7 +37,7 @@ static void on_stop(struct worker *w UNUSED)
 static const struct worker_ops workers = {.start = on_start, .stop = on_stop};
 
 /* A worker that is never idle. */
-static void on_tick(struct letter *l)
+static void on_tick(struct message *l)
 {
 	unsigned id = (unsigned)(l - plan.tick);
 	plan.moves[id]++;

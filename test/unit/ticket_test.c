@@ -36,23 +36,23 @@ static int teardown(void **state UNUSED)
 }
 
 struct errand {
-	struct letter letter;
+	struct message message;
 	void (*run)(void *arg);
 	void *arg;
 	_Atomic bool done;
 };
 
-static void on_errand(struct letter *l)
+static void on_errand(struct message *msg)
 {
-	struct errand *e = container_of(l, struct errand, letter);
+	struct errand *e = container_of(msg, struct errand, message);
 	e->run(e->arg);
 	e->done = true;
 }
 
 static void on_worker(struct worker *w, void (*run)(void *arg), void *arg)
 {
-	struct errand e = {.letter.run = on_errand, .run = run, .arg = arg};
-	mailbox_post(&w->mailbox, &e.letter);
+	struct errand e = {.message.run = on_errand, .run = run, .arg = arg};
+	mailbox_post(&w->mailbox, &e.message);
 	while (!e.done)
 		usleep(50);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Worker sets: start, failure to start, letters, the watchdog's question, and joining workers that
+ * Worker sets: start, failure to start, messages, the watchdog's question, and joining workers that
  * are busy.
  */
 #include "unit.h"
@@ -16,7 +16,7 @@
 
 struct plan {
 	unsigned fail_id; /* this worker's start() says no; WORKER_MAX: none's */
-	_Atomic unsigned started, stopped, letters;
+	_Atomic unsigned started, stopped, messages;
 	_Atomic bool wrong_thread, signals_open;
 };
 
@@ -45,34 +45,34 @@ static void on_stop(struct worker *w)
 static const struct worker_ops ops = {.start = on_start, .stop = on_stop};
 
 struct note {
-	struct letter letter;
+	struct message message;
 	struct worker *to;
-	unsigned hops; /* letters still to be posted on arrival */
+	unsigned hops; /* messages still to be posted on arrival */
 };
 
-static void on_note(struct letter *letter)
+static void on_note(struct message *message)
 {
-	struct note *note = container_of(letter, struct note, letter);
+	struct note *note = container_of(message, struct note, message);
 	struct plan *plan = note->to->ctx;
 	if (!pthread_equal(note->to->thread, pthread_self()))
 		plan->wrong_thread = true;
-	plan->letters++;
+	plan->messages++;
 	if (note->hops-- > 0)
-		mailbox_post(&note->to->mailbox, letter);
+		mailbox_post(&note->to->mailbox, message);
 }
 
 static void post_note(struct note *note, struct worker *to, unsigned hops)
 {
-	*note = (struct note){.letter.run = on_note, .to = to, .hops = hops};
-	mailbox_post(&to->mailbox, &note->letter);
+	*note = (struct note){.message.run = on_note, .to = to, .hops = hops};
+	mailbox_post(&to->mailbox, &note->message);
 }
 
 static bool letters_reach(struct plan *plan, unsigned n)
 {
 	int64_t end = clock_now_us() + 10 * CLOCK_SECOND;
-	while (plan->letters < n && clock_now_us() < end)
+	while (plan->messages < n && clock_now_us() < end)
 		usleep(200);
-	return plan->letters == n;
+	return plan->messages == n;
 }
 
 static void test_start_post_join(void **state UNUSED)
@@ -123,7 +123,7 @@ static void test_join_at_once(void **state UNUSED)
 	}
 }
 
-/* A letter that posts itself again keeps its loop busy in every turn; none is lost by the join. */
+/* A message that posts itself again keeps its loop busy in every turn; none is lost by the join. */
 static void test_join_of_busy_workers(void **state UNUSED)
 {
 	struct plan plan = {.fail_id = WORKER_MAX};
@@ -131,16 +131,16 @@ static void test_join_of_busy_workers(void **state UNUSED)
 	struct note notes[2];
 	for (unsigned i = 0; i < 2; i++)
 		post_note(&notes[i], worker_set_at(set, i), 100000);
-	while (plan.letters < 1000)
+	while (plan.messages < 1000)
 		usleep(200);
 	worker_set_join(set);
 	assert_int_equal(plan.stopped, 2);
-	assert_int_equal(plan.letters, 2 * 100001);
+	assert_int_equal(plan.messages, 2 * 100001);
 }
 
-static void stop_self(struct letter *letter)
+static void stop_self(struct message *message)
 {
-	struct note *note = container_of(letter, struct note, letter);
+	struct note *note = container_of(message, struct note, message);
 	worker_stop(note->to);
 }
 
@@ -148,29 +148,29 @@ static void test_worker_that_stopped_itself(void **state UNUSED)
 {
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(2, 8, &ops, &plan);
-	struct note last = {.letter.run = stop_self, .to = worker_set_at(set, 0)}, late, other;
-	mailbox_post(&last.to->mailbox, &last.letter);
+	struct note last = {.message.run = stop_self, .to = worker_set_at(set, 0)}, late, other;
+	mailbox_post(&last.to->mailbox, &last.message);
 	while (!last.to->stopping)
 		usleep(200);
 	assert_true(worker_set_alive(set, LIMIT_US));
 	post_note(&late, worker_set_at(set, 0), 0);
 	post_note(&other, worker_set_at(set, 1), 0);
-	while (plan.letters == 0)
+	while (plan.messages == 0)
 		usleep(200);
 	worker_set_join(set);
-	assert_int_equal(plan.letters, 2);
+	assert_int_equal(plan.messages, 2);
 	assert_int_equal(plan.stopped, 2);
 	assert_false(plan.wrong_thread);
 }
 
 struct brake {
-	struct letter letter;
+	struct message message;
 	_Atomic bool entered, released;
 };
 
-static void hang(struct letter *letter)
+static void hang(struct message *message)
 {
-	struct brake *brake = container_of(letter, struct brake, letter);
+	struct brake *brake = container_of(message, struct brake, message);
 	brake->entered = true;
 	while (!brake->released)
 		usleep(200);
@@ -180,10 +180,10 @@ static void test_alive_sees_a_hanging_worker(void **state UNUSED)
 {
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(2, 8, &ops, &plan);
-	struct brake brake = {.letter.run = hang};
+	struct brake brake = {.message.run = hang};
 	int64_t end = clock_now_us() + 10 * CLOCK_SECOND;
 	assert_true(worker_set_alive(set, LIMIT_US));
-	mailbox_post(&worker_set_at(set, 1)->mailbox, &brake.letter);
+	mailbox_post(&worker_set_at(set, 1)->mailbox, &brake.message);
 	while (!brake.entered)
 		usleep(200);
 	while (worker_set_alive(set, 2 * CLOCK_MSEC) && clock_now_us() < end)
@@ -197,15 +197,15 @@ static void test_alive_sees_a_hanging_worker(void **state UNUSED)
 }
 
 struct timing {
-	struct letter letter;
+	struct message message;
 	struct worker *w;
 	int64_t now_us, real_us;
 	_Atomic bool done;
 };
 
-static void read_time(struct letter *letter)
+static void read_time(struct message *message)
 {
-	struct timing *t = container_of(letter, struct timing, letter);
+	struct timing *t = container_of(message, struct timing, message);
 	t->now_us = worker_now_us(t->w);
 	t->real_us = clock_now_us();
 	t->done = true;
@@ -215,11 +215,11 @@ static void test_now_is_that_of_the_turn(void **state UNUSED)
 {
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(1, 8, &ops, &plan);
-	struct timing t = {.letter.run = read_time, .w = worker_set_at(set, 0)};
+	struct timing t = {.message.run = read_time, .w = worker_set_at(set, 0)};
 	int64_t before;
 	usleep(30000);
 	before = clock_now_us();
-	mailbox_post(&t.w->mailbox, &t.letter);
+	mailbox_post(&t.w->mailbox, &t.message);
 	while (!t.done)
 		usleep(200);
 	assert_true(t.now_us >= before);
@@ -227,23 +227,23 @@ static void test_now_is_that_of_the_turn(void **state UNUSED)
 	worker_set_join(set);
 }
 
-static void use_buffers(struct letter *letter)
+static void use_buffers(struct message *message)
 {
-	struct note *note = container_of(letter, struct note, letter);
+	struct note *note = container_of(message, struct note, message);
 	struct slab *buffers = &note->to->buffers;
 	void *a = slab_get(buffers), *b = slab_get(buffers);
 	note->hops = a && b && !slab_get(buffers) && buffers->size == WORKER_BUFFER_SIZE;
 	slab_put(buffers, a);
 	slab_put(buffers, b);
-	((struct plan *)note->to->ctx)->letters++;
+	((struct plan *)note->to->ctx)->messages++;
 }
 
 static void test_buffers_are_capped(void **state UNUSED)
 {
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(1, 2, &ops, &plan);
-	struct note note = {.letter.run = use_buffers, .to = worker_set_at(set, 0)};
-	mailbox_post(&note.to->mailbox, &note.letter);
+	struct note note = {.message.run = use_buffers, .to = worker_set_at(set, 0)};
+	mailbox_post(&note.to->mailbox, &note.message);
 	assert_true(letters_reach(&plan, 1));
 	assert_int_equal(note.hops, 1);
 	worker_set_join(set);
