@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A daemon's life: read the file, start, turn the loop, reload on SIGHUP, end on SIGTERM.
+ * A daemon's life: read the file, start, run the loop, reload on SIGHUP, end on SIGTERM.
  *
  * A reload parses and checks the new file in an arena of its own before anything is touched; on any error it is
- * thrown away, every error is logged, and the old generation goes on. The second SIGTERM, or the drain deadline,
+ * thrown away, every error is logged, and the old generation is kept. The second SIGTERM, or the drain deadline,
  * ends the loop whatever is left.
  */
 #include "daemon.h"
@@ -119,7 +119,7 @@ static bool reload(struct daemon *d)
 	sd_ready(fresh ? "running" : "running; the last reload was refused");
 	if (!fresh) {
 		log_event(LOG_LEVEL_ERR, &(struct log_fields){.event = "reload_refused"},
-			  "%s is refused; the configuration before it goes on", d->conf_path);
+			  "%s is refused; the previous configuration is kept", d->conf_path);
 		ctl_event(d->ctl, "reload refused");
 		return false;
 	}
@@ -127,7 +127,7 @@ static bool reload(struct daemon *d)
 	conf_restart_keys(old->conf, fresh->conf, say_restart, d);
 	daemon_unref(old);
 	log_event(LOG_LEVEL_NOTICE, &(struct log_fields){.event = "reload_done"},
-		  "%s: configuration %u is in force", d->conf_path, fresh->number);
+		  "%s: configuration %u is active", d->conf_path, fresh->number);
 	ctl_event(d->ctl, "reload done %u", fresh->number);
 	return true;
 }
@@ -147,14 +147,14 @@ void daemon_done(struct daemon *d)
 static void on_drained(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct daemon *d = container_of(w, struct daemon, drained);
-	log_warn("still busy after %d ms: ending all the same", d->ops->drain_ms);
+	log_warn("drain timeout after %d ms: exiting", d->ops->drain_ms);
 	daemon_done(d);
 }
 
 static void stop(struct daemon *d, const char *why)
 {
 	if (d->stopping) {
-		log_notice("%s again: ending at once", why);
+		log_notice("%s again: exiting at once", why);
 		daemon_done(d);
 		return;
 	}
@@ -178,7 +178,7 @@ static void on_int(struct ev_loop *loop UNUSED, struct ev_signal *w, int events 
 	stop(container_of(w, struct daemon, on_int), "SIGINT");
 }
 
-/* ---- signs of life */
+/* ---- heartbeat */
 
 static bool is_alive(struct daemon *d)
 {
@@ -189,17 +189,17 @@ static void on_watchdog(struct ev_loop *loop UNUSED, struct ev_timer *w, int eve
 {
 	struct daemon *d = container_of(w, struct daemon, watchdog);
 	if (is_alive(d))
-		sd_alive();
+		sd_watchdog();
 	else
-		log_err("a worker does not turn: no sign of life for the service manager");
+		log_err("a worker is stuck: no heartbeat to the service manager");
 }
 
 static void on_heartbeat(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct daemon *d = container_of(w, struct daemon, heartbeat);
-	/* It says that the daemon works, not only that its main loop turns. */
+	/* It says that all threads work, not only the main loop. */
 	if (is_alive(d))
-		stats_beat(&d->stats, clock_now_us());
+		stats_heartbeat(&d->stats, clock_now_us());
 }
 
 /* ---- counters */
@@ -303,7 +303,7 @@ static void make_commands(struct daemon *d)
 		memcpy(d->commands + n_own, d->ops->commands, n * sizeof(*d->commands));
 }
 
-/* ---- what the daemons ask */
+/* ---- for the daemons */
 
 struct ev_loop *daemon_loop(struct daemon *d)
 {
@@ -389,9 +389,9 @@ static int run(struct daemon *d)
 	if (rc < 0) {
 		log_err("%s", e.text);
 	} else {
-		sd_close_rest();
+		sd_close_unclaimed();
 		log_event(LOG_LEVEL_NOTICE, &(struct log_fields){.event = "started"},
-			  "%s %s runs by %s", d->ops->name, GREENPI_VERSION, d->conf_path);
+			  "%s %s runs with %s", d->ops->name, GREENPI_VERSION, d->conf_path);
 		sd_ready("running");
 		ev_run(d->loop, 0);
 		d->ops->finish(d);
@@ -417,7 +417,7 @@ static int look(struct daemon *d, bool print)
 	return 0;
 }
 
-/* From the first line of the log to the last, nothing waits for its reader. */
+/* From the first log line to the last, no thread waits for the log's reader. */
 static int live(struct daemon *d)
 {
 	int rc = 1;

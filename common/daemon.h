@@ -26,7 +26,7 @@
 
 /*
  * One reading of the configuration file and what a daemon made of it, in one arena, immutable once published.
- * Whoever works by it holds a reference (from any thread); the last one gone frees it whole.
+ * Code that uses it holds a reference (from any thread); the last unref frees all of it.
  */
 struct daemon_generation {
 	struct arena arena;
@@ -53,14 +53,14 @@ struct daemon_ops {
 
 	/* Checks across sections and builds g->config in g->arena; problems go to errors. Called also for -t. */
 	void (*build)(struct daemon_generation *g, struct conf_errors *errors);
-	/* Brings the daemon up by its first generation (daemon_current()). -1 with e set: exit 1. */
+	/* Brings the daemon up with its first generation (daemon_current()). -1 with e set: exit 1. */
 	int (*start)(struct daemon *d, struct err *e);
 	/* A new generation is daemon_current() now; old is released after the call. -1 with e set: the new one is
 	 * dropped and old stays current, so nothing may have been changed. */
 	int (*reload)(struct daemon *d, struct daemon_generation *old, struct err *e);
-	/* Begin to end: stop taking work. Call daemon_done() when the last of it is finished. */
+	/* Begin to drain: take no more work. Call daemon_done() when all work is finished. */
 	void (*stop)(struct daemon *d);
-	/* Are all threads turning? NULL: a turning main loop is enough. */
+	/* Do all threads respond? NULL: a running main loop is enough. */
 	bool (*alive)(struct daemon *d);
 	/* The loop has ended: join, free. */
 	void (*finish)(struct daemon *d);
@@ -69,14 +69,14 @@ struct daemon_ops {
 int daemon_main(int argc, char **argv, const struct daemon_ops *ops);
 
 struct ev_loop *daemon_loop(struct daemon *d);
-struct ctl *daemon_ctl(struct daemon *d); /* NULL when the control socket could not be had */
+struct ctl *daemon_ctl(struct daemon *d); /* NULL when the control socket could not be opened */
 struct daemon_generation *daemon_current(struct daemon *d);
 bool daemon_stopping(const struct daemon *d);
 void daemon_done(struct daemon *d); /* after stop(): leave the loop */
 
 /*
- * Makes NAME.shm, the table of ops.counters, for that many workers; once, from start(). When it cannot be published the
- * counters work unseen. Its heartbeat is the daemon's: it goes on while ops.alive() says so. The table lasts until
+ * Makes NAME.shm, the table of ops.counters, for that many workers; once, from start(). If it cannot be published, the
+ * counters work but are not seen by others. Its heartbeat is the daemon's: it goes on while ops.alive() returns true. The table lasts until
  * finish() has returned; then its file goes too. The command `stats` reads it.
  */
 struct stats *daemon_open_stats(struct daemon *d, unsigned workers);

@@ -21,7 +21,7 @@ static uint64_t a_quarter(uint64_t n)
 }
 
 /*
- * Not all can be had. Each client of lbd needs a connection to a server, and with few descriptors each client of edged
+ * Not all of it fits. Each client of lbd needs a connection to a server, and with few descriptors each client of edged
  * has one to the origin: a client, its server's connection, and the quarter of an idle one.
  */
 static void lower(struct fds_fit *f, const struct fds_plan *p, uint64_t room)

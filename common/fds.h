@@ -2,7 +2,7 @@
 /*
  * What a descriptor limit allows: how many clients a daemon may serve so that there is always a descriptor for the
  * connection that a client's request needs, for the control socket, and for what else a daemon opens. Some are for idle
- * connections to servers, a quarter of those in use at least. What is left is shared between more of these and pipes.
+ * connections to servers, at least a quarter of those in use. The rest is shared by more of these and pipes.
  */
 #ifndef FDS_H
 #define FDS_H
@@ -11,8 +11,8 @@
 
 struct fds_plan {
 	uint32_t maxconn; /* clients wanted */
-	uint32_t
-		per_client; /* descriptors: 1, or 2 if a client's request may need a connection to a server */
+	/* Descriptors: 1, or 2 if a client's request may need a connection to a server. */
+	uint32_t per_client;
 	uint32_t origin;    /* with per_client 1: connections to the one server of all clients */
 	uint32_t listening; /* sockets */
 	uint32_t loops;	    /* event loops */

@@ -4,7 +4,7 @@
  * manager's store, so a restart finds them with their queues of waiting clients.
  *
  * Of a retired listener each worker closes its own socket, since its event loop may still touch it. The listener stays
- * in the list, to be opened again perhaps, and because connections that came through it may have a last request under
+ * in the list, since it may be opened again, and since connections that came through it may have a last request under
  * way.
  */
 #include "shell.h"
@@ -66,7 +66,7 @@ static struct listener *add_listener(struct shell *s, const struct addr *a)
 	return l;
 }
 
-/* Opens what p wants and s does not have open. On failure all that was opened is closed again. */
+/* Opens the listeners of p that s has not open. On failure all that were opened are closed again. */
 static int open_missing(struct shell *s, const struct shell_plan *p, struct err *e)
 {
 	struct listener *opened[SHELL_LISTEN_MAX];
@@ -127,7 +127,7 @@ static void warn_lowered(uint64_t limit, const struct shell_plan *p, const struc
 			 limit, f->clients, p->maxconn, origin, f->enough);
 }
 
-/* The plan of the current generation, and what of it can be had. Its listeners are open. */
+/* The plan of the current generation, and what of it the descriptors allow. Its listeners are open. */
 static void make_plan(struct shell *s)
 {
 	uint64_t limit = fds_limit();
@@ -264,7 +264,7 @@ struct apply_message {
 	struct apply_round *round;
 };
 
-/* The last worker to apply it reports back, which frees it. */
+/* Freed once the last worker to apply it has reported back. */
 struct apply_round {
 	uint32_t magic;
 	struct message done; /* to the main thread */
@@ -281,7 +281,7 @@ struct apply_round {
 static void apply(struct shell_worker *w, struct daemon_generation *g, const struct apply_round *r)
 {
 	struct daemon_generation *old = w->gen;
-	/* Connections above a lowered maxconn are served on: they keep their claim to a buffer. */
+	/* Connections above a lowered maxconn are still served: they keep their buffers. */
 	slab_set_cap(&w->worker->buffers, MAX(w->worker->buffers.cap, r->buffers));
 	publish_counters(w);
 	w->gen = daemon_ref(g);
@@ -307,7 +307,7 @@ static void on_apply(struct message *msg)
 
 /*
  * Every worker has closed its socket of what this generation does not listen on, and has the buffers for its clients.
- * A later generation speaks for itself.
+ * A later generation has its own round.
  */
 static void on_applied(struct message *msg)
 {
@@ -463,7 +463,7 @@ void shell_finish(struct shell *s)
 	free(s);
 }
 
-/* ---- what the daemon asks */
+/* ---- for the daemon */
 
 struct shell *shell_of(struct daemon *d)
 {

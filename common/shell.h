@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The body of a daemon whose workers serve HTTP, lbd and edged: listeners, worker threads with an http_server each, the
- * passing of a new configuration to the workers, the table of counters, draining.
+ * rollout of a new configuration to the workers, the table of counters, draining.
  *
  *     start():   shell_open() ── listeners, table ──▶ the daemon's own ──▶ shell_run() ── workers
  *     reload():  shell_prepare() ── new listeners ──▶ the daemon's own ──▶ shell_publish()
@@ -11,10 +11,10 @@
  * reports back. Listeners are compared by address: what a generation adds is opened before anything is changed, so that
  * a reload whose new address cannot be had leaves everything as it was; what it drops is closed by each worker.
  *
- * maxconn is one budget over all workers. A lower one counts at once, but ends no connection; a higher one as soon as
- * all workers have the memory for it. More than the descriptor limit allows is not had: it is lowered, with a warning.
+ * maxconn is one budget over all workers. A lower one takes effect at once, but ends no connection; a higher one as
+ * soon as all workers have the memory for it. It is lowered to what the descriptor limit allows, with a warning.
  *
- * The shell is the daemon's user (daemon_user()). All of it is the main thread's but what says "worker's thread".
+ * The shell is the daemon's user (daemon_user()). Main thread only, but for what says "worker's thread".
  */
 #ifndef SHELL_H
 #define SHELL_H
@@ -42,9 +42,9 @@ struct shell_plan {
 /* A worker's socket of a listener, open or closed again; kept while the worker lives. */
 struct shell_socket {
 	const struct listener *listener; /* ro */
-	struct http_listen_stats stats;	 /* ro: what came by it */
+	struct http_listen_stats stats;	 /* ro */
 	struct shell_socket *next;	 /* ro */
-	/* rw, the daemon's: stats as they were last added to its counters, and to whose */
+	/* rw, the daemon's: stats as last added to its counters, and the slot they were added to */
 	struct http_listen_stats seen;
 	unsigned slot;
 };
@@ -54,7 +54,7 @@ struct shell_worker {
 	uint32_t magic;
 	struct shell *shell;	       /* ro */
 	struct worker *worker;	       /* ro */
-	struct daemon_generation *gen; /* ro: what new requests work by; held */
+	struct daemon_generation *gen; /* ro: the configuration of new requests; held */
 	struct http_server *server;    /* ro: tags are struct listener */
 	stats_cell *stats;	       /* ro: this worker's counters of the process */
 	struct budget *calls;	       /* ro: plan.origin over all workers, for http_client_conf */
@@ -69,7 +69,7 @@ struct shell_worker {
 };
 
 struct shell_ops {
-	/* Places, among the counters of the process, of those that the shell keeps. */
+	/* Indices, among the counters of the process, of those that the shell updates. */
 	struct {
 		unsigned connections, clients, shed, bytes_in, bytes_out, log_dropped;
 	} keeps;
@@ -79,7 +79,7 @@ struct shell_ops {
 	/* What g wants. Main thread. */
 	void (*plan)(const struct daemon_generation *g, struct shell_plan *plan);
 
-	/* The rest on the worker's thread. How g wants clients treated that come by an address it listens on. */
+	/* The rest on the worker's thread. How connections to that address are treated. */
 	struct http_listener_conf (*listener_conf)(const struct daemon_generation *g,
 						   const struct addr *listen);
 	/* Before the worker listens, and after its server was freed. */
@@ -100,7 +100,7 @@ struct shell_ops {
 };
 
 /*
- * Makes the shell by daemon_current(): opens listeners and table. user is the daemon's own (shell_user()). NULL with e
+ * Makes the shell from daemon_current(): opens listeners and table. user is the daemon's own (shell_user()). NULL with e
  * set: the daemon cannot start.
  */
 struct shell *shell_open(struct daemon *d, const struct shell_ops *ops, void *user, struct err *e);

@@ -56,7 +56,7 @@ static int open_store(struct edged *own, const struct edge_settings *s, struct e
 {
 	struct err found;
 	struct index_stats st;
-	if (store_open(&own->store, (size_t)s->memory, sd_take(STORE_NAME), &found) < 0)
+	if (store_open(&own->store, (size_t)s->memory, sd_take_fd(STORE_NAME), &found) < 0)
 		return err_set(e, "%s", found.text);
 	if (!own->store.adopted) {
 		sd_forget(STORE_NAME);

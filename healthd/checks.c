@@ -103,7 +103,7 @@ static void update_status(const struct checks *s)
 		up += s->list[i].target.state == HEALTH_UP;
 	stats_set(&counters_of(s)[STAT_targets], s->n);
 	stats_set(&counters_of(s)[STAT_targets_up], up);
-	sd_say("%u of %u up", up, s->n);
+	sd_status("%u of %u up", up, s->n);
 }
 
 /* check/origin is a check called origin; edges/web1 is a server. */

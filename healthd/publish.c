@@ -24,7 +24,7 @@ static void on_beat(struct ev_loop *loop UNUSED, struct ev_timer *w, int events 
 	struct publish *p = container_of(w, struct publish, beat);
 
 	MAGIC_CHECK(p, MAGIC);
-	shmem_beat(&p->table.shmem, clock_now_us());
+	shmem_heartbeat(&p->table.shmem, clock_now_us());
 }
 
 void publish_init(struct publish *p, struct ev_loop *loop, const char *path)
@@ -47,7 +47,7 @@ void publish_fini(struct publish *p)
 int publish_open_last(const struct publish *p, struct health_view *v)
 {
 	char path[sizeof(p->path)];
-	AUTO_CLOSE int fd = sd_take(STORE_NAME);
+	AUTO_CLOSE int fd = sd_take_fd(STORE_NAME);
 
 	if (fd < 0)
 		return health_open(v, p->path, NULL);
@@ -74,7 +74,7 @@ int publish_table(struct publish *p, const struct health_record *records, unsign
 		return -1;
 	for (unsigned i = 0; i < n; i++)
 		health_put(&fresh, i, &records[i]);
-	shmem_beat(&fresh.shmem, clock_now_us());
+	shmem_heartbeat(&fresh.shmem, clock_now_us());
 	if (rename(aside, p->path) < 0) {
 		err_set(e, "%s: %m", p->path);
 		unlink(aside);

@@ -3,8 +3,8 @@
  * The server of a control socket. A connection is a line buffer in and a bounded text out. It may send the next
  * command before it has read the last reply; it is read on only when the reply has gone.
  *
- * A reply is made aside and added whole, so that an event which the command causes never lands in
- * its middle; and a peer whose command runs is not closed under it, only marked.
+ * A reply is built apart and appended as a whole, so that an event which the command causes does not
+ * land in its middle. A peer whose command is running is not freed, only marked as busy.
  */
 #include "ipc/ctl.h"
 
@@ -98,7 +98,7 @@ static bool flush(struct peer *p)
 	return true;
 }
 
-/* It cannot be told everything any more: it is told nothing. */
+/* A watcher that missed an event gets none any more: it is closed. */
 static void drop(struct peer *p)
 {
 	log_warn("control socket: a connection that does not read is closed");
@@ -325,7 +325,7 @@ static void on_resume(struct ev_loop *loop, struct ev_timer *w, int events UNUSE
 	ev_io_start(loop, &c->acceptable);
 }
 
-/* Who cannot be accepted stays readable for ever: look away for a moment instead of spinning. */
+/* A failed accept leaves the socket readable: pause instead of spinning. */
 static void not_accepted(struct ctl *c)
 {
 	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)

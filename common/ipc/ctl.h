@@ -5,8 +5,8 @@
  * them. `watch` keeps the connection open and carries the line "watching", then one line for each
  * event from that moment on. `help` lists the commands.
  *
- * The server runs on the daemon's main loop. Who may connect is the socket file's mode (group greenpi); commands
- * that change something also want the peer to be root, the daemon's own user, or in the daemon's group. Output is
+ * The server runs on the daemon's main loop. The socket file's mode says who may connect (group greenpi); commands
+ * that change something also require the peer to be root, the daemon's own user, or in the daemon's group. Output is
  * bounded: a watcher that does not read is dropped, never waited for.
  */
 #ifndef IPC_CTL_H
@@ -23,8 +23,8 @@ struct ctl_command {
 	const char *name; /* one word, or two: "disable server" */
 	const char *args; /* for help: "POOL/SERVER", or "" */
 	const char *help; /* one line */
-	bool changes;	  /* needs rights beyond looking */
-	/* args: what stood behind the name, trimmed. json: the word json was last, and is not in args. What is added to
+	bool changes;	  /* needs more rights than commands that only read */
+	/* args: what follows the name, trimmed. json: the word json was last, and is not in args. What is added to
 	 * reply goes to the peer; lines end with \n, and no line is empty. */
 	void (*run)(struct text *reply, struct str args, bool json, void *arg);
 };
@@ -40,12 +40,12 @@ void ctl_reply(struct ctl_deferred *d, struct str reply);
 
 #define CTL_MAX 64 /* connections at once, unless told otherwise */
 
-/* commands ends with a row whose name is NULL. NULL with e set when the socket cannot be had. */
+/* commands ends with a row whose name is NULL. NULL with e set when the socket cannot be opened. */
 struct ctl *ctl_new(struct ev_loop *loop, const char *path, const struct ctl_command *commands,
 		    void *arg, struct err *e);
 void ctl_free(struct ctl *c); /* closes all, removes the socket file; accepts NULL */
 
-/* Connections at once: one more is closed as soon as it was accepted. */
+/* Connections at once: a further one is accepted and closed at once. */
 void ctl_set_max(struct ctl *c, unsigned max);
 
 /* One line to every watcher; no newline in it. Does nothing for c NULL. */

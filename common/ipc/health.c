@@ -6,12 +6,12 @@
 #define WORDS	   (sizeof(struct health_record) / sizeof(uint64_t))
 #define RECORDS_AT 128
 
-struct preface {
+struct directory {
 	uint32_t count;
 	uint32_t record_size;
 };
 
-static struct preface *preface_of(const struct shmem *s)
+static struct directory *directory_of(const struct shmem *s)
 {
 	return (void *)((char *)s->mem + sizeof(struct shmem_header));
 }
@@ -44,8 +44,8 @@ int health_create(struct health_table *t, const char *path, unsigned count, stru
 	size_t size = RECORDS_AT + count * sizeof(struct health_record);
 	if (shmem_create(&t->shmem, path, HEALTH_MAGIC, HEALTH_LAYOUT, size, e) < 0)
 		return -1;
-	*preface_of(&t->shmem) = (struct preface){.count = count,
-						  .record_size = sizeof(struct health_record)};
+	*directory_of(&t->shmem) = (struct directory){.count = count,
+						      .record_size = sizeof(struct health_record)};
 	return shmem_publish(&t->shmem, path, e);
 }
 
@@ -69,7 +69,7 @@ int health_open(struct health_view *v, const char *path, struct err *e)
 	*v = (struct health_view){0};
 	if (shmem_attach(&v->shmem, path, HEALTH_MAGIC, HEALTH_LAYOUT, RECORDS_AT, e) < 0)
 		return -1;
-	const struct preface p = *preface_of(&v->shmem); /* a copy: the writer may change it */
+	const struct directory p = *directory_of(&v->shmem); /* a copy: the writer may change it */
 	if (p.record_size != sizeof(struct health_record) || p.count > HEALTH_MAX ||
 	    RECORDS_AT + p.count * sizeof(struct health_record) > v->shmem.size) {
 		health_close(v);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * health.shm: what healthd knows of every target, one record each. healthd writes; lbd, vipd and greenpictl read.
- * When a verdict changes, healthd also sends an event line on its control socket, so that nobody polls.
+ * When a verdict changes, healthd also sends an event line on its control socket, so that readers need not poll.
  */
 #ifndef IPC_HEALTH_H
 #define IPC_HEALTH_H
@@ -12,7 +12,7 @@
 #define HEALTH_LAYOUT	1u
 #define HEALTH_MAX	256
 #define HEALTH_FILE	"health.shm"
-#define HEALTH_STALE_US INT64_C(3000000) /* healthd beats every 500 ms */
+#define HEALTH_STALE_US INT64_C(3000000) /* healthd's heartbeat comes every 500 ms */
 
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
 
@@ -36,7 +36,7 @@ struct health_record {
 	uint32_t result;   /* enum health_result of the last probe */
 	uint32_t code;	   /* HTTP status or database error number, 0: none */
 	uint32_t latency_us;
-	uint32_t health, rise, fall; /* the counter of lb.md: up iff health >= rise */
+	uint32_t health, rise, fall; /* HAProxy's counter: up iff health >= rise */
 	uint32_t changes;	     /* of state, since healthd knows the target */
 	char reason[104];	     /* "connection refused" */
 };
@@ -69,7 +69,7 @@ void health_refresh(struct health_view *v, const char *path);
 void health_close(struct health_view *v);
 bool health_get(const struct health_view *v, unsigned index, struct health_record *r);
 bool health_find(const struct health_view *v, const char *name, struct health_record *r);
-/* Nobody has written for HEALTH_STALE_US, or there is no table. */
+/* No heartbeat for HEALTH_STALE_US, or there is no table. */
 bool health_stale(const struct health_view *v, int64_t now_us);
 
 #endif

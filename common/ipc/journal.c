@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-/* Where in our source a line was made is of no use to those who read the journal. */
+/* The place in the source is of no use in the journal. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 

@@ -34,7 +34,7 @@ static void close_all(struct listener *l)
 void listener_close(struct listener *l)
 {
 	unsigned count = l->count;
-	close_all(l); /* first: telling the manager takes a descriptor */
+	close_all(l); /* first: the message to the manager needs a descriptor */
 	forget(l, count);
 }
 
@@ -69,7 +69,7 @@ int listener_open(struct listener *l, unsigned workers, struct err *e)
 	MUST(l->count == 0);
 	for (unsigned i = 0; i < workers; i++) {
 		store_name(&l->addr, i, name, sizeof(name));
-		int fd = sd_take(name);
+		int fd = sd_take_fd(name);
 		if (fd < 0) {
 			fd = sock_listen(&l->addr, SOCK_REUSEPORT | SOCK_FREEBIND, BACKLOG, e);
 			if (fd < 0) {

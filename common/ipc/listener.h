@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A listening address with a socket for each worker (SO_REUSEPORT), bound although the address may not be on this
- * board yet, and kept in the service manager's store, so that clients who come during a restart wait instead of
+ * board yet, and kept in the service manager's store, so that clients that connect during a restart wait instead of
  * being refused. Main thread.
  */
 #ifndef IPC_LISTENER_H

@@ -19,7 +19,7 @@
 struct form {
 	struct str csv, text;
 	struct str json; /* STR_NONE: text as a JSON string */
-	bool unsaid;	 /* an empty string or a false bool: a row of text does without it */
+	bool unsaid;	 /* an empty string or a false bool: left out of a row of text */
 };
 
 static struct report_level *top(struct report *r)
@@ -257,7 +257,7 @@ void report_str(struct report *r, const char *name, const char *as, const char *
 	report_slice(r, name, as, str_c(value));
 }
 
-/* The same everywhere. */
+/* The same in all formats. */
 static void put_number(struct report *r, const char *name, const char *as, const char *value)
 {
 	struct str v = str_c(value);

@@ -25,8 +25,8 @@
  * is left out together with its form, and so is a false bool. Text and CSV are sanitized (str_sanitize()), so that a value
  * taken from a peer never makes a line of its own.
  *
- * Belongs to one thread; nothing that is handed over has to last beyond the call. Nothing fails but for want of room in
- * the text, which the text remembers.
+ * Belongs to one thread; nothing that is handed over has to last beyond the call. The only
+ * failure is a full text, which the text records (text.cut).
  */
 #ifndef IPC_REPORT_H
 #define IPC_REPORT_H
@@ -89,7 +89,7 @@ void report_lines(struct report *r, const char *indent, struct str lines);
 /* A value that is JSON already; STR_NONE: null. Not in text, not in CSV. */
 void report_raw(struct report *r, const char *name, struct str json);
 
-/* What the next value of an object is, in words: behind it in text, {"value", "note"} in JSON, the last column in CSV. */
+/* Prose about the next value of an object: behind it in text, {"value", "note"} in JSON, the last column in CSV. */
 void report_note(struct report *r, const char *note);
 
 #endif

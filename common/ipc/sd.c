@@ -10,7 +10,7 @@
 
 #define NAME_MAX_ 200
 
-/* What the manager handed over; names NULL until it was asked. */
+/* What the manager handed over; count -1: not asked yet. */
 static char **names;
 static int count = -1;
 
@@ -29,7 +29,7 @@ void sd_stopping(void)
 	sd_notify(0, "STOPPING=1");
 }
 
-void sd_say(const char *fmt, ...)
+void sd_status(const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;
@@ -45,7 +45,7 @@ uint64_t sd_watchdog_us(void)
 	return sd_watchdog_enabled(0, &us) > 0 ? us : 0;
 }
 
-void sd_alive(void)
+void sd_watchdog(void)
 {
 	sd_notify(0, "WATCHDOG=1");
 }
@@ -84,7 +84,7 @@ static void learn(void)
 		fcntl(SD_LISTEN_FDS_START + i, F_SETFD, FD_CLOEXEC);
 }
 
-int sd_take(const char *name)
+int sd_take_fd(const char *name)
 {
 	char good[NAME_MAX_ + 1];
 	learn();
@@ -99,7 +99,7 @@ int sd_take(const char *name)
 	return -1;
 }
 
-void sd_close_rest(void)
+void sd_close_unclaimed(void)
 {
 	learn();
 	for (int i = 0; i < count; i++) {

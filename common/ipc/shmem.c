@@ -10,7 +10,7 @@
 #include "base/clock.h"
 
 #define READ_TRIES  1000
-#define TRIES_AWAKE 100 /* then the writer, preempted in mid-record, is let run */
+#define TRIES_AWAKE 100 /* then yield: the writer was preempted inside a record */
 #define TEMP_SIZE   512
 
 static int map(struct shmem *s, int fd, size_t size, int protection)
@@ -38,7 +38,7 @@ int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t lay
 	MUST(size >= sizeof(struct shmem_header) && size <= UINT32_MAX);
 	if (temp_name(temp, path, e) < 0)
 		return -1;
-	unlink(temp); /* of a dead one with our number */
+	unlink(temp); /* left by a dead process of the same pid */
 	AUTO_CLOSE int fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return err_set(e, "%s: %m", temp);
@@ -52,7 +52,7 @@ int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t lay
 	h->layout = layout;
 	h->size = (uint32_t)size;
 	h->pid = (uint32_t)getpid();
-	shmem_beat(s, clock_now_us());
+	shmem_heartbeat(s, clock_now_us());
 	return 0;
 }
 
@@ -115,17 +115,17 @@ bool shmem_stale(const struct shmem *s, const char *path)
 	return !s->mem || stat(path, &st) < 0 || st.st_ino != s->ino || st.st_dev != s->dev;
 }
 
-void shmem_beat(struct shmem *s, int64_t now_us)
+void shmem_heartbeat(struct shmem *s, int64_t now_us)
 {
 	if (s->mem)
-		atomic_store_explicit(&shmem_header(s)->beat_us, (uint64_t)now_us,
+		atomic_store_explicit(&shmem_header(s)->heartbeat_us, (uint64_t)now_us,
 				      memory_order_relaxed);
 }
 
 int64_t shmem_age_us(const struct shmem *s, int64_t now_us)
 {
 	return now_us -
-	       (int64_t)atomic_load_explicit(&shmem_header(s)->beat_us, memory_order_relaxed);
+	       (int64_t)atomic_load_explicit(&shmem_header(s)->heartbeat_us, memory_order_relaxed);
 }
 
 void shmem_record_write(_Atomic uint64_t *record, const uint64_t *value, size_t words)

@@ -3,7 +3,7 @@
  * Tables that one daemon writes and others map read-only: files under the run directory, which is a tmpfs.
  *
  * A new writer never reuses a file: it makes a new one and renames it into place, so that a reader that still
- * maps the old one keeps a consistent table and learns by shmem_stale() that there is a newer. Readers treat the
+ * maps the old one keeps a consistent table and learns by shmem_stale() that there is a newer one. Readers treat the
  * contents as input: size, magic and layout are checked when attaching. The layout is the same on 32- and 64-bit
  * boards: fixed-width fields at fixed offsets.
  */
@@ -16,16 +16,16 @@
 #include "base/err.h"
 
 struct shmem_header {
-	uint32_t magic;		     /* which table */
-	uint32_t layout;	     /* its version */
-	uint32_t size;		     /* bytes of the whole, this header included */
-	uint32_t pid;		     /* of the writer */
-	_Atomic uint64_t generation; /* of the writer's configuration */
-	_Atomic uint64_t beat_us;    /* clock_now_us() of the writer's last sign of life */
+	uint32_t magic;	 /* which table */
+	uint32_t layout; /* its version */
+	uint32_t size;	 /* bytes of the whole, this header included */
+	uint32_t pid;	 /* of the writer */
+	uint64_t unused;
+	_Atomic uint64_t heartbeat_us; /* clock_now_us() of the writer's last heartbeat */
 	uint64_t reserved[4];
 };
 _Static_assert(sizeof(struct shmem_header) == 64, "one cache line, on every board");
-_Static_assert(offsetof(struct shmem_header, beat_us) == 24, "fixed layout");
+_Static_assert(offsetof(struct shmem_header, heartbeat_us) == 24, "fixed layout");
 
 struct shmem {
 	void *mem;   /* ro: starts with the header; NULL when not attached */
@@ -35,15 +35,15 @@ struct shmem {
 };
 
 /*
- * Makes a table, mode 0640, zeroed behind its header, which already shows a sign of life. It is a
- * file aside until shmem_publish() gives it the name path, so that nobody attaches to a table half
- * filled. 0, or -1 with e set; a failed publish leaves nothing.
+ * Makes a table, mode 0640, zeroed behind its header, with its first heartbeat. It has a temporary
+ * name until shmem_publish() renames it to path, so that no reader attaches to a half-filled
+ * table. 0, or -1 with e set; a failed publish leaves nothing.
  */
 int shmem_create(struct shmem *s, const char *path, uint32_t magic, uint32_t layout, size_t size,
 		 struct err *e);
 
 int shmem_publish(struct shmem *s, const char *path, struct err *e);
-void shmem_discard(struct shmem *s, const char *path); /* instead: nothing is left of it */
+void shmem_discard(struct shmem *s, const char *path); /* instead of publishing: removes it */
 
 /* Maps an existing table read-only; it must have the magic and layout and at least min_size bytes. */
 int shmem_attach(struct shmem *s, const char *path, uint32_t magic, uint32_t layout,
@@ -58,8 +58,8 @@ static inline struct shmem_header *shmem_header(const struct shmem *s)
 	return s->mem;
 }
 
-/* The writer's sign of life, and how long ago the last one was. */
-void shmem_beat(struct shmem *s, int64_t now_us);
+/* The writer's heartbeat, and the time since the last one. */
+void shmem_heartbeat(struct shmem *s, int64_t now_us);
 int64_t shmem_age_us(const struct shmem *s, int64_t now_us);
 
 /*

@@ -5,7 +5,7 @@
  * a kind with many objects is the one that is shared when the others are gone.
  *
  * A slot's blocks lie side by side, worker by worker: a few objects fill a page, and the rest of the file, made for
- * thousands, stays a hole. What a slot needs is touched when it is handed out, since on a full tmpfs the first write to
+ * thousands, stays a hole. A slot's pages are touched when it is handed out, since on a full tmpfs the first write to
  * a hole is SIGBUS, which a worker could not survive.
  */
 #include "ipc/stats.h"
@@ -202,7 +202,7 @@ bool stats_view_get(const struct stats_view *v, const char *name, uint64_t *valu
 
 /* ---- writing */
 
-static size_t line_up(size_t n)
+static size_t round_to_cache_line(size_t n)
 {
 	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
@@ -217,7 +217,7 @@ static void copy_text(char *to, size_t size, const char *text)
 	MUST(str_copy(to, size, str_c(text)));
 }
 
-/* The places of everything, into v, whose n_kinds and workers are set; the size of the whole. */
+/* Sets all offsets in v, whose n_kinds and workers are set; returns the size of the table. */
 static size_t lay_out(struct stats_view *v, const struct stats_kind *kinds)
 {
 	unsigned counters = 0;
@@ -229,7 +229,7 @@ static size_t lay_out(struct stats_view *v, const struct stats_kind *kinds)
 			.single = k->capacity == 1,
 			.first = counters,
 			.slots = slots_of(k),
-			.stride = (unsigned)(line_up(k->n * sizeof(stats_cell)) /
+			.stride = (unsigned)(round_to_cache_line(k->n * sizeof(stats_cell)) /
 					     sizeof(stats_cell))};
 		copy_text(v->kind[i].name, sizeof(v->kind[i].name), k->name);
 		counters += k->n;
@@ -284,7 +284,7 @@ static void write_rows(struct stats *s, const struct stats_kind *kinds)
 	memcpy((char *)v->shmem.mem + sizeof(struct shmem_header), &d, sizeof(d));
 }
 
-/* Has the pages of [at, at + size) made now. False: there is no memory for them. Kernels before 5.14 cannot be asked. */
+/* Allocates the pages of [at, at + size) now. False: there is no memory for them. Kernels before 5.14 cannot do this. */
 static bool touch(const struct stats_view *v, size_t at, size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), from = at / page * page;
@@ -345,9 +345,9 @@ void stats_fini(struct stats *s)
 	*s = (struct stats){0};
 }
 
-void stats_beat(struct stats *s, int64_t now_us)
+void stats_heartbeat(struct stats *s, int64_t now_us)
 {
-	shmem_beat(&s->view.shmem, now_us);
+	shmem_heartbeat(&s->view.shmem, now_us);
 }
 
 static unsigned share(struct stats *s, unsigned kind, struct str name, const char *why)

@@ -74,7 +74,7 @@ struct stats_kind_row {
 	uint32_t names_at, cells_at;
 	uint32_t single;	 /* capacity was 1 */
 	_Atomic uint32_t used;	 /* slots that have their names */
-	_Atomic uint32_t shared; /* objects that share slot 0 for want of one of their own */
+	_Atomic uint32_t shared; /* objects that share slot 0, since no slot was left */
 };
 _Static_assert(sizeof(struct stats_kind_row) == 128, "fixed layout");
 _Static_assert(offsetof(struct stats_kind_row, used) == 120, "fixed layout");
@@ -90,7 +90,7 @@ _Static_assert(offsetof(struct stats_counter_row, prose) == 64, "fixed layout");
 typedef _Atomic uint64_t stats_cell;
 _Static_assert(sizeof(stats_cell) == 8, "fixed layout");
 
-/* ---- a reader: another process's table, or the own one. Nothing in it is believed: places are checked when it is
+/* ---- a reader: another process's table, or the own one. Nothing in it is trusted: offsets are checked when it is
  * opened and kept here, texts are copied out and terminated. */
 struct stats_view_kind {
 	char name[sizeof(((struct stats_kind_row *)0)->name)]; /* ro */
@@ -138,12 +138,12 @@ struct stats {
 
 /*
  * Makes the table. When that fails (e is set, -1) the counters still work, unseen by others. Its file is as large as
- * all capacities want, but has pages only for what is in use.
+ * all capacities want, but only the used parts take memory.
  */
 int stats_create(struct stats *s, const char *path, const struct stats_kind *kinds,
 		 unsigned n_kinds, unsigned workers, struct err *e);
-void stats_fini(struct stats *s);		  /* the file stays; also of a zeroed one */
-void stats_beat(struct stats *s, int64_t now_us); /* the writer lives */
+void stats_fini(struct stats *s); /* the file stays; also of a zeroed one */
+void stats_heartbeat(struct stats *s, int64_t now_us);
 
 /*
  * The slot of an object, by name: the one it has had before, or a new one. A slot is never given to another object. When

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Text that grows: what a control command answers, as lines or as JSON. On the heap, with a cap; once the cap is
- * reached the rest is dropped and remembered. Not for request paths.
+ * Text that grows: the reply of a control command, as lines or as JSON. On the heap, with a cap; once the cap is
+ * reached the rest is dropped and `cut` is set. Not for request paths.
  */
 #ifndef IPC_TEXT_H
 #define IPC_TEXT_H
@@ -9,11 +9,11 @@
 #include "base/str.h"
 
 struct text {
-	char *p;  /* ro: NUL-terminated once anything was added */
-	size_t n; /* ro */
-	size_t room, cap;
-	bool cut;   /* ro: the cap was reached */
-	bool comma; /* private: JSON wants one before the next value */
+	char *p;	  /* ro: NUL-terminated once anything was added */
+	size_t n;	  /* ro */
+	size_t room, cap; /* private */
+	bool cut;	  /* ro: the cap was reached */
+	bool comma;	  /* private: JSON wants one before the next value */
 };
 
 void text_init(struct text *t, size_t cap);
@@ -30,8 +30,8 @@ void text_json_open(struct text *t, const char *key, char bracket); /* '{' or '[
 void text_json_close(struct text *t, char bracket);		    /* '}' or ']' */
 void text_json_str(struct text *t, const char *key, struct str value);
 void text_json_int(struct text *t, const char *key, int64_t value);
-void text_json_real(struct text *t, const char *key,
-		    double value); /* three decimals; null when it is none */
+/* Three decimals; null for what is no finite number. */
+void text_json_real(struct text *t, const char *key, double value);
 void text_json_bool(struct text *t, const char *key, bool value);
 void text_json_null(struct text *t, const char *key);
 /* A value that is JSON already. */

@@ -42,7 +42,7 @@ static bool take_lines(struct watch *w)
 		if (!w->connected)
 			return false;
 	}
-	/* A line longer than the buffer is no event of ours: what there is of it goes. */
+	/* A line longer than the buffer is no event of a daemon: drop what there is of it. */
 	w->n = rest.n == sizeof(w->in) ? 0 : rest.n;
 	memmove(w->in, rest.p, w->n);
 	return true;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The other end of a control socket: a watcher that stays connected to a daemon and hears its events, and one
- * question asked and answered.
+ * The client's end of a control socket: a watcher that stays connected to a daemon and receives its events, and a
+ * single command with its reply.
  *
- * The watcher is also a leash: down() is called the moment the daemon's end of the socket goes, however it died.
+ * The watcher's connection also tells that the daemon lives: down() is called as soon as the daemon's end of the socket
+ * is closed, however it died.
  */
 #ifndef IPC_WATCH_H
 #define IPC_WATCH_H

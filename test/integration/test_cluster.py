@@ -271,7 +271,7 @@ def test_reload_under_load_with_another_server_list(cluster):
         before = [load.done for load in loads]
         master.lbd.write_conf(text)
         master.lbd.reload()
-        wait_until(lambda: f"configuration {generation} is in force" in master.lbd.output())
+        wait_until(lambda: f"configuration {generation} is active" in master.lbd.output())
         wait_until(lambda: all(l.done > b + 10 for l, b in zip(loads, before)))
         gone = [c for c in COOKIES if f"cookie  = {c}" not in text]
         must_share(cluster, set(COOKIES) - set(gone))
@@ -304,7 +304,7 @@ def test_a_broken_configuration_is_refused_and_changes_nothing(cluster):
     assert cluster.served() and cluster.holder() is master
     master.lbd.write_conf("\n".join(good) + "\n")
     master.lbd.reload()
-    wait_until(lambda: "is in force" in master.lbd.output()[before:])
+    wait_until(lambda: "is active" in master.lbd.output()[before:])
 
 
 # -- nobody needs anybody to go on

@@ -597,7 +597,7 @@ def test_reload_adds_and_removes_listeners(lab):
     assert "hit" in status_of(other.get("/t/r?body=x"))
     assert sum(o.counts.values()) == 1
     last = e.ask_json("version")["configuration"]
-    assert "restart" not in e.logged(f"configuration {last} is in force")
+    assert "restart" not in e.logged(f"configuration {last} is active")
 
 
 def test_connections_of_a_removed_listener_end_after_their_request(lab):

@@ -146,13 +146,13 @@ def test_a_pool_without_check_has_no_verdict(lab):
 def test_it_beats_and_stops_beating(lab):
     d = lab.healthd(pool(lab.origin()))
     path = d.path("health.shm")
-    before = shm.header(path)["beat_us"]
-    wait_until(lambda: shm.header(path)["beat_us"] > before, 3)
+    before = shm.header(path)["heartbeat_us"]
+    wait_until(lambda: shm.header(path)["heartbeat_us"] > before, 3)
     wait_state(d, "edges/web1", "up")
     d.kill()
-    last = shm.header(path)["beat_us"]
+    last = shm.header(path)["heartbeat_us"]
     time.sleep(0.7)
-    assert shm.header(path)["beat_us"] == last and shm.health(path)["edges/web1"]["state"] == "up"
+    assert shm.header(path)["heartbeat_us"] == last and shm.health(path)["edges/web1"]["state"] == "up"
 
 
 def test_state_as_text_and_json(lab):
@@ -202,7 +202,7 @@ def test_a_broken_file_is_refused_and_probes_go_on(lab):
     wait_state(d, "edges/web1", "up")
     d.write_conf("[pool edges]\nchek = tcp\n[check x]\nprobe = udp\n")
     d.reload()
-    wait_until(lambda: "is refused; the configuration before it goes on" in d.output())
+    wait_until(lambda: "is refused; the previous configuration is kept" in d.output())
     hits = o.hits
     wait_until(lambda: o.hits > hits + 1)
     d.logged("chek", "not a probe")

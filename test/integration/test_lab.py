@@ -259,7 +259,7 @@ def test_reports_of_sanitizers_are_found():
     assert "heap-use" in find_report("x\n==12==ERROR: AddressSanitizer: heap-use-after-free\n")
     assert find_report("a.c:3:4: runtime error: signed integer overflow")
     assert find_report("<2>lb/pool.c:12: f: invariant broken: x")
-    assert find_report("<5>lbd: configuration 2 is in force\n") is None
+    assert find_report("<5>lbd: configuration 2 is active\n") is None
 
 
 # -- the door

@@ -502,7 +502,7 @@ def test_a_shorter_lease_is_renewed_in_time(vips):
     holder = vips.holder()
     holder.vipd.write_conf(conf(**FAST))
     holder.vipd.reload()
-    wait_until(lambda: "configuration 2 is in force" in holder.vipd.output())
+    wait_until(lambda: "configuration 2 is active" in holder.vipd.output())
     stays(holder.holds_vip, 3, "the lease is renewed")
     assert holder.vipd.counter("addresses_restored") == 0
 

@@ -23,10 +23,10 @@ RESULTS = ("INI", "L4OK", "L4CON", "L4TOUT", "L7OK", "L7STS", "L7RSP", "L7TOUT",
 def _read(path, magic, wanted=1):
     with open(path, "rb") as f:
         data = f.read()
-    found, layout, size, pid, generation, beat_us = HEADER.unpack_from(data)[:6]
+    found, layout, size, pid, _unused, heartbeat_us = HEADER.unpack_from(data)[:6]
     told = f"{path}: {found:#x} layout {layout} size {size}"
     assert (found, layout, size) == (magic, wanted, len(data)), told
-    return data, {"pid": pid, "generation": generation, "beat_us": beat_us}
+    return data, {"pid": pid, "heartbeat_us": heartbeat_us}
 
 
 def _text(raw):
@@ -34,10 +34,10 @@ def _text(raw):
 
 
 def header(path):
-    """{pid, generation, beat_us} of any table."""
+    """{pid, heartbeat_us} of any table."""
     with open(path, "rb") as f:
         fields = HEADER.unpack(f.read(HEADER.size))
-    return dict(zip(("pid", "generation", "beat_us"), fields[3:6]))
+    return {"pid": fields[3], "heartbeat_us": fields[5]}
 
 
 def stats(path):

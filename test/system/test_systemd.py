@@ -137,7 +137,7 @@ def test_each_runs_as_its_own_user_with_few_rights(up):
 
 def test_the_journal_tells_the_story(up):
     story = up.out("journalctl", "-u", "lbd", "-o", "cat", "--no-pager")
-    assert "runs by /etc/greenpi/greenpi.conf" in story
+    assert "runs with /etc/greenpi/greenpi.conf" in story
     assert "server edges/web4 is DOWN" in story
     assert '"HEAD /page HTTP/1.1"' in story
     warnings = up.out("journalctl", "-u", "lbd", "-p", "warning", "-o", "cat", "--no-pager")
@@ -212,7 +212,7 @@ def test_a_journal_that_stands_still_holds_up_no_restart(up):
         up.run("systemctl", "restart", "lbd")
         assert time.monotonic() - start < 4 and main_pid(up, "lbd") not in (0, old)
         assert "200" in head(up, PAGE)
-    wait_until(lambda: "GET" not in last_words(up) and "runs by" in last_words(up))
+    wait_until(lambda: "GET" not in last_words(up) and "runs with" in last_words(up))
 
 
 def last_words(board):
@@ -269,7 +269,7 @@ def test_a_bad_configuration_is_refused_and_the_old_goes_on(up):
     try:
         up.run("systemctl", "reload", "lbd", check=False)
         story = lambda: up.out("journalctl", "-u", "lbd", "-o", "cat", "--no-pager")
-        wait_until(lambda: "is refused; the configuration before it goes on" in story())
+        wait_until(lambda: "is refused; the previous configuration is kept" in story())
         assert "retries: 99 is outside 0..10" in story() and "did you mean" in story()
         assert "200" in head(up, PAGE)
     finally:

@@ -82,7 +82,7 @@ static int start(struct daemon *d, struct err *e)
 	return 0;
 }
 
-static struct daemon_generation *held; /* by somebody who is slow */
+static struct daemon_generation *held; /* by a slow user of it */
 
 /* Speed 8 cannot be had. */
 static int reload(struct daemon *d, struct daemon_generation *old, struct err *e)
@@ -493,7 +493,7 @@ static void a_reload_is_all_or_nothing(void **state UNUSED)
 	manager_must_hear("refused");
 	must_say(".conf:2: speed");
 	must_say(".conf:3: limit");
-	must_say("the configuration before it goes on");
+	must_say("the previous configuration is kept");
 	assert_string_equal(ask("speed"), "3\n");
 
 	write_conf("[lb]\nspeed = 8\n"); /* good, but not to be had */
@@ -503,7 +503,7 @@ static void a_reload_is_all_or_nothing(void **state UNUSED)
 
 	write_conf("[lb]\nspeed = 4\nlimit = 2\n");
 	assert_string_equal(ask("reload"), "done\n");
-	must_say("reload 4 after 3, first was 2"); /* the first one lives while somebody holds it */
+	must_say("reload 4 after 3, first was 2"); /* the first one lives while it is referenced */
 	must_say("limit changed: it takes effect when testd is restarted");
 	assert_string_equal(ask("speed"), "4\n");
 	kill(pid, SIGTERM);
@@ -530,7 +530,7 @@ static void generations_go_with_their_last_reference(void **state UNUSED)
 	assert_string_equal(ask("hold"), "held\n");
 	write_conf("[lb]\nspeed = 4\n");
 	reload_must_say("done", 4);
-	write_conf("[lb]\nspeed = 7\n"); /* these are never in force */
+	write_conf("[lb]\nspeed = 7\n"); /* these are never active */
 	reload_must_say("refused", 4);
 	assert_in_range(memory(), one + WEIGHT - WEIGHT / 4, one + 2 * WEIGHT - WEIGHT / 4);
 	assert_string_equal(ask("let go"), "3\n3\n3\n");
@@ -582,14 +582,14 @@ static void while_it_stops_nothing_is_reloaded(void **state UNUSED)
 	assert_null(strstr(output(), "reload "));
 }
 
-static void who_does_not_finish_is_ended_at_the_deadline(void **state UNUSED)
+static void a_daemon_that_does_not_drain_exits_at_the_timeout(void **state UNUSED)
 {
 	pid_t pid = start_daemon("[lb]\nspeed = 5\n");
 	int64_t began = clock_now_us();
 	kill(pid, SIGTERM);
 	assert_int_equal(exit_of(pid), 0);
 	assert_true(clock_now_us() - began >= 250 * CLOCK_MSEC);
-	must_say("still busy after 300 ms");
+	must_say("drain timeout");
 	must_say("finish");
 }
 
@@ -601,8 +601,8 @@ static void the_second_signal_ends_it_at_once(void **state UNUSED)
 	kill(pid, SIGHUP); /* too late for that */
 	kill(pid, SIGINT);
 	assert_int_equal(exit_of(pid), 0);
-	must_say("SIGINT again: ending at once");
-	assert_null(strstr(output(), "still busy"));
+	must_say("SIGINT again: exiting at once");
+	assert_null(strstr(output(), "drain timeout"));
 }
 
 /* Killed, it leaves its socket behind; the next one takes its place. */
@@ -638,7 +638,7 @@ static void who_hangs_gives_no_sign_of_life(void **state UNUSED)
 	setenv("WATCHDOG_USEC", "90000", 1);
 	pid_t pid = start_daemon("[lb]\nspeed = 9\n");
 	unsetenv("WATCHDOG_USEC");
-	must_say("no sign of life");
+	must_say("no heartbeat");
 	assert_false(manager_heard("WATCHDOG=1"));
 	write_conf("[lb]\nspeed = 2\n");
 	kill(pid, SIGHUP);
@@ -672,7 +672,7 @@ int main(void)
 		cmocka_unit_test(watchers_hear_of_it),
 		cmocka_unit_test(what_nobody_takes_is_let_go),
 		cmocka_unit_test(while_it_stops_nothing_is_reloaded),
-		cmocka_unit_test(who_does_not_finish_is_ended_at_the_deadline),
+		cmocka_unit_test(a_daemon_that_does_not_drain_exits_at_the_timeout),
 		cmocka_unit_test(the_second_signal_ends_it_at_once),
 		cmocka_unit_test(a_dead_ones_socket_is_no_obstacle),
 		cmocka_unit_test(a_living_ones_socket_is_not_taken),

@@ -75,7 +75,7 @@ static void silence_is_noticed(void **state UNUSED)
 	struct err e;
 	put(&t, "a", HEALTH_UP);
 	assert_int_equal(health_open(&v, path, &e), 0);
-	shmem_beat(&t.shmem, 10000000);
+	shmem_heartbeat(&t.shmem, 10000000);
 	assert_false(health_stale(&v, 10000000 + HEALTH_STALE_US));
 	assert_true(health_stale(&v, 10000001 + HEALTH_STALE_US));
 	health_close(&v);

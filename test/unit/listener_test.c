@@ -273,7 +273,7 @@ static int next_life(const struct addr *a, const struct word stored[2])
 	if (strcmp(third.action, "FDSTORE") != 0 || socket_id(third.fd) != socket_id(l->fds[2]) ||
 	    strcmp(third.name, stored[0].name) == 0 || strcmp(third.name, stored[1].name) == 0)
 		return 13;
-	sd_close_rest(); /* there is none */
+	sd_close_unclaimed(); /* there is none */
 	if (*heard().action)
 		return 14;
 	struct addr peer;

@@ -64,9 +64,9 @@ static void the_manager_hears_how_it_goes(void **state UNUSED)
 	must_hear("READY=1\nSTATUS=all is well");
 	sd_reloading();
 	must_hear("RELOADING=1");
-	sd_say("%u of %u", 2, 3);
+	sd_status("%u of %u", 2, 3);
 	must_hear("STATUS=2 of 3");
-	sd_alive();
+	sd_watchdog();
 	must_hear("WATCHDOG=1");
 	sd_stopping();
 	must_hear("STOPPING=1");
@@ -107,7 +107,7 @@ static void a_status_too_long_is_cut(void **state UNUSED)
 	int fd;
 	memset(status, 's', sizeof(status) - 1);
 	status[sizeof(status) - 1] = '\0';
-	sd_say("%s", status);
+	sd_status("%s", status);
 	const char *text = heard(&fd);
 	assert_memory_equal(text, "STATUS=sss", 10);
 	assert_in_range(strlen(text), 100, 300);
@@ -119,8 +119,8 @@ static void without_a_manager_nothing_happens(void **state UNUSED)
 	unsetenv("NOTIFY_SOCKET");
 	sd_ready("");
 	sd_reloading();
-	sd_say("x");
-	sd_alive();
+	sd_status("x");
+	sd_watchdog();
 	sd_stopping();
 	sd_store("x", 0);
 	sd_forget("x");
@@ -159,24 +159,24 @@ static int child(void)
 	setenv("LISTEN_PID", pid, 1);
 	setenv("LISTEN_FDS", "3", 1);
 	setenv("LISTEN_FDNAMES", "cache_x:listen-a_80-0:old", 1);
-	if (sd_take("nothing") != -1)
+	if (sd_take_fd("nothing") != -1)
 		return 11;
-	if (sd_take("listen-a:80-0") != 4)
+	if (sd_take_fd("listen-a:80-0") != 4)
 		return 12;
-	if (sd_take("listen-a:80-0") != -1) /* each is given once */
+	if (sd_take_fd("listen-a:80-0") != -1) /* each is given once */
 		return 13;
-	if (sd_take("cache x") != 3 || fstat(3, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (sd_take_fd("cache x") != 3 || fstat(3, &st) < 0 || !S_ISDIR(st.st_mode))
 		return 14;
 	if (!(fcntl(3, F_GETFD) & FD_CLOEXEC) || !(fcntl(4, F_GETFD) & FD_CLOEXEC))
 		return 15;
-	sd_close_rest();
+	sd_close_unclaimed();
 	if (fcntl(5, F_GETFD) >= 0 || fcntl(3, F_GETFD) < 0 || fcntl(4, F_GETFD) < 0)
 		return 16;
 	if (strcmp(heard(&fd), "FDSTOREREMOVE=1\nFDNAME=old") != 0)
 		return 17;
 	if (getenv("LISTEN_FDS")) /* not for this process's own children */
 		return 18;
-	return sd_take("old") == -1 ? 0 : 19;
+	return sd_take_fd("old") == -1 ? 0 : 19;
 }
 
 /* Descriptors that its parent was given are no business of a process that inherited them. */
@@ -188,9 +188,9 @@ static int grandchild(void)
 	setenv("LISTEN_PID", "1", 1);
 	setenv("LISTEN_FDS", "1", 1);
 	setenv("LISTEN_FDNAMES", "x", 1);
-	if (sd_take("x") != -1)
+	if (sd_take_fd("x") != -1)
 		return 11;
-	sd_close_rest();
+	sd_close_unclaimed();
 	return fcntl(3, F_GETFD) >= 0 ? 0 : 12;
 }
 

@@ -42,10 +42,10 @@ static void a_new_table_is_alive_and_private_to_the_group(void **state UNUSED)
 	struct shmem s;
 	struct stat st;
 	make(&s, 4096);
-	assert_true(shmem_header(&s)->beat_us != 0);
+	assert_true(shmem_header(&s)->heartbeat_us != 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0640);
-	shmem_beat(&s, 5000000);
+	shmem_heartbeat(&s, 5000000);
 	assert_int_equal(shmem_age_us(&s, 5750000), 750000);
 	shmem_detach(&s);
 }

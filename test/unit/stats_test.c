@@ -199,7 +199,7 @@ static void the_heartbeat_and_a_new_table_are_seen(void **state UNUSED)
 	struct stats_view v;
 	make(&s, 1);
 	open_view(&v);
-	stats_beat(&s, 1000);
+	stats_heartbeat(&s, 1000);
 	assert_int_equal(stats_view_age_us(&v, 5000), 4000);
 	assert_false(stats_view_stale(&v, path));
 	make(&again, 1);
@@ -270,7 +270,7 @@ static void without_a_table_it_counts_all_the_same(void **state UNUSED)
 	stats_add(&stats_cells(&s, SRV, 1, 1)[STAT_b], 4);
 	assert_int_equal(stats_value(&s, SRV, 1, STAT_b), 4);
 	assert_string_equal(stats_view_counter(&s.view, SRV, 1).name, "b");
-	stats_beat(&s, 1);
+	stats_heartbeat(&s, 1);
 	stats_fini(&s);
 }
 
