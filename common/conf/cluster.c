@@ -2,9 +2,9 @@
 /*
  * The tables of the shared sections, and the parsers of their compound values.
  *
- * The words of `cookie` are HAProxy's. All of them are known here, so that a combination which
- * makes no sense there is told from one that makes sense but is not supported; what is
- * supported is in one place, at the end of parse_cookie().
+ * The words of `cookie` are HAProxy's. All of them are parsed, so that an error message tells a
+ * combination that HAProxy refuses from one that is not supported here. What is supported is in
+ * one place, at the end of parse_cookie().
  */
 #include "conf/cluster.h"
 
@@ -42,7 +42,7 @@ static bool all_are(struct str s, bool (*is)(char))
 
 static const struct conf_key board_keys[] = {
 	CONF_IP(struct conf_board, address, "address", NULL,
-		"The board's own address; by it a daemon knows which board it runs on.",
+		"The board's own address, by which a daemon finds out which board it runs on.",
 		.flags = CONF_REQUIRED | CONF_CONCRETE),
 	CONF_U32(struct conf_board, priority, "priority", NULL, 1, 254,
 		 "VRRP priority of this board, instead of the instance's."),
@@ -225,7 +225,8 @@ static const struct conf_key pool_keys[] = {
 	CONF_ENUM(
 		struct conf_pool, send_proxy, "send-proxy", "no", conf_send_proxy_names,
 		"Begin each connection with a PROXY header of that version, which tells the server "
-		"for whom it is; then it is used for that client only. Checks begin with one too."),
+		"the client's address; the connection is then used for that client only. Checks "
+		"begin with one too."),
 	CONF_FUNC(struct conf_pool, check, struct conf_check, "check", "tcp", conf_parse_check,
 		  CHECK_SYNTAX, "How each server is probed."),
 	CONF_FUNC(struct conf_pool, expect, struct conf_expect, "expect", "200-399",
@@ -279,13 +280,13 @@ static const struct conf_key server_keys[] = {
 	CONF_FUNC(struct conf_server, cookie, struct str, "cookie", NULL, parse_cookie_value,
 		  "VALUE", "The value of the pool's cookie that stands for this server."),
 	CONF_U32(struct conf_server, weight, "weight", "1", 0, 256,
-		 "Its share of the requests; with 0 it gets those only whose cookie names it."),
+		 "Its share of the requests; with 0 it gets only those whose cookie selects it."),
 };
 
 const struct conf_section conf_server_section = CONF_NAMED(struct conf_server, "server",
 							   server_keys, "A server of a pool.");
 
-/* ---- what holds between them */
+/* ---- rules across sections */
 
 static void check_server_pool(const struct conf *c, size_t i, struct conf_errors *errors)
 {

@@ -53,7 +53,7 @@ struct conf_server { /* [server web1] */
 	struct str pool;     /* conf_find(c, "pool", server->pool) */
 	struct addr address; /* with port */
 	struct str cookie;   /* n 0: none */
-	uint32_t weight;     /* 0: only those whose cookie says so */
+	uint32_t weight;     /* 0: only requests whose cookie selects it */
 };
 
 /* Of a send-proxy key: the versions of a PROXY header, no: 0. */
@@ -67,7 +67,7 @@ extern const struct conf_section conf_pool_section;
 extern const struct conf_section conf_server_section;
 
 /*
- * Adds what is wrong between boards, pools and servers, of those kinds that are in c's schema:
+ * Adds errors across boards, pools and servers, for those kinds that are in c's schema:
  * a server of no pool, two boards or two servers of a pool with one address or one cookie value.
  */
 void conf_check_cluster(const struct conf *c, struct conf_errors *errors);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Three walks over the same tables. Nothing here knows a key by name.
+ * Three walks over the same tables. No key is named here.
  */
 #include "conf/doc.h"
 
 #define MASK "******"
 
-/* Texts that a walk needs for a moment. */
+/* Temporary texts of a walk. */
 static void with_arena(struct arena *arena, char *block, size_t size)
 {
 	arena_init(arena, block, size, ARENA_UNLIMITED);

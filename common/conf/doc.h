@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Documents made from the tables, so that no second copy of them is ever written: what -T
+ * Documents made from the tables, so that there is no second copy of them: what -T
  * prints, the options of a manual page, and an example file.
  */
 #ifndef CONF_DOC_H

@@ -2,8 +2,7 @@
 /*
  * The errors of a configuration, all of them, each with its place.
  *
- * Kept in the arena given, in the order of files and lines whatever the order they were found
- * in.
+ * Kept in the given arena, sorted by file and line whatever the order in which they were found.
  */
 #ifndef CONF_ERRORS_H
 #define CONF_ERRORS_H
@@ -31,7 +30,7 @@ struct conf_error {
 struct conf_errors {
 	struct arena *arena;
 	struct conf_error *first, *last; /* ro: by file and line */
-	size_t n;			 /* ro: errors met, kept or not */
+	size_t n;			 /* ro: errors found, kept or not */
 };
 
 /* The arena (ARENA_UNLIMITED) keeps the texts, and must live as long as they are looked at. */

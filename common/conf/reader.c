@@ -5,7 +5,7 @@
  * inih takes its input line by line from a function of ours, next_pair(). That function counts
  * lines, follows includes, swallows comments and headers, refuses what inih would misread, and
  * hands over nothing but lines with a key, an "=" and no leading space. So the traps of
- * Debian's libinih stay shut: a long line is never cut in two, a section's name never
+ * Debian's libinih are avoided: a long line is never cut in two, a section's name never
  * shortened, empty and repeated sections are seen, an indented line is no continuation, `key :
  * value` and a key without value are errors, and each pair has its place.
  *
@@ -190,7 +190,7 @@ static const struct header *find_header(const struct reader *r, const struct con
 	return h;
 }
 
-/* Is this the first of its name? Says no when it is not. */
+/* Is this the first of its name? Adds an error if not. */
 static bool note_header(struct reader *r, const struct conf_kind *kind, struct str name)
 {
 	const struct header *first = find_header(r, kind, name);
@@ -223,7 +223,7 @@ static void unknown_kind(struct reader *r, struct str kind)
 		conf_error_at(r->errors, here(r), NULL, "[%.*s]: unknown section", STR_ARG(kind));
 }
 
-/* Are kind and name such as a header may have? Says no when not. */
+/* Are kind and name such as a header may have? Adds an error if not. */
 static bool header_is_good(struct reader *r, const struct conf_kind *kind, struct str name)
 {
 	if (kind->named && name.n == 0)
@@ -267,7 +267,7 @@ static void read_header(struct reader *r, struct str line)
 	ssize_t end = str_find(line, ']');
 	struct str inside, tail, kind;
 	end_section(r);
-	r->outside = false; /* even of a bad header: its keys are not to blame */
+	r->outside = false; /* after a bad header too: its keys are no further errors */
 	if (end < 0) {
 		conf_error_at(r->errors, here(r), NULL, "the section's header lacks a ]");
 		return;
@@ -319,7 +319,7 @@ static bool line_is_good(struct reader *r, struct str line)
 	return false;
 }
 
-/* What stands before " ;". */
+/* The line up to " ;". */
 static struct str without_comment(struct str s)
 {
 	for (size_t i = 1; i < s.n; i++) {

@@ -5,8 +5,8 @@
  * the effective configuration, places for the checks across sections, and the comparison of
  * generations.
  *
- * A key whose text was bad is marked, so that it is neither missed nor complained of twice, and
- * gets its default, so that later checks see something sane.
+ * A key whose text was bad is marked, so that it is not reported as missing too, and gets its
+ * default, so that later checks see a valid value.
  *
  * Invariant: after conf_close(), the values of a key are those of the file, or its default
  * alone.
@@ -44,7 +44,7 @@ struct conf {
 	struct conf_errors *errors; /* NULL once read */
 };
 
-/* ---- what a daemon asks */
+/* ---- for the daemons */
 
 static const struct group *find_group(const struct conf *c, const char *kind)
 {
@@ -195,7 +195,7 @@ size_t conf_restart_keys(const struct conf *old, const struct conf *fresh,
 	return n;
 }
 
-/* ---- what the reader does */
+/* ---- for the reader */
 
 struct conf *conf_new(const char *file, const struct conf_section *const *schema, size_t n,
 		      struct arena *arena, struct conf_errors *errors)
@@ -258,7 +258,7 @@ static struct conf_value *append(struct conf *c, struct slot *slot, struct conf_
 	return v;
 }
 
-/* The nearest key, when at most a third of the misspelt one is wrong. */
+/* The nearest key, if at most a third of the misspelt one is wrong. */
 static const char *nearest_key(const struct conf_section *section, struct str key)
 {
 	unsigned best = (unsigned)MIN(key.n, (size_t)63) / 3 + 1;
@@ -322,7 +322,7 @@ static void missing_key(struct conf *c, struct conf_instance *in, const struct c
 		      in->name.n > 0 ? in->name.p : "", syntax.p);
 }
 
-/* A default that its own parser refuses is a fault of the table, not of the file. */
+/* A default that its own parser refuses is an error of the table, not of the file. */
 static void put_default(struct conf *c, struct conf_instance *in, size_t k)
 {
 	const struct conf_key *row = &in->section->keys[k];

@@ -28,8 +28,8 @@ struct conf_value {
  */
 size_t conf_count(const struct conf *c, const char *kind);
 void *conf_at(const struct conf *c, const char *kind, size_t i);
-void *conf_find(const struct conf *c, const char *kind,
-		struct str name); /* NULL: no such section */
+/* NULL: no such section. */
+void *conf_find(const struct conf *c, const char *kind, struct str name);
 
 /*
  * Of section i < count: its name (STR_NONE for a single one), its header's place, the place of
@@ -45,7 +45,7 @@ bool conf_given(const struct conf *c, const char *kind, size_t i, const char *ke
  * default. */
 const struct conf_value *conf_values(const struct conf *c, const char *kind, size_t i, size_t k);
 
-/* Was this kind in the schemas that c was read by? And they all, *schema being set. */
+/* Was this kind in the schemas that c was read with? The schemas themselves; returns their number. */
 bool conf_has(const struct conf *c, const char *kind);
 size_t conf_schema(const struct conf *c, const struct conf_section *const **schema);
 
@@ -62,9 +62,9 @@ size_t conf_restart_keys(const struct conf *old, const struct conf *fresh,
 			 void *arg);
 
 /*
- * The reader's side. An instance is opened at its header, filled key by key, and closed, when
- * defaults are put in, missing keys reported and the section's own finish() run. listed: false
- * for one that is only read for its errors (a name given twice).
+ * For the reader. An instance is opened at its header, filled key by key, and closed: then
+ * defaults are filled in, missing keys reported and the section's finish() is run. listed: false
+ * for one that is read only for its errors (a name given twice).
  */
 struct conf_instance; /* private to result.c */
 

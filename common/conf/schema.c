@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * From text to typed fields. One function a type, found by a switch; each says what is wrong
- * and what is allowed, and touches the field only when the text was good. Text, of which
- * secrets are made, is never repeated in a message.
+ * and what is allowed, and touches the field only when the text was good. Text (the type of
+ * secrets) is never repeated in a message.
  *
  * A list has no room counter of its own: its capacity is the power of two that holds n, so it
  * is copied to twice the room whenever n has become one.
@@ -362,7 +362,7 @@ int conf_key_parse(const struct conf_key *key, void *section, struct str text, s
 	case CONF_TYPE_FUNC:
 		return key->parse(field, text, arena, e);
 	}
-	WRONG("a type that is none");
+	WRONG("no such type");
 }
 
 static struct str range_text(const struct conf_key *key, struct arena *arena)

@@ -46,14 +46,14 @@ enum {
 	CONF_REQUIRED = 1, /* its absence is an error at the section's header */
 	CONF_RESTART = 2,  /* a reload cannot change it (conf_restart_keys()) */
 	CONF_SECRET = 4,   /* printed as ****** and never in an error */
-	CONF_REPEAT = 8,   /* may stand on several lines, each is parsed; lists always may */
+	CONF_REPEAT = 8,   /* may be given on several lines, each is parsed; lists always may */
 	CONF_CONCRETE = 16 /* an address that says "any" (0.0.0.0, *, ::) is refused */
 };
 
 /* Flags of a section. */
 enum {
 	CONF_IMPLICIT = 1, /* a single section: when absent, it exists with all its defaults */
-	CONF_SECTION_REQUIRED = 2 /* at least one must stand in the file */
+	CONF_SECTION_REQUIRED = 2 /* at least one must be in the file */
 };
 
 struct conf_enum {
@@ -68,8 +68,8 @@ struct conf_list {
 };
 
 /*
- * Reads a compound value (never empty, trimmed) into field. What it keeps must be in the arena:
- * text goes away. With CONF_REPEAT it is called once a line, in order, and adds to field.
+ * Parses a compound value (never empty, trimmed) into field. What it keeps must be copied to the
+ * arena: text is temporary. With CONF_REPEAT it is called once a line, in order, and adds to field.
  * Returns 0, or -1 with field as it was and e set to what is wrong and what is allowed.
  */
 typedef int conf_parse(void *field, struct str text, struct arena *arena, struct err *e);
@@ -88,7 +88,7 @@ struct conf_key {
 	uint16_t port; /* default port of an address, 0: it must be written */
 };
 
-/* May it stand on several lines? */
+/* May it be given on several lines? */
 static inline bool conf_key_repeats(const struct conf_key *key)
 {
 	return key->type == CONF_TYPE_LIST || key->type == CONF_TYPE_NETS ||
@@ -181,7 +181,7 @@ struct conf_section {
 		  .syntax = (syntax_), __VA_ARGS__)
 
 /*
- * Reads text as the type of key says, into the section's struct at `section`. Values that
+ * Parses text as the type of key says, into the section's struct at `section`. Values that
  * outlive the call are copied to the arena. Returns 0, or -1 with e set to what is wrong and
  * what is allowed.
  */

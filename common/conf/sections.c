@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The list of kinds, looked up by name. A misspelling is near when at most a third of it is
- * wrong, so that `sever` leads to `server` while `foo` leads nowhere.
+ * The list of kinds, looked up by name. A misspelling is near if at most a third of it is
+ * wrong, so that `server` is suggested for `sever` and nothing for `foo`.
  */
 #include "conf/sections.h"
 

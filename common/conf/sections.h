@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Every kind of section that may stand in greenpi.conf, and which daemons read it. A daemon
- * skips what others read, but a kind that nobody reads is a misspelling, and each daemon says
- * so.
+ * skips what others read; a kind that no daemon reads is a misspelling, and each daemon reports
+ * it.
  */
 #ifndef CONF_SECTIONS_H
 #define CONF_SECTIONS_H
