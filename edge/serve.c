@@ -130,7 +130,8 @@ static void cut(struct serve *s)
 static void answer_error(struct serve *s, uint16_t status, const char *text)
 {
 	struct http_fields f;
-	edge_worker_count(s->worker, STAT_responses_5xx);
+	if (status >= 500 && !s->x->status) /* else the answer is cut */
+		edge_worker_count(s->worker, STAT_responses_5xx);
 	leave(s);
 	http_fields_init(&f, &s->x->arena, 32);
 	if (status == 503)

@@ -20,7 +20,7 @@
 	X(purges, COUNTER, "PURGE requests obeyed")                                                \
 	X(refused, COUNTER, "malformed requests")                                                  \
 	X(proxy_errors, COUNTER, "connections refused for want of a good PROXY header")            \
-	X(responses_5xx, COUNTER, "errors answered")                                               \
+	X(responses_5xx, COUNTER, "5xx answered by the cache itself")                              \
 	X(connections, COUNTER, "client connections accepted")                                     \
 	X(clients, GAUGE, "client connections open now")                                           \
 	X(shed, COUNTER, "client connections closed for want of memory")                           \

@@ -503,6 +503,7 @@ def test_not_everybody_may_purge(lab):
     e.get("/t/p?body=a")
     assert e.ask("/t/p?body=a", "PURGE").status == 403
     assert "hit" in status_of(e.get("/t/p?body=a"))
+    assert (e.counter("requests"), e.counter("purges"), e.counter("responses_5xx")) == (3, 0, 0)
 
 
 @pytest.mark.parametrize("chain, status", [
