@@ -153,7 +153,7 @@ static void abort_call(struct fetch *f)
 	f->call = NULL;
 }
 
-/* Tells everybody that nothing came of it. */
+/* Tells all that wait that nothing came of it. */
 static void fail(struct fetch *f, uint16_t status, const char *why)
 {
 	edge_worker_count(f->worker, STAT_fetch_errors);
@@ -230,7 +230,7 @@ static bool build_request(struct fetch *f, const struct http_head *h, const stru
 }
 
 /*
- * x: the client for whom it is, NULL when its answer is for all. Then the header names nobody, and the connections are
+ * x: the client for whom it is, NULL when its answer is for all. Then the header names no client, and the connections are
  * shared by all such fetches. False: there is no room for it.
  */
 static bool set_preface(struct fetch *f, const struct http_exchange *x)
@@ -379,7 +379,7 @@ static void done_filling(struct fetch *f)
 	free_fetch(f);
 }
 
-/* No more room: who reads has what there is; the leader gets the rest past the cache once it is that far. */
+/* No more room: readers have what there is; the leader gets the rest past the cache once it is that far. */
 static void spill(struct fetch *f)
 {
 	fill_spill(f->worker->index, f->target);
@@ -489,7 +489,7 @@ static void validated(struct fetch *f, const struct http_head *h)
 	bool good = merged && policy_store(&conf_of(f->gen)->policy, f->request, merged, now_of(f),
 					   now_of(f) - f->started_us, clock_wall_s(), &fresh, &why);
 	end_call(f);
-	if (!good) { /* not to be stored any more: good for those who asked until now */
+	if (!good) { /* not to be stored any more: good for requests that came before */
 		fresh = index_freshness(f->worker->index, f->stale);
 		fresh.received_us = now_of(f);
 		fresh.age_s = fresh.lifetime_s = fresh.keep_s = 0;
@@ -526,7 +526,7 @@ static void answer_to_fill(struct fetch *f, const struct http_head *h)
 		do_not_store(f, h, why);
 		return;
 	}
-	if (f->stale) /* who waited for its validation finds the new one */
+	if (f->stale) /* requests that wait for its validation find the new one */
 		fill_wake(f->worker->index, f->stale);
 	take_body(f);
 }

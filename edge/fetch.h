@@ -2,7 +2,7 @@
 /*
  * A request to the origin: to fill an object, to validate one, or past the cache for one client.
  *
- * A fetch lives by itself: the client who caused it may leave, the object is filled all the same. As long as that
+ * A fetch lives by itself: the client that caused it may leave, the object is filled all the same. As long as that
  * client is there it is the fetch's leader, and gets what turns out not to be storable streamed through.
  */
 #ifndef EDGE_FETCH_H

@@ -454,7 +454,7 @@ static void fetch_and_wait(struct serve *s)
 	/* What came of it at once, a refused connection above all, is a message on its way. */
 }
 
-/* The key is marked: everybody fetches for himself, and an answer that may be stored ends that. */
+/* The key is marked: requests are not collapsed, until an answer may be stored. */
 static void fetch_alone(struct serve *s)
 {
 	drop_object(s);
@@ -673,7 +673,7 @@ static bool is_purger(const struct edge_config *c, const struct addr *who)
 }
 
 /*
- * Everybody through whom it came must be one of those, not only the peer: a board asks for others, as its lbd does.
+ * Every hop that it came through must be one of those, not only the peer: a board asks for others, as its lbd does.
  * Whatever X-Forwarded-For says counts here, trusted or not, since it can only take the permission away.
  */
 static bool may_purge(const struct edge_config *c, const struct http_exchange *x)

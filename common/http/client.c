@@ -588,7 +588,7 @@ static bool read_once(struct http_link *l, struct http_active_call *a)
 		take_head(a);
 	else
 		take_more_body(a);
-	/* The call may be over, and its block somebody else's. */
+	/* The call may be over, and its block another's. */
 	return full && l->state == HTTP_LINK_BUSY && l->call == a && a->state == BODY &&
 	       !a->splicing && l->in.body.state == HTTP_BODY_MORE && http_in_payload(&l->in) == 0;
 }

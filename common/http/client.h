@@ -26,7 +26,7 @@
 struct budget;
 struct http_client;
 
-/* Idle connections of all clients of one worker; its owner's, who sets max at any time. */
+/* Idle connections of all clients of one worker; its owner may set max at any time. */
 struct http_client_idle {
 	uint32_t n; /* ro */
 	uint32_t max;
@@ -55,7 +55,8 @@ struct http_client_conf {
 
 enum http_fail {
 	HTTP_FAIL_NONE,
-	HTTP_FAIL_BUSY,		   /* max_calls, buffers or descriptors ran out: nothing was sent */
+	/* max_calls, the budget or descriptors ran out, and nothing was sent; or buffers did, when the response came */
+	HTTP_FAIL_BUSY,
 	HTTP_FAIL_CONNECT,	   /* refused, unreachable: nothing was sent */
 	HTTP_FAIL_CONNECT_TIMEOUT, /* nothing was sent */
 	HTTP_FAIL_STALE, /* an idle connection broke before any byte of the response: the usual keep-alive race */
@@ -129,8 +130,8 @@ void http_client_set_conf(struct http_client *cl, const struct http_client_conf 
 void http_client_free(struct http_client *cl);
 
 /*
- * Starts a call. Returns NULL with *fail set when it could not even begin (HTTP_FAIL_BUSY, HTTP_FAIL_CONNECT,
- * HTTP_FAIL_STALE); no callback comes then. A request without body that goes over an idle connection is written
+ * Starts a call. Returns NULL with *fail set when it could not even begin (HTTP_FAIL_BUSY, HTTP_FAIL_CONNECT); no
+ * callback comes then. A request without body that goes over an idle connection is written
  * before this returns.
  */
 struct http_call *http_client_start(struct http_client *cl, const struct http_route *route,

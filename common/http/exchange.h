@@ -40,7 +40,7 @@ struct http_exchange {
 	const struct http_transport *transport; /* private */
 	struct worker *worker;			/* ro */
 	struct http_head *head;	 /* the request; a handler may filter its fields; until closed() */
-	const struct addr *peer; /* ro: the client, or whom a trusted preface named */
+	const struct addr *peer; /* ro: the client, or the one that a trusted preface named */
 	void *tag;		 /* ro: of the listener it came by */
 	struct arena arena;	 /* for the handler, until closed() */
 	void *user;		 /* the handler's own */

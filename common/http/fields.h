@@ -4,8 +4,8 @@
  * with the functions below and read with http_fields_next(). It says nothing of a version or of framing: request
  * lines, status lines, Connection, Content-Length and Transfer-Encoding are a transport's business.
  *
- * The encoding is that of HTTP/1.1 field lines (RFC 9112 §5), so that its transport sends a block as it lies; nobody
- * else may rely on it.
+ * The encoding is that of HTTP/1.1 field lines (RFC 9112 §5), so that its transport sends a block as it lies; other
+ * code does not rely on it.
  */
 #ifndef HTTP_FIELDS_H
 #define HTTP_FIELDS_H

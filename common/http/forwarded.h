@@ -3,16 +3,16 @@
  * What proxies tell each other about a request, in fields that any client can send as well: who asked, for which
  * host and by which scheme (X-Forwarded-*, Forwarded, X-Real-IP), and what is meant instead of what the request
  * line says (X-Original-URL, X-HTTP-Method-Override). Servers believe them; an answer made from a lie and stored
- * is everybody's. So one rule holds on every hop:
+ * goes to every client. So one rule holds on every hop:
  *
  *  - From a peer that is not trusted none of them goes on. From a trusted one, a balancer or a TLS terminator of
  *    the operator's, they do.
  *  - X-Forwarded-For is continued with the peer's own address. X-Forwarded-Proto and X-Forwarded-Host are set
- *    where a trusted peer has not: so they are always there, and always said by somebody who knows.
- *  - A name that only looks like one of them (X_Forwarded_For, which CGI cannot tell from the real one) goes on
- *    from nobody.
+ *    where a trusted peer has not: so they are always there, and always from a hop that knows.
+ *  - A name that only looks like one of them (X_Forwarded_For, which CGI cannot tell from the real one) is
+ *    never forwarded.
  *  - A method override on an unsafe method says no more than another method would, and editors need it
- *    (WordPress sends DELETE as POST): it goes on from anybody.
+ *    (WordPress sends DELETE as POST): it goes on from any peer.
  *
  * Pure: no I/O, no allocation.
  */
@@ -30,7 +30,7 @@ enum http_forwarded_flag {
 
 /*
  * Takes the fields out of h that must not go on by this rule, and those that Connection names. Afterwards h is the
- * request as it is forwarded, to whoever reads it: http_has() and the others find only what the server will see.
+ * request as it is forwarded: http_has() and the others find only what the server will see.
  * Fields that are of one connection by their own name (Connection, TE, Upgrade) stay in h, marked as before.
  */
 void http_forwarded_filter(struct http_head *h, unsigned flags);

@@ -136,7 +136,7 @@ struct http_link *http_link_reuse(struct http_endpoint *e, struct str preface, b
 		next = l->next;
 		if (!str_eq(l->preface, preface))
 			continue;
-		/* Its end, or bytes nobody asked for, have been noticed and not yet been dealt with. */
+		/* Its end, or unrequested bytes, have been noticed and not yet been dealt with. */
 		if (ev_is_pending(&l->readable)) {
 			http_link_close(l);
 			continue;

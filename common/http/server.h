@@ -26,7 +26,7 @@ struct http_listener_conf {
 	uint32_t max_arena;   /* bytes an exchange may allocate */
 	struct http_limits limits;
 	/*
-	 * Makes the io of an accepted socket; NULL: plain TCP. peer may be changed by the handshake, to whom a trusted
+	 * Makes the io of an accepted socket; NULL: plain TCP. peer may be changed by the handshake, to the client that a trusted
 	 * preface names; it lives as long as the connection. arg outlives the conf.
 	 */
 	void (*open_io)(struct io *io, int fd, struct addr *peer, const void *arg);
@@ -47,7 +47,7 @@ enum http_refusal_cause {
 	HTTP_REFUSAL_MALFORMED,
 	HTTP_REFUSAL_TIMEOUT, /* the head was not complete in time */
 	HTTP_REFUSAL_CLOSED,  /* the client closed inside the head; nothing was answered */
-	/* No or a bad preface; nothing was answered. Who closes without a byte is not told of. */
+	/* No or a bad preface; nothing was answered. A connection closed without a byte is not told of. */
 	HTTP_REFUSAL_HANDSHAKE,
 };
 
