@@ -260,7 +260,8 @@ DOC_PAGES := $(foreach p,$(filter-out greenpictl,$(PROGRAMS)),$(DIR_$(p))/$(p).8
 doc: all ## write what the daemons print with --doc into their manual pages
 	@.ci/doc write $(O) $(DOC_PAGES)
 
-docs-check: all ## do the pages say what --doc prints, and are the files of conf/ good?
+docs-check: all ## do the pages say what --doc prints, are the files of conf/ good, do HACKING's names exist?
+	@.ci/names HACKING README
 	@.ci/doc check $(O) $(DOC_PAGES)
 
 # ---- on a machine
