@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 
-/* The longest request line we accept, escaped bytes and all else cut to fit. */
+/* Room for the longest request line that is accepted; with many escaped bytes it is cut. */
 #define LINE_ROOM 9000
-/* Bridges a second of a reader that is slow, at a thousand requests a second and worker. */
+/* Holds the lines of a second in which the reader is stuck, at a thousand requests a second and worker. */
 #define RING_SIZE (256 * 1024)
 
 void access_log_init(struct access_log *l)
@@ -36,7 +36,7 @@ static const char *stamp(struct access_log *l, int64_t wall_s)
 	return l->stamp;
 }
 
-/* Bytes that are no printable ASCII, and those that would end the field, leave as #XX. */
+/* Bytes outside printable ASCII, and those that would end the field, are written as #XX. */
 static size_t escape(char *to, size_t size, struct str s)
 {
 	size_t n = 0;
@@ -63,9 +63,9 @@ size_t access_log_format(struct access_log *l, const struct access_entry *e, int
 			 addr_format(e->peer, peer), stamp(l, wall_us / CLOCK_SECOND),
 			 (int)(wall_us % CLOCK_SECOND / CLOCK_MSEC), STR_ARG(e->frontend),
 			 STR_ARG(e->pool), STR_ARG(e->server), e->request_ms, e->queue_ms,
-			 e->connect_ms, e->response_ms, e->total_ms, e->status, e->bytes, e->ends,
-			 e->active, e->frontend_active, e->pool_active, e->server_active,
-			 e->redispatched ? "+" : "", e->retries);
+			 e->connect_ms, e->response_ms, e->total_ms, e->status, e->bytes,
+			 e->termination_state, e->active, e->frontend_active, e->pool_active,
+			 e->server_active, e->redispatched ? "+" : "", e->retries);
 	size_t at = MIN((size_t)MAX(n, 0), size - 1);
 	if (e->method.n) {
 		at += escape(to + at, size - at - 16, e->method);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * One line a request, in HAProxy's httplog format, so that its tools read it. A worker only puts its lines into a ring
- * (base/writer.h), which costs no system call; while nobody reads standard output, lines are dropped and counted, and
+ * (base/writer.h), which costs no system call; if standard output is not read, lines are dropped and counted, and
  * requests go on.
  */
 #ifndef LB_ACCESS_LOG_H
@@ -25,14 +25,14 @@ struct access_entry {
 	int64_t request_ms, queue_ms, connect_ms, response_ms, total_ms;
 	int status; /* -1: none was sent */
 	uint64_t bytes;
-	char ends[5]; /* "--NI": cause, phase, cookie sent, cookie answered */
+	char termination_state[5]; /* "--NI": cause, phase, request's cookie, response's cookie */
 	unsigned active, frontend_active, pool_active, server_active, retries;
 	bool redispatched;
-	struct str method, target; /* method n 0: target is what came, "<BADREQ>" */
+	struct str method, target; /* method n 0: target stands for the line, "<BADREQ>" */
 	unsigned minor;
 };
 
-/* On the worker's thread; what was added is written also after access_log_fini(). */
+/* On the worker's thread; lines added before access_log_fini() are still written after it. */
 void access_log_init(struct access_log *l);
 void access_log_fini(struct access_log *l);
 /* wall_us: when the request's first byte came. */

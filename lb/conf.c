@@ -7,21 +7,22 @@ static const struct conf_key frontend_keys[] = {
 	CONF_LIST(struct lb_frontend, bind, "bind", NULL,
 		  "Addresses to listen on; they need not be on this board (yet).",
 		  .flags = CONF_REQUIRED),
-	CONF_STR(struct lb_frontend, pool, "pool", NULL, "The pool that serves what comes in here.",
+	CONF_STR(struct lb_frontend, pool, "pool", NULL, "The pool that serves its requests.",
 		 .flags = CONF_REQUIRED),
 	CONF_NETS(
 		struct lb_frontend, proxies, "proxy-protocol", "none",
 		"Balancers in front whose connections begin with a PROXY header (version 1 or 2), "
-		"which says for whom each is. Theirs have to, no other's may."),
+		"which names the client. Their connections have to begin with one, others must not."),
 };
 static const struct conf_section frontend_section = CONF_NAMED(
-	struct lb_frontend, "frontend", frontend_keys, "Where clients come in.");
+	struct lb_frontend, "frontend", frontend_keys,
+	"Addresses for clients, and the pool that serves them.");
 
 static const struct conf_key stats_keys[] = {
 	CONF_LIST(struct lb_stats, bind, "bind", NULL, "Addresses of the statistics page.",
 		  .flags = CONF_REQUIRED),
 	CONF_STR(struct lb_stats, uri, "uri", "/haproxy?stats",
-		 "What its address begins with; `;csv` behind it gives CSV."),
+		 "What the target of a request begins with; `;csv` appended gives CSV."),
 	CONF_STR(struct lb_stats, auth, "auth", NULL, "USER:PASSWORD that a visitor must give.",
 		 .flags = CONF_SECRET),
 	CONF_MSEC(struct lb_stats, refresh_ms, "refresh", "0", 0, 3600000,
@@ -40,7 +41,7 @@ static const struct conf_key lb_keys[] = {
 		"descriptor limit allows: each may need one more, to a server."),
 	CONF_MSEC(struct lb_settings, request_ms, "request-timeout", "10s", 1, 3600000,
 		  "From the first byte of a request to the end of its head: then 408. A PROXY "
-		  "header has as long."),
+		  "header has the same time."),
 	CONF_MSEC(struct lb_settings, keepalive_ms, "keep-alive-timeout", "15s", 1, 3600000,
 		  "How long a client's connection may be idle."),
 	CONF_MSEC(struct lb_settings, client_ms, "client-timeout", "50s", 1, 3600000,
@@ -55,8 +56,8 @@ static const struct conf_key lb_keys[] = {
 		  "Tell servers the client's address in X-Forwarded-For."),
 	CONF_NETS(
 		struct lb_settings, trust, "trust", "none",
-		"Proxies in front, such as a TLS terminator, whose word on the client counts: from all others "
-		"X-Forwarded-*, Forwarded and the like are taken out."),
+		"Proxies in front, such as a TLS terminator, whose X-Forwarded-* fields are believed: from all others "
+		"X-Forwarded-*, Forwarded and the like are removed."),
 };
 static const struct conf_section lb_section = CONF_SINGLE(
 	struct lb_settings, "lb", lb_keys, "The balancer itself.", .flags = CONF_IMPLICIT);

@@ -16,7 +16,7 @@ struct lb_frontend { /* [frontend web] */
 	struct str name;
 	struct conf_list bind;
 	struct str pool;
-	struct nets proxies; /* peers that begin with a PROXY header */
+	struct nets proxies; /* peers whose connections begin with a PROXY header */
 };
 
 struct lb_stats { /* [stats] */
@@ -31,19 +31,19 @@ struct lb_settings {	  /* [lb] */
 	uint32_t maxconn;
 	uint32_t request_ms, keepalive_ms, client_ms, server_idle_ms, tunnel_ms;
 	bool access_log, forwarded_for;
-	struct nets trust; /* peers whose word on the client counts */
+	struct nets trust; /* peers whose X-Forwarded-* fields are believed */
 };
 
-struct pool; /* server.h: what lives longer than a generation */
+struct pool; /* server.h: the live state, which outlasts a generation */
 struct server;
 
-/* A pool as this generation has it. */
+/* A pool of this generation. */
 struct lb_pool {
 	const struct conf_pool *conf;
 	struct pool *live;
 	unsigned n;
 	struct server **servers;		 /* live, in file order */
-	const struct conf_server **conf_servers; /* of the same places */
+	const struct conf_server **conf_servers; /* in the same order */
 };
 
 /* One address to listen on. */
@@ -52,7 +52,7 @@ struct lb_bind {
 	struct str frontend;  /* its name; "stats" for the page */
 	struct lb_pool *pool; /* NULL: the statistics page */
 	const struct nets *proxies;
-	unsigned slot; /* of the frontend's counters; see stats_join() */
+	unsigned slot; /* of the frontend's counters; see stats_attach() */
 };
 
 struct lb_config {
@@ -67,7 +67,7 @@ struct lb_config {
 extern const struct conf_section *const conf_lb_schema[];
 extern const size_t conf_lb_schema_n;
 
-/* daemon_ops.build. The live parts are joined later, by main, for a generation that goes into force. */
+/* daemon_ops.build. The live parts are attached later, by lbd.c, for a generation that becomes active. */
 void conf_build(struct daemon_generation *g, struct conf_errors *errors);
 
 static inline const struct lb_config *conf_of(const struct daemon_generation *g)

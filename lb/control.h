@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What lbd's control socket answers: state, servers, their operator states, statistics. */
+/* The commands of lbd's control socket: state, servers, their operator states, statistics. */
 #ifndef LB_CONTROL_H
 #define LB_CONTROL_H
 

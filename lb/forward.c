@@ -3,7 +3,7 @@
 
 #include "http/forwarded.h"
 
-/* Beyond the fields themselves and the host: cookie, what we add. */
+/* Beyond the fields themselves and the host: the cookie, and the fields that lbd adds. */
 #define ROOM (384 + HTTP_FORWARDED_ROOM)
 
 struct str forward_request(struct arena *a, const struct lb_pool *p, const struct http_head *h,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Fields as they go on: hop-by-hop ones out, cookies by the pool's mode, X-Forwarded-For as a field of its own behind
- * what a trusted peer said, X-Forwarded-Proto and -Host where it said nothing (http/forwarded.h), Via (RFC 9110 §7.6).
+ * Fields as they are forwarded: without hop-by-hop fields, cookies by the pool's mode, X-Forwarded-For as a field line
+ * of its own after those of a trusted peer, X-Forwarded-Proto and -Host unless a trusted peer sent them
+ * (http/forwarded.h), Via (RFC 9110 §7.6).
  * Pure but for the arena.
  */
 #ifndef LB_FORWARD_H

@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define STALE_CHECK_S                                                                              \
-	1.0 /* how soon a silent healthd is noticed; verdicts themselves come as events */
+/* How soon a silent healthd is noticed; verdicts themselves come as events. */
+#define STALE_CHECK_S 1.0
 
 static void table_path(const struct health_view_state *v, char path[DAEMON_PATH_SIZE])
 {
@@ -48,7 +48,7 @@ static void take_verdict(struct server *s, void *arg)
 	atomic_store(&s->health, r.state);
 	atomic_store(&s->changed_s, r.since_s);
 	if (r.state == HEALTH_UP)
-		server_connected(s); /* what we held against it is over */
+		server_connected(s); /* forget the failures that lbd saw itself */
 	if (before == HEALTH_UNKNOWN && r.state == HEALTH_UP)
 		return;
 	if (r.state == HEALTH_DOWN) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * healthd's verdicts, brought to the live servers. A watch on healthd's socket says when to look into health.shm;
- * nobody polls it. Without healthd the last verdicts stay (all servers count as up before there was any), are
- * marked stale, and lbd relies on what it meets itself. Main thread.
+ * healthd's verdicts, applied to the live servers. Events on healthd's socket say when to read health.shm; it is not
+ * polled. Without healthd the last verdicts are kept (before the first ones all servers count as up) and marked stale,
+ * and lbd relies on its own connection failures. Main thread.
  */
 #ifndef LB_HEALTH_VIEW_H
 #define LB_HEALTH_VIEW_H
@@ -12,7 +12,7 @@
 #include "server.h"
 
 struct health_view_state {
-	struct daemon *daemon;
+	struct daemon *daemon; /* private */
 	void (*went_down)(const struct addr *server, void *arg);
 	void *arg;
 	struct watch watch;	  /* private */

@@ -17,7 +17,7 @@ static const struct lb_bind *bind_of(const struct lb_config *c, const struct add
 	return NULL;
 }
 
-/* ---- what the http_server calls */
+/* ---- called by the http_server */
 
 static void on_request(struct http_exchange *x)
 {
@@ -102,7 +102,7 @@ static void on_refused(struct http_server *s, const struct http_refusal *r)
 				 .total_ms = (now_us - r->started_us) / CLOCK_MSEC,
 				 .status = r->bad.status,
 				 .target = STR("<BADREQ>")};
-	memcpy(e.ends, refusal_state(r->cause), sizeof(e.ends));
+	memcpy(e.termination_state, refusal_state(r->cause), sizeof(e.termination_state));
 	access_log_add(&w->log, &e, clock_wall_us() - (now_us - r->started_us));
 }
 
@@ -116,7 +116,7 @@ struct http_listener_conf lb_worker_listener_conf(const struct daemon_generation
 	const struct lb_settings *s = conf_of(g)->settings;
 	const struct lb_bind *bind = bind_of(conf_of(g), listen);
 	struct http_listener_conf c = HTTP_LISTENER_CONF_DEFAULT;
-	MUST(bind); /* the shell asks for what it listens on by g */
+	MUST(bind); /* the shell asks only for addresses that g listens on */
 	c.handshake_us = c.head_us = s->request_ms * CLOCK_MSEC;
 	c.idle_us = s->keepalive_ms * CLOCK_MSEC;
 	c.body_us = c.send_us = s->client_ms * CLOCK_MSEC;
@@ -132,7 +132,7 @@ static struct http_client_conf client_conf(struct lb_worker *w, const struct con
 	const struct lb_settings *s = conf_of(w->base.gen)->settings;
 	struct http_client_conf c = HTTP_CLIENT_CONF_DEFAULT;
 	c.idle = &w->idle;
-	c.max_calls = UINT32_MAX; /* one a request: what bounds the clients bounds them */
+	c.max_calls = UINT32_MAX; /* one a request: maxconn bounds them too */
 	c.connect_us = p->connect_ms * CLOCK_MSEC;
 	c.response_us = c.body_us = p->server_ms * CLOCK_MSEC;
 	c.idle_us = s->server_idle_ms * CLOCK_MSEC;
@@ -171,8 +171,8 @@ const struct lb_bind *lb_worker_bind(const struct lb_worker *w, const struct htt
 /* ---- the worker's life */
 
 /*
- * What came by a socket is the frontend's that has its address now, or had it last. When that is another one, the open
- * connections go over with it.
+ * A socket's connections and bytes count for the frontend that has its address now, or had it last. When another
+ * frontend takes the address over, the open connections move with it.
  */
 static void publish_socket(struct lb_worker *w, struct shell_socket *s)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A worker's side of lbd: the shell's part, its connections to the pools, its access log. */
+/* A worker's part of lbd: the shell's part, its connections to the pools, its access log. */
 #ifndef LB_LB_WORKER_H
 #define LB_LB_WORKER_H
 
@@ -33,7 +33,7 @@ static inline struct lb_worker *lb_worker_of(const struct http_exchange *x)
 	return lb_worker_from(shell_worker_of(x));
 }
 
-/* Counting, by the worker itself. n may be negative for gauges. */
+/* Counting, on the worker's thread only. n may be negative for gauges. */
 static inline void lb_count(const struct lb_worker *w, unsigned counter, int64_t n)
 {
 	stats_add(&w->base.stats[counter], n);
@@ -79,13 +79,13 @@ void lb_worker_apply(struct shell_worker *base);
 void lb_worker_publish(struct shell_worker *base);
 unsigned lb_worker_check(struct shell_worker *base);
 
-/* The rest on the worker's thread. Drops kept connections to a server that went down. */
+/* The rest on the worker's thread. Closes idle connections to a server that went down. */
 void lb_worker_forget(struct lb_worker *w, const struct addr *server);
 
-/* The client for a pool, made when first used. */
+/* The client of a pool, made when first used. */
 struct http_client *lb_worker_client(struct lb_worker *w, const struct lb_pool *p);
 
-/* Which bind of its generation a request came in by; NULL when a reload took it away meanwhile. */
+/* The bind of the current generation that a request came in by; NULL when a reload has removed it. */
 const struct lb_bind *lb_worker_bind(const struct lb_worker *w, const struct http_exchange *x);
 
 #endif

@@ -5,7 +5,7 @@
 #include "proxy.h"
 #include "stats_page.h"
 
-/* ---- what the shell asks */
+/* ---- shell_ops */
 
 static void plan(const struct daemon_generation *g, struct shell_plan *p)
 {
@@ -95,10 +95,10 @@ int lbd_start(struct daemon *d, struct err *e)
 	struct lb_config *c = daemon_current(d)->config;
 	b->pools = server_pools_new();
 	b->shell = shell_open(d, &shell_ops, b, e);
-	if (!b->shell || !server_join(b->pools, c, e))
+	if (!b->shell || !server_attach(b->pools, c, e))
 		return -1;
-	server_weigh(c);
-	stats_join(daemon_stats(d), c);
+	server_apply_weights(c);
+	stats_attach(daemon_stats(d), c);
 	stats_page_init(shell_stats(b->shell));
 	health_view_start(&b->health, d, server_went_down, b);
 	return shell_run(b->shell, e);
@@ -108,10 +108,10 @@ int lbd_reload(struct daemon *d, struct daemon_generation *old UNUSED, struct er
 {
 	struct lbd *b = lbd_of(d);
 	struct lb_config *c = daemon_current(d)->config;
-	if (!server_join(b->pools, c, e) || shell_prepare(b->shell, e) < 0)
+	if (!server_attach(b->pools, c, e) || shell_prepare(b->shell, e) < 0)
 		return -1;
-	server_weigh(c);
-	stats_join(daemon_stats(d), c);
+	server_apply_weights(c);
+	stats_attach(daemon_stats(d), c);
 	health_view_read(&b->health);
 	shell_publish(b->shell);
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The daemon as a whole, on its main thread: a shell, and what is lbd's own beside it: live pools and verdicts. */
+/* The daemon as a whole, on its main thread: the shell, the live pools, healthd's verdicts. */
 #ifndef LB_LBD_H
 #define LB_LBD_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Smooth weighted round robin, pure: each pick every candidate gains its weight, the richest is taken and pays the
- * sum. Equal weights give 1-2-3-4; over any sum-of-weights picks in a row the shares are exact, and a heavy server
+ * Smooth weighted round robin, pure: at each pick every candidate's credit grows by its weight; the one with most credit
+ * is taken, and its credit is reduced by the sum of the weights. Equal weights give 1-2-3-4; over any sum-of-weights picks in a row the shares are exact, and a heavy server
  * is not picked in bursts.
  */
 #ifndef LB_PICK_RR_H

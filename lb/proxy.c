@@ -9,7 +9,7 @@
  * whose body, if any, has not been touched. Requests that are not idempotent go over new connections only, so the
  * keep-alive race, in which a server closes an idle connection while a request is on its way, cannot hit them.
  *
- * Whatever way it ends, the exchange's closed() accounts for the request, once.
+ * However it ends, the exchange's closed() accounts for the request, once.
  */
 #include "proxy.h"
 
@@ -106,7 +106,7 @@ static void log_access(struct proxy *p)
 		.total_ms = ms(now - x->started_us),
 		.status = x->status ? x->status : -1,
 		.bytes = x->bytes_out,
-		.ends = {p->cause, p->phase, p->sticky.flag, p->set_cookie},
+		.termination_state = {p->cause, p->phase, p->sticky.flag, p->set_cookie},
 		.active = clients,
 		.frontend_active = clients,
 		.pool_active = p->worker->running,
@@ -147,7 +147,7 @@ static void count_response(struct proxy *p)
 	}
 }
 
-/* How the exchange ended, when nothing on this side has said so. */
+/* The termination state of an exchange that the client's side ended. */
 static void end_by_client(struct proxy *p, enum http_end why)
 {
 	switch (why) {
@@ -196,7 +196,7 @@ void proxy_closed(struct http_exchange *x, enum http_end why)
 	MAGIC_WIPE(p, PROXY_MAGIC);
 }
 
-/* p is gone afterwards, here as below wherever the exchange ends. */
+/* May free p, as every function below that may end the exchange. */
 static void answer_error(struct proxy *p, uint16_t status, const char *text, char cause, char phase)
 {
 	p->cause = cause;
@@ -213,7 +213,7 @@ static void cut(struct proxy *p, char cause, char phase)
 
 /* ---- relaying */
 
-/* A connection with a header is this client's alone: after its last request it is of no use to anybody. */
+/* A connection with a PROXY header is this client's alone: after its last request it is closed. */
 static void end_call(struct proxy *p)
 {
 	bool last = p->preface.n && p->x->head->close;
@@ -292,7 +292,7 @@ static void assign_server(struct proxy *p, int index)
 	lb_max_server(p->worker, s, SERVER_last_request_us, (uint64_t)now_of(p));
 }
 
-static void attempt(struct proxy *p, bool fresh);
+static void attempt(struct proxy *p, bool new_connection);
 
 static const char *const no_server_text = "No server is available to handle this request.";
 
@@ -338,7 +338,7 @@ static void count_connect_error(struct proxy *p, const char *why)
 			  s->name, why);
 }
 
-/* Goes on with another server, if there are retries left. */
+/* Tries another server, if there are retries left. */
 static bool redispatch(struct proxy *p)
 {
 	if (p->retries >= p->pool->conf->retries)
@@ -350,7 +350,7 @@ static bool redispatch(struct proxy *p)
 	count_server(p, p->server, SERVER_retries);
 	struct server *before = p->server;
 	release_server(p);
-	/* The client's own server is out of reach: it is balanced anew, and its cookie with it. */
+	/* The server of the client's cookie cannot be reached: choose another one, and set the cookie anew. */
 	if (p->sticky.flag == 'V')
 		p->sticky = (struct sticky_match){.server = -1, .flag = 'D'};
 	int index = pick(p);
@@ -515,7 +515,7 @@ static const struct http_call_ops ops = {
 	.failed = on_failed,
 };
 
-/* ---- what the worker context calls */
+/* ---- called by the worker */
 
 static void set_host(struct proxy *p)
 {
@@ -541,13 +541,13 @@ static bool set_preface(struct proxy *p)
 
 void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 {
-	struct lb_worker *f = lb_worker_of(x);
-	const struct lb_settings *settings = conf_of(f->base.gen)->settings;
+	struct lb_worker *w = lb_worker_of(x);
+	const struct lb_settings *settings = conf_of(w->base.gen)->settings;
 	struct proxy *p = ARENA_NEW(&x->arena, struct proxy);
 	MUST(p); /* the arena begins with a block far larger than this */
 	*p = (struct proxy){.x = x,
-			    .worker = f,
-			    .gen = daemon_ref(f->base.gen),
+			    .worker = w,
+			    .gen = daemon_ref(w->base.gen),
 			    .bind = bind,
 			    .pool = bind->pool,
 			    .cause = '-',
@@ -556,16 +556,16 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 			    .connect_ms = -1,
 			    .response_ms = -1};
 	MAGIC_SET(p, PROXY_MAGIC);
-	list_add(&f->proxies, &p->in_worker);
+	list_add(&w->proxies, &p->in_worker);
 	x->user = p;
-	f->running++;
+	w->running++;
 	count(p, STAT_requests);
 	count_pool(p, POOL_requests);
 	count_pool(p, POOL_running);
-	lb_count_frontend(f, bind, FRONTEND_running, 1);
+	lb_count_frontend(w, bind, FRONTEND_running, 1);
 	if (x->head->method == HTTP_PURGE && !settings->forwarded_for) {
-		/* The cache behind would take it for this board's own wish. */
-		answer_error(p, 403, "Without forwarded-for nobody may purge through here.", 'P',
+		/* edged behind would take it for a request of this board itself. */
+		answer_error(p, 403, "PURGE is not forwarded while forwarded-for is off.", 'P',
 			     'R');
 		return;
 	}
@@ -598,7 +598,7 @@ void proxy_writable(struct http_exchange *x)
 
 static const struct proxy *listed(const struct list *l)
 {
-	const struct proxy *p = (const void *)((const char *)l - offsetof(struct proxy, in_worker));
+	const struct proxy *p = container_of_const(l, struct proxy, in_worker);
 	MAGIC_CHECK(p, PROXY_MAGIC);
 	return p;
 }

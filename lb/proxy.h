@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * One balanced request: pick a server, send, relay, and, while the client has not seen a byte, retry. The functions are
- * an http_handler's, for exchanges that proxy_begin() has taken on.
+ * those of an http_handler, for exchanges that proxy_begin() was called with.
  */
 #ifndef LB_PROXY_H
 #define LB_PROXY_H
@@ -15,12 +15,12 @@ void proxy_readable(struct http_exchange *x);
 void proxy_writable(struct http_exchange *x);
 void proxy_closed(struct http_exchange *x, enum http_end why);
 
-/* Nothing has moved in a tunnel for too long: both ends are cut. */
+/* Idle timeout of a tunnel: both ends are cut. */
 void proxy_silent(struct deadline *silence);
 
 /* Aborts unless the invariants of the worker's requests hold; returns how many there are. */
 unsigned proxy_check(const struct lb_worker *w);
-/* Of its requests those that are with that server now. */
+/* The number of its requests that the server has now. */
 unsigned proxy_attempts(const struct lb_worker *w, const struct server *s);
 
 #endif

@@ -34,7 +34,7 @@ void server_pools_free(struct pools *p)
 }
 
 /* NULL: its id would be too large. */
-static struct pool *join_pool(struct pools *all, struct str name)
+static struct pool *attach_pool(struct pools *all, struct str name)
 {
 	for (struct pool *p = all->first; p; p = p->next)
 		if (str_eq(str_c(p->name), name))
@@ -52,7 +52,7 @@ static struct pool *join_pool(struct pools *all, struct str name)
 }
 
 /* A server is its name and its address: with another address it is another server. */
-static struct server *join_server(struct pool *p, const struct conf_server *conf)
+static struct server *attach_server(struct pool *p, const struct conf_server *conf)
 {
 	struct server **at = &p->servers;
 	for (; *at; at = &(*at)->next)
@@ -71,47 +71,47 @@ static struct server *join_server(struct pool *p, const struct conf_server *conf
 	return s;
 }
 
-bool server_join(struct pools *all, struct lb_config *c, struct err *e)
+bool server_attach(struct pools *all, struct lb_config *c, struct err *e)
 {
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		struct lb_pool *p = &c->pools[i];
-		p->live = join_pool(all, p->conf->name);
+		p->live = attach_pool(all, p->conf->name);
 		if (!p->live) {
 			err_set(e, "there have been %d pools by different names: restart lbd",
 				LB_POOLS_MAX);
 			return false;
 		}
 		for (unsigned s = 0; s < p->n; s++)
-			p->servers[s] = join_server(p->live, p->conf_servers[s]);
+			p->servers[s] = attach_server(p->live, p->conf_servers[s]);
 	}
 	return true;
 }
 
 /*
- * Credit earned by other weights, or among other servers, is worth nothing in the new turn. Who is not in it any more
- * keeps his weight: workers pick by the generation before until they have heard of this one.
+ * Credit earned with other weights, or among other servers, is reset. A server that left the pool keeps its weight:
+ * workers pick by the previous generation until they have applied this one.
  */
-static void weigh(const struct lb_pool *p)
+static void apply_weights(const struct lb_pool *p)
 {
 	struct pool *live = p->live;
 	bool changed = live->members != p->n;
 	for (unsigned i = 0; i < p->n; i++) {
 		struct server *s = p->servers[i];
-		changed |= s->turn != live->turn || s->rr.weight != p->conf_servers[i]->weight;
+		changed |= s->round != live->round || s->rr.weight != p->conf_servers[i]->weight;
 		s->rr.weight = p->conf_servers[i]->weight;
-		s->turn = live->turn + 1;
+		s->round = live->round + 1;
 	}
-	live->turn++;
+	live->round++;
 	live->members = p->n;
 	for (unsigned i = 0; changed && i < p->n; i++)
 		p->servers[i]->rr.credit = 0;
 }
 
-void server_weigh(const struct lb_config *c)
+void server_apply_weights(const struct lb_config *c)
 {
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		MUST0(pthread_mutex_lock(&c->pools[i].live->lock));
-		weigh(&c->pools[i]);
+		apply_weights(&c->pools[i]);
 		MUST0(pthread_mutex_unlock(&c->pools[i].live->lock));
 	}
 }
@@ -184,7 +184,7 @@ bool server_failed(struct server *s, int64_t now_us)
 
 /* ---- choosing */
 
-/* Takes new clients: up, and neither draining nor in the avoid set; ejected ones only when asked for. */
+/* Usable for new clients: up, not draining, not in the avoid set; ejected ones only with ejected_too. */
 static unsigned mark_usable(const struct lb_pool *p, uint64_t avoid, bool ejected_too,
 			    int64_t now_us, bool *usable)
 {
@@ -203,7 +203,7 @@ int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us)
 {
 	bool usable[LB_SERVERS_MAX];
 	struct pick_rr *rr[LB_SERVERS_MAX];
-	/* Fresh ones first, then those ejected, then even those that have just failed this request. */
+	/* First those in good standing, then the ejected, then even those that have just failed this request. */
 	if (!mark_usable(p, avoid, false, now_us, usable) &&
 	    !mark_usable(p, avoid, true, now_us, usable) &&
 	    !mark_usable(p, 0, true, now_us, usable))
@@ -237,7 +237,7 @@ unsigned server_check(const struct pools *p,
 		MUST(pool->id < p->count && (!pool->next || pool->next->id < pool->id));
 		for (const struct server *s = pool->servers; s; s = s->next, n++) {
 			MUST(strcmp(s->pool_name, pool->name) == 0);
-			MUST(s->turn <= pool->turn);
+			MUST(s->round <= pool->round);
 			MUST(!attempts || attempts(s, arg) == atomic_load(&s->current));
 		}
 	}

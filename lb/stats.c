@@ -30,7 +30,7 @@ static void join_server(struct server *s, void *arg)
 	s->slot = stats_slot(arg, STATS_SERVER, str_c(name));
 }
 
-void stats_join(struct stats *s, struct lb_config *c)
+void stats_attach(struct stats *s, struct lb_config *c)
 {
 	for (unsigned i = 0; i < c->n_binds; i++)
 		c->binds[i].slot = stats_slot(s, STATS_FRONTEND, c->binds[i].frontend);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Rows are gathered once, then printed as HTML or CSV. The CSV has all columns of HAProxy 2.6 in their places; those
- * lbd has no figure for are empty, as HAProxy itself leaves them. Which counter stands in which column is said by the
- * counter's own row in stats.h; here is only what is not counted, or counted under two names.
+ * for which lbd has no value are empty, as HAProxy itself leaves them. A counter's row in stats.h names its column; this
+ * file adds the columns that are no counters, or are counted under two names.
  */
 #include "stats_page.h"
 
@@ -16,9 +16,9 @@
 
 static const struct stats *all_stats;
 
-/* ---- who may see it */
+/* ---- authorisation */
 
-/* Compares without telling by its time how much was right. */
+/* Compares in constant time. */
 static bool same_secret(struct str a, struct str b)
 {
 	unsigned char diff = a.n != b.n;
@@ -75,7 +75,7 @@ static bool authorised(const struct http_head *h, struct str wanted)
 /* ---- rows */
 
 /*
- * All columns of HAProxy 2.6, in its order; those of its modules come behind the dash. Tools find columns by their names.
+ * All columns of HAProxy 2.6, in its order; those of its modules come after the dash. Tools find columns by their names.
  */
 // clang-format off
 #define COLUMNS(X) \
@@ -246,7 +246,7 @@ static void pool_row(struct row *r, const struct lb_pool *p, unsigned iid, const
 	set_ids(r, TYPE_BACKEND, iid, 0);
 }
 
-/* Calls row() for everything, in HAProxy's order. */
+/* Calls row() for each line, in HAProxy's order. */
 static void each_row(const struct lb_config *c, const struct stats *stats, int64_t now_us,
 		     void (*row)(struct text *to, const struct row *r), struct text *to)
 {
@@ -404,7 +404,7 @@ static void redirect_to_uri(struct http_exchange *x, struct str uri)
 		http_exchange_error(x, 500, "Out of memory.", STR_NONE);
 }
 
-/* An error with one more field. */
+/* An error response with one more field. */
 static void refuse(struct http_exchange *x, uint16_t status, const char *text, struct str name,
 		   struct str value)
 {

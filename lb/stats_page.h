@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The statistics page on the [stats] address: HTML for people, `;csv` behind the address for programs, in HAProxy's
- * format and column order.
+ * The statistics page on the [stats] address: HTML for people, CSV in HAProxy's format and column order for programs
+ * (`;csv` appended to the URI).
  */
 #ifndef LB_STATS_PAGE_H
 #define LB_STATS_PAGE_H

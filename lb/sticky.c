@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sticky.h"
 
-/* Takes the next "name=value" of a Cookie value apart; $-attributes are passed over. */
+/* Splits the next "name=value" off a Cookie value; $-attributes are skipped. */
 static bool next_pair(struct str *rest, struct str *name, struct str *value)
 {
 	struct str pair;
@@ -103,7 +103,7 @@ static void cut_set_cookie(struct str field, struct str *name, struct str *attri
 	*name = eq < 0 ? STR("") : str_trim(str_of(pair.p, (size_t)eq));
 }
 
-/* A response that a cache between us and the client might store (RFC 9111 §3, what a shared cache looks at first). */
+/* A response that a shared cache on the way to the client might store (RFC 9111 §3, the main criteria). */
 static bool cacheable(const struct http_head *r)
 {
 	const struct http_field *f;
@@ -175,7 +175,7 @@ char sticky_write_response(struct http_fields *to, const struct conf_cookie *c,
 			http_fields_add(to, f->name, f->value);
 		}
 	}
-	/* A server without a cookie of its own takes away the one the client came with. */
+	/* A server without a cookie value: the cookie that the client sent is deleted. */
 	bool to_insert = match.flag != 'V' && (value.n || match.flag != 'N');
 	if (c->mode == CONF_COOKIE_INSERT && to_insert) {
 		insert(to, c, response, value);

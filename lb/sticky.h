@@ -18,19 +18,19 @@ struct sticky_server {
 
 struct sticky_match {
 	int server; /* index, or -1: choose by the algorithm */
-	char flag; /* for the log: '-' no cookie configured, N none sent, I unknown value, D its server is down, V valid */
+	char flag; /* for the log: '-' no cookie configured, N no cookie, I unknown value, D its server is down, V valid */
 };
 
 struct sticky_match sticky_find(const struct conf_cookie *c, const struct http_head *request,
 				const struct sticky_server *servers, unsigned n);
 
-/* Writes the request's Cookie fields; with `indirect` without ours, and without a field that was ours alone. */
+/* Writes the request's Cookie fields; with `indirect` without the pool's cookie, and without a field that held no other. */
 void sticky_write_request(struct http_fields *to, const struct conf_cookie *c,
 			  const struct http_head *request);
 
 /*
- * Writes the response's Set-Cookie fields, and what the mode adds. value: of the server that answered. Returns the
- * log's flag: '-' not configured, N nothing done, I inserted, R rewritten, D the server's own line removed.
+ * Writes the response's Set-Cookie fields, and the one that the mode adds. value: the cookie value of the server that
+ * responded. Returns the log's flag: '-' not configured, N unchanged, I inserted, R rewritten, D the server's own removed.
  */
 char sticky_write_response(struct http_fields *to, const struct conf_cookie *c,
 			   const struct http_head *response, struct str value,

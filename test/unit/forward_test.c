@@ -158,7 +158,7 @@ static void log_lines(void **state UNUSED)
 				 .request_ms = 1,
 				 .status = 200,
 				 .bytes = 1234,
-				 .ends = "--VN",
+				 .termination_state = "--VN",
 				 .active = 9,
 				 .frontend_active = 8,
 				 .pool_active = 7,

@@ -115,8 +115,8 @@ static void configure(const char *text)
 		conf_errors_print(&errors, stderr);
 	assert_int_equal(errors.n, 0);
 	lb.pools = server_pools_new();
-	assert_true(server_join(lb.pools, g->config, &e));
-	server_weigh(g->config);
+	assert_true(server_attach(lb.pools, g->config, &e));
+	server_apply_weights(g->config);
 	lb.listener.addr = conf_of(g)->binds[0].addr;
 }
 
@@ -147,7 +147,7 @@ static int start(bool with_dead)
 			 "[server dead]\npool = p\naddress = 127.0.0.1:%u\n", closed_port());
 	configure(text);
 	stats_create(&lb.stats, "/nowhere/at/all", stats_kinds, (unsigned)stats_kinds_n, 1, &e);
-	stats_join(&lb.stats, lb.gen.config);
+	stats_attach(&lb.stats, lb.gen.config);
 	lb.set = worker_set_start(1, 100, &worker_ops, NULL);
 	return lb.set ? 0 : -1;
 }

@@ -33,9 +33,9 @@ static struct generation generation(const char *text)
 		fail();
 	}
 	made.c = d->config;
-	assert_true(server_join(pools, made.c, &e));
+	assert_true(server_attach(pools, made.c, &e));
 	server_check(pools, NULL, NULL);
-	server_weigh(made.c);
+	server_apply_weights(made.c);
 	server_check(pools, NULL, NULL);
 	return made;
 }
@@ -227,7 +227,7 @@ static void a_refused_generation_changes_nothing(void **state UNUSED)
 		conf_build(d, &errors);
 		assert_int_equal(errors.n, 0);
 		bool last = i == LB_POOLS_MAX - 1; /* the 257th name */
-		assert_int_equal(server_join(pools, d->config, &e), !last);
+		assert_int_equal(server_attach(pools, d->config, &e), !last);
 		arena_fini(&d->arena);
 	}
 	assert_non_null(strstr(e.text, "restart lbd"));
@@ -397,9 +397,9 @@ static void a_generation_that_is_only_joined_has_no_say_yet(void **state UNUSED)
 				conf_lb_schema, conf_lb_schema_n, &d.arena, &errors);
 	conf_build(&d, &errors);
 	assert_int_equal(errors.n, 0);
-	assert_true(server_join(pools, d.config, &e));
+	assert_true(server_attach(pools, d.config, &e));
 	assert_string_equal(picks(6, 0, 1), "abcabc");
-	server_weigh(d.config);
+	server_apply_weights(d.config);
 	arena_fini(&g.gen.arena);
 	g = (struct generation){.gen = d, .c = d.config};
 	const char *five = picks(5, 0, 1);
