@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define VIEW_MAGIC 0x4c424856u
+
 /* How soon a silent healthd is noticed; verdicts themselves come as events. */
 #define STALE_CHECK_S 1.0
 
@@ -79,24 +81,32 @@ void health_view_read(struct health_view_state *v)
 	}
 }
 
+static struct health_view_state *state_of(struct watch *w)
+{
+	struct health_view_state *v = container_of(w, struct health_view_state, watch);
+	MAGIC_CHECK(v, VIEW_MAGIC);
+	return v;
+}
+
 static void on_line(struct watch *w, struct str line UNUSED)
 {
-	health_view_read(container_of(w, struct health_view_state, watch));
+	health_view_read(state_of(w));
 }
 
 static void on_up(struct watch *w)
 {
-	health_view_read(container_of(w, struct health_view_state, watch));
+	health_view_read(state_of(w));
 }
 
 static void on_down(struct watch *w)
 {
-	health_view_read(container_of(w, struct health_view_state, watch));
+	health_view_read(state_of(w));
 }
 
 static void on_check(struct ev_loop *loop UNUSED, struct ev_timer *t, int events UNUSED)
 {
 	struct health_view_state *v = container_of(t, struct health_view_state, check);
+	MAGIC_CHECK(v, VIEW_MAGIC);
 	if (health_stale(&v->table, clock_now_us()) != v->stale || v->stale)
 		health_view_read(v);
 }
@@ -107,6 +117,7 @@ void health_view_start(struct health_view_state *v, struct daemon *d,
 	char path[DAEMON_PATH_SIZE];
 	*v = (struct health_view_state){
 		.daemon = d, .went_down = went_down, .arg = arg, .stale = true};
+	MAGIC_SET(v, VIEW_MAGIC);
 	v->watch.up = on_up;
 	v->watch.line = on_line;
 	v->watch.down = on_down;
@@ -121,4 +132,5 @@ void health_view_stop(struct health_view_state *v)
 	watch_stop(&v->watch);
 	ev_timer_stop(daemon_loop(v->daemon), &v->check);
 	health_close(&v->table);
+	MAGIC_WIPE(v, VIEW_MAGIC);
 }

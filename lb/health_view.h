@@ -12,6 +12,7 @@
 #include "server.h"
 
 struct health_view_state {
+	uint32_t magic;	       /* private */
 	struct daemon *daemon; /* private */
 	void (*went_down)(const struct addr *server, void *arg);
 	void *arg;

@@ -55,7 +55,10 @@ static const struct shell_ops shell_ops = {
 
 /* ---- a server that went down: idle connections to it are closed */
 
+#define FORGET_MAGIC 0x4c42464fu
+
 struct forget_message {
+	uint32_t magic;
 	struct message message;
 	struct lb_worker *worker;
 	struct addr addr;
@@ -64,7 +67,9 @@ struct forget_message {
 static void on_forget(struct message *msg)
 {
 	struct forget_message *m = container_of(msg, struct forget_message, message);
+	MAGIC_CHECK(m, FORGET_MAGIC);
 	lb_worker_forget(m->worker, &m->addr);
+	MAGIC_WIPE(m, FORGET_MAGIC);
 	free(m);
 }
 
@@ -76,8 +81,10 @@ static void server_went_down(const struct addr *addr, void *arg)
 		if (!w)
 			continue;
 		struct forget_message *m = def_xmalloc(sizeof(*m));
-		*m = (struct forget_message){
-			.message.run = on_forget, .worker = lb_worker_from(w), .addr = *addr};
+		*m = (struct forget_message){.magic = FORGET_MAGIC,
+					     .message.run = on_forget,
+					     .worker = lb_worker_from(w),
+					     .addr = *addr};
 		mailbox_post(&w->worker->mailbox, &m->message);
 	}
 }

@@ -11,6 +11,8 @@
 #define WAIT_FIRST 0.05
 #define WAIT_MOST  1.0
 
+#define WATCH_MAGIC 0x57415443u
+
 static void try_later(struct watch *w)
 {
 	ev_timer_stop(w->loop, &w->retry);
@@ -51,6 +53,7 @@ static bool take_lines(struct watch *w)
 static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *io, int events UNUSED)
 {
 	struct watch *w = container_of(io, struct watch, readable);
+	MAGIC_CHECK(w, WATCH_MAGIC);
 	ssize_t n = recv(io->fd, w->in + w->n, sizeof(w->in) - w->n, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -81,11 +84,14 @@ static void attempt(struct watch *w)
 
 static void on_retry(struct ev_loop *loop UNUSED, struct ev_timer *t, int events UNUSED)
 {
-	attempt(container_of(t, struct watch, retry));
+	struct watch *w = container_of(t, struct watch, retry);
+	MAGIC_CHECK(w, WATCH_MAGIC);
+	attempt(w);
 }
 
 void watch_start(struct watch *w, struct ev_loop *loop, const char *path)
 {
+	MAGIC_SET(w, WATCH_MAGIC);
 	w->loop = loop;
 	w->wait = WAIT_FIRST;
 	w->connected = false;

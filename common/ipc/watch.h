@@ -21,6 +21,7 @@ struct watch {
 	void (*line)(struct watch *w, struct str line);
 	void (*down)(struct watch *w); /* the connection is lost (only after up) */
 	/* private */
+	uint32_t magic;
 	struct ev_loop *loop;
 	struct ev_io readable;
 	struct ev_timer retry;

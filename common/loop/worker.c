@@ -21,6 +21,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define WORKER_MAGIC 0x574f524bu
+
 #define BUFFERS_KEPT 256 /* 4 MiB a worker stay warm; more goes back to the system */
 
 /* A worker and what only this file knows of it. */
@@ -59,23 +61,29 @@ static void wait_for_all(struct worker_set *set, const unsigned *what)
 
 static void on_turn(struct ev_loop *loop UNUSED, struct ev_check *turn, int events UNUSED)
 {
-	container_of(turn, struct worker, turn)->now_us = clock_now_us();
+	struct worker *w = container_of(turn, struct worker, turn);
+	MAGIC_CHECK(w, WORKER_MAGIC);
+	w->now_us = clock_now_us();
 }
 
 static void on_ping(struct message *message)
 {
 	struct worker *w = container_of(message, struct worker, ping);
+	MAGIC_CHECK(w, WORKER_MAGIC);
 	atomic_store_explicit(&w->ping_out, false, memory_order_release);
 }
 
 static void on_stop(struct message *message)
 {
-	worker_stop(&container_of(message, struct slot, stop)->worker);
+	struct worker *w = &container_of(message, struct slot, stop)->worker;
+	MAGIC_CHECK(w, WORKER_MAGIC);
+	worker_stop(w);
 }
 
 static void *thread_main(void *arg)
 {
 	struct worker *w = arg;
+	MAGIC_CHECK(w, WORKER_MAGIC);
 	struct worker_set *set = w->set;
 	bool started = set->ops->start(w, set->arg) == 0;
 	if (!started)
@@ -97,6 +105,7 @@ static int init_worker(struct worker *w, struct worker_set *set, unsigned id, ui
 	w->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
 	if (!w->loop)
 		return -1;
+	MAGIC_SET(w, WORKER_MAGIC);
 	w->set = set;
 	w->id = id;
 	w->now_us = clock_now_us();
@@ -119,6 +128,7 @@ static void fini_worker(struct worker *w)
 	slab_fini(&w->buffers);
 	pipes_fini(&w->pipes);
 	ev_loop_destroy(w->loop);
+	MAGIC_WIPE(w, WORKER_MAGIC);
 }
 
 static void free_set(struct worker_set *set)

@@ -23,6 +23,7 @@
 struct worker_set;
 
 struct worker {
+	uint32_t magic;		/* private */
 	struct ev_loop *loop;	/* ro */
 	int64_t now_us;		/* ro: see worker_now_us() */
 	unsigned id;		/* ro: 0.. */
