@@ -192,7 +192,7 @@ def fill_the_journal(board):
     url = PAGE.replace("/page", "/" + "x" * 2000)
     report = board.out("ab", "-q", "-k", "-s", "5", "-c", "20", "-n", "20000", url)
     assert re.search(r"^Complete requests: +20000$", report, re.M), report
-    wait_until(lambda: int(re.search(r"^log_dropped (\d+)", control(board, "lbd", "stats"), re.M).group(1)) > 1000)
+    wait_until(lambda: int(re.search(r"^process log_dropped (\d+)", control(board, "lbd", "stats"), re.M).group(1)) > 1000)
 
 
 def test_a_journal_that_stands_still_stops_no_request(up):
