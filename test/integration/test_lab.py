@@ -245,13 +245,16 @@ def test_stored_descriptors_come_back_as_systemd_gives_them(lab):
         f.write(b"kept")
         f.flush()
         s.connect(n.path)
-        for name in (b"one", b"two"):
-            socket.send_fds(s, [b"FDSTORE=1\nFDNAME=" + name], [f.fileno()])
-    wait_until(lambda: len(n.fds) == 2)
-    show = 'echo $LISTEN_FDS $LISTEN_FDNAMES $([ $LISTEN_PID = $$ ] && echo me); ' \
-           '[ /proc/self/fd/4 -ef "$0" ] && [ ! -e /proc/self/fd/5 ] && echo same'
-    p = start(lab, n, "bash", "-c", show, path, fds=n.fds)
-    assert p.wait() == 0 and p.output() == "2 one:two me\nsame\n"
+        for name in range(20):  # a shell would keep those from 10 up for itself
+            socket.send_fds(s, [b"FDSTORE=1\nFDNAME=%d" % name], [f.fileno()])
+    wait_until(lambda: len(n.fds) == 20)
+    show = 'import os, sys; print(os.environ["LISTEN_FDS"], os.environ["LISTEN_FDNAMES"], ' \
+           'os.environ["LISTEN_PID"] == str(os.getpid()), ' \
+           '[i for i in range(3, 30) if os.path.exists(f"/proc/self/fd/{i}") ' \
+           'and os.path.samefile(f"/proc/self/fd/{i}", sys.argv[1])])'
+    p = start(lab, n, sys.executable, "-c", show, path, fds=n.fds)
+    names = ":".join(str(i) for i in range(20))
+    assert p.wait() == 0 and p.output() == f"20 {names} True {list(range(3, 23))}\n"
     n.close()
 
 

@@ -2,7 +2,7 @@
 """Programs that run inside a namespace and never outlive the lab.
 
 Every program is started by the same chain, which keeps one pid from end to end: nsenter joins the
-namespace, setpriv asks the kernel to kill the program when the lab dies, bash (if sockets are
+namespace, setpriv asks the kernel to kill the program when the lab dies, python (if sockets are
 passed) says so as systemd would, and the program takes over. Its output goes to a file, which is
 searched for the reports of sanitizers and broken invariants when it ends.
 """
@@ -13,6 +13,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 from .netns import LabError
@@ -150,13 +151,25 @@ class Proc:
         return find_report(self.output())
 
 
+# Run as `python -c`, since a shell keeps the numbers from 10 up for itself and does not pass them on.
+_PASS = """
+import os, signal, sys
+names, fds, argv = sys.argv[1], [int(fd) for fd in sys.argv[2].split(",")], sys.argv[3:]
+for i, fd in enumerate(fds):
+    os.dup2(fd, 3 + i)
+    os.close(fd)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=names)
+for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which this interpreter ignores
+    signal.signal(number, signal.SIG_DFL)
+os.execvp(argv[0], argv)
+"""
+
+
 def _chain(argv, fds):
     chain = ["setpriv", "--pdeathsig", "KILL", "--"]
     if fds:
         names = ":".join(name for name, _ in fds)
-        moves = " ".join(f"{3 + i}<&{fd} {fd}<&-" for i, (_, fd) in enumerate(fds))
-        chain += ["bash", "-c", f'exec {moves}; export LISTEN_PID=$$ LISTEN_FDS={len(fds)} '
-                  f'LISTEN_FDNAMES={names}; exec "$@"', "bash"]
+        chain += [sys.executable, "-I", "-S", "-c", _PASS, names, ",".join(str(fd) for _, fd in fds)]
     return chain + list(argv)
 
 
