@@ -513,6 +513,12 @@ int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 		usage(ops, stderr);
 		return 2;
 	}
+	int missing = sd_begin() < 0 ? errno : 0;
 	init_log(debug);
+	if (missing) {
+		errno = missing;
+		log_err("LISTEN_FDS: not all descriptors that it speaks of are there: %m");
+		return 1;
+	}
 	return check || print ? look(&d, print) : live(&d);
 }

@@ -2,6 +2,7 @@
 #include "ipc/sd.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,21 +74,23 @@ void sd_forget(const char *name)
 	sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", clean(name, good));
 }
 
-static void learn(void)
+int sd_begin(void)
 {
 	if (count >= 0)
-		return;
-	count = sd_listen_fds_with_names(1, &names);
-	if (count < 0)
-		count = 0;
-	for (int i = 0; i < count; i++)
-		fcntl(SD_LISTEN_FDS_START + i, F_SETFD, FD_CLOEXEC);
+		return 0;
+	int n = sd_listen_fds_with_names(
+		1, &names); /* checks that each is open, makes it close-on-exec */
+	count = MAX(n, 0);
+	if (n >= 0)
+		return 0;
+	errno = -n;
+	return -1;
 }
 
 int sd_take_fd(const char *name)
 {
 	char good[NAME_MAX_ + 1];
-	learn();
+	sd_begin();
 	clean(name, good);
 	for (int i = 0; i < count; i++) {
 		if (names[i] && strcmp(names[i], good) == 0) {
@@ -101,7 +104,7 @@ int sd_take_fd(const char *name)
 
 void sd_close_unclaimed(void)
 {
-	learn();
+	sd_begin();
 	for (int i = 0; i < count; i++) {
 		if (names[i]) {
 			sd_forget(names[i]);

@@ -22,6 +22,12 @@ void sd_watchdog(void); /* WATCHDOG=1: the heartbeat */
 void sd_store(const char *name, int fd);
 void sd_forget(const char *name);
 
+/*
+ * Looks at what was handed over, before the process opens anything itself: else one that is said to be there and is not
+ * would be taken for the next that is opened. -1 with errno: so it is, and the process cannot go on.
+ */
+int sd_begin(void);
+
 /* A descriptor handed over at start under that name, or -1. Each is given once; it is close-on-exec. */
 int sd_take_fd(const char *name);
 /* Closes the descriptors handed over and not taken, and forgets them in the store. */

@@ -2,6 +2,7 @@
 /* What the service manager is told, descriptors with it, and what it hands back to the next process. */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,23 @@ static int grandchild(void)
 	return fcntl(3, F_GETFD) >= 0 ? 0 : 12;
 }
 
+/* The second of two is not there. */
+static int robbed(void)
+{
+	char pid[32];
+	int null = open("/dev/null", O_RDWR);
+	if (dup2(null, 3) < 0)
+		return 10;
+	close(4);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "2", 1);
+	setenv("LISTEN_FDNAMES", "x:y", 1);
+	if (sd_begin() != -1 || errno != EBADF)
+		return 11;
+	return sd_take("x") == -1 && sd_take("y") == -1 ? 0 : 12;
+}
+
 static void must_succeed(int (*life)(void))
 {
 	int status;
@@ -216,6 +234,11 @@ static void descriptors_of_another_process_are_left_alone(void **state UNUSED)
 	must_succeed(grandchild);
 }
 
+static void a_missing_descriptor_is_noticed(void **state UNUSED)
+{
+	must_succeed(robbed);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, manager_comes, manager_goes)
@@ -228,6 +251,7 @@ int main(void)
 		TEST(the_watchdog_is_asked_for),
 		TEST(descriptors_come_back),
 		TEST(descriptors_of_another_process_are_left_alone),
+		TEST(a_missing_descriptor_is_noticed),
 	};
 	MUST(mkdtemp(dir));
 	snprintf(manager_addr.sun_path, sizeof(manager_addr.sun_path), "%s/notify", dir);
