@@ -54,11 +54,13 @@ struct client {
 	/* tunnel */
 	bool tunnel;
 	uint64_t tunnel_sent, tunnel_most;
+	bool mute;	 /* its PROXY header is bad: nothing is to be answered */
+	char source[32]; /* that its PROXY header names, or empty */
 };
 
 struct target {
 	uint16_t port;
-	bool cached;
+	bool cached, proxied;
 };
 
 static struct target targets[TARGETS_MOST];
@@ -96,10 +98,11 @@ void client_print(void)
 	TALLIES(TALLY_PRINT)
 }
 
-void client_target(uint16_t port, bool cached)
+void client_target(uint16_t port, char mark)
 {
 	if (targets_n < TARGETS_MOST)
-		targets[targets_n++] = (struct target){.port = port, .cached = cached};
+		targets[targets_n++] = (struct target){
+			.port = port, .cached = mark == 'c', .proxied = mark == 'p'};
 }
 
 unsigned client_count(void)
@@ -238,6 +241,8 @@ static void send_ask(struct client *c, struct ask *a)
 	page_path(p, path);
 	say(c, "%s %s HTTP/1.%d\r\nHost: h%u.test\r\nX-Asked: h%u.test%s\r\nX-Who: %s\r\n",
 	    a->method, path, !a->old, p->host, p->host, path, a->who);
+	if (*c->source)
+		say(c, "X-Source: %s\r\n", c->source);
 	if (a->old && chance(0.5))
 		say(c, "Connection: keep-alive\r\n");
 	if (p->kind == PAGE_VARIANT)
@@ -472,6 +477,8 @@ static void begin_tunnel(struct client *c, const char *head, size_t n)
 /* A response head is there. False: no more is to be read. */
 static bool begin(struct client *c, const char *head, size_t n)
 {
+	if (c->mute)
+		complain(c, "an answer behind a bad PROXY header: %.*s", (int)n, head);
 	const struct ask *a = current(c);
 	char connection[64], url[8];
 	if (sscanf(head, "HTTP/1.1 %3u ", &c->status) != 1 || c->answered == c->sent) {
@@ -658,6 +665,38 @@ static const struct conn_ops ops = {
 
 /* ---- coming */
 
+static void say_proxy(struct client *c)
+{
+	unsigned char ip[4] = {10, (unsigned char)(serial >> 16), (unsigned char)(serial >> 8),
+			       (unsigned char)serial};
+	unsigned port = 1 + chance_below(3); /* few, so that connections could be mixed up */
+	if (chance(0.5))
+		ip[1] = ip[2] = ip[3] = 7;
+	double k = (double)chance_below(1000) / 1000;
+	if (k < 0.05) {
+		c->mute = true;
+		say(c, chance(0.5) ? "PROXY TCP4 10.0.0.300 10.0.0.1 1 2\r\n"
+				   : "GET / HTTP/1.1\r\n\r\n");
+	} else if (k < 0.1) {
+		say(c, "PROXY UNKNOWN\r\n");
+	} else {
+		snprintf(c->source, sizeof(c->source), "%u.%u.%u.%u:%u", ip[0], ip[1], ip[2], ip[3],
+			 port);
+		if (k < 0.5) {
+			say(c, "PROXY TCP4 %u.%u.%u.%u 10.0.0.1 %u 80\r\n", ip[0], ip[1], ip[2],
+			    ip[3], port);
+			return;
+		}
+		unsigned char two[28] = {'\r', '\n', '\r', '\n', 0,    '\r', '\n', 'Q',
+					 'U',  'I',  'T',  '\n', 0x21, 0x11, 0,	   12};
+		memcpy(two + 16, ip, 4);
+		memcpy(two + 20, "\x0a\0\0\1", 4);
+		two[25] = (unsigned char)port;
+		two[27] = 80;
+		conn_send(c->conn, two, sizeof(two));
+	}
+}
+
 static void come(void)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -682,6 +721,8 @@ static void come(void)
 	c->manner_at = chance_below(c->n + 1);
 	if ((c->manner == LEAVE || c->manner == RESET) && chance(0.6))
 		c->leave_ms = loop_now_ms + chance_below(chance(0.5) ? 10 : 400);
+	if (c->target->proxied)
+		say_proxy(c);
 	ask_more(c);
 }
 

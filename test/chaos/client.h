@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* port: that clients may connect to. cached: one that answers from a cache, alone. */
-void client_target(uint16_t port, bool cached);
+/* port: that clients may connect to. */
+/* mark 'c': one that answers from a cache, alone; 'p': one that wants a PROXY header. */
+void client_target(uint16_t port, char mark);
 /* Once a turn: keeps so many clients going; 0: those that are there may finish. */
 void client_turn(unsigned want);
 unsigned client_count(void);

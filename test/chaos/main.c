@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * chaos SEED SECONDS CLIENTS PROXIES ORIGINS: bad clients and bad origins in one process, which therefore knows of
- * each byte whose it is. PROXIES: ports to ask, "cached:" before those of a cache. ORIGINS: ports to answer on,
- * "flaky:" before those that refuse now and then. Lists are separated by commas.
+ * each byte whose it is. PROXIES: ports to ask, "c:" before those of a cache, "p:" before those where a PROXY header
+ * comes first. ORIGINS: ports to answer on, "f:" before those that refuse now and then. Lists are separated by commas.
  *
  * After SECONDS no client comes any more, those that are there finish, and a line of JSON says what was. The origins,
  * well behaved now, answer until stdin ends. What must not be is said in lines that begin with "WRONG:", and by the
@@ -19,12 +19,12 @@
 #include "origin.h"
 #include "page.h"
 
-static void each(char *list, const char *prefix, void (*one)(uint16_t port, bool marked))
+/* mark: the letter before the port, or '\0'. */
+static void each(char *list, void (*one)(uint16_t port, char mark))
 {
-	size_t n = strlen(prefix);
 	for (char *p = strtok(list, ","); p; p = strtok(NULL, ",")) {
-		bool marked = strncmp(p, prefix, n) == 0;
-		one((uint16_t)atoi(marked ? p + n : p), marked);
+		const char *colon = strchr(p, ':');
+		one((uint16_t)atoi(colon ? colon + 1 : p), colon ? *p : '\0');
 	}
 }
 
@@ -43,8 +43,8 @@ int main(int argc, char **argv)
 	}
 	chance_seed(strtoull(argv[1], NULL, 10));
 	loop_init();
-	each(argv[4], "cached:", client_target);
-	each(argv[5], "flaky:", origin_listen);
+	each(argv[4], client_target);
+	each(argv[5], origin_listen);
 	printf("ready\n");
 	fflush(stdout);
 	unsigned clients = (unsigned)atoi(argv[3]);

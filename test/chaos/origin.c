@@ -30,6 +30,8 @@ struct served {
 	char who[64];
 	char unit[PAGE_UNIT_SIZE]; /* of the request's body */
 	size_t unit_n;
+	bool asked;	 /* a request has begun on this connection */
+	char source[32]; /* that a PROXY header named, or empty */
 };
 
 static bool calm;
@@ -326,9 +328,77 @@ static void judge(struct served *s)
 		complain(s, "no X-Who");
 }
 
+/* ---- PROXY headers, at the start of a connection; see the protocol's text */
+
+static const char signature[] = "\r\n\r\n\0\r\nQUIT\n";
+#define SIGNATURE (sizeof(signature) - 1)
+
+/* The header's length; 0: more has to come. */
+static size_t proxy_1(struct served *s, const char *p, size_t n)
+{
+	char line[128], from[32];
+	unsigned port;
+	const char *end = memmem(p, n, "\r\n", 2);
+	if (!end)
+		return 0;
+	snprintf(line, sizeof(line), "%.*s", (int)(end - p), p);
+	if (sscanf(line, "PROXY TCP4 %31s %*s %u", from, &port) == 2)
+		snprintf(s->source, sizeof(s->source), "%.20s:%u", from, port);
+	else if (strcmp(line, "PROXY UNKNOWN") != 0)
+		wrong("at the origin: %s", line);
+	return (size_t)(end - p) + 2;
+}
+
+static size_t proxy_2(struct served *s, const char *p, size_t n)
+{
+	const unsigned char *u = (const void *)p;
+	if (n < 16)
+		return 0;
+	size_t size = 16 + (size_t)(u[14] << 8 | u[15]);
+	if (n < size)
+		return 0;
+	if (u[12] == 0x21 && u[13] == 0x11 && size >= 28)
+		snprintf(s->source, sizeof(s->source), "%u.%u.%u.%u:%u", u[16], u[17], u[18], u[19],
+			 (unsigned)(u[24] << 8 | u[25]));
+	else if (u[12] != 0x20)
+		wrong("at the origin: a PROXY header of version 2, bytes %02x %02x", u[12], u[13]);
+	return size;
+}
+
+/* False: it is not known yet what begins here. */
+static bool take_proxy(struct conn *c)
+{
+	struct served *s = c->user;
+	size_t n = 0;
+	bool one = memcmp(c->in, "PROXY ", c->in_n < 6 ? c->in_n : 6) == 0;
+	bool two = memcmp(c->in, signature, c->in_n < SIGNATURE ? c->in_n : SIGNATURE) == 0;
+	if (!one && !two)
+		return true;
+	if (one && c->in_n > 6)
+		n = proxy_1(s, c->in, c->in_n);
+	else if (two)
+		n = proxy_2(s, c->in, c->in_n);
+	conn_consume(c, n);
+	return n > 0;
+}
+
+/* Whose connection was it said to be, if the client had said so itself? */
+static void judge_source(const struct served *s)
+{
+	char source[32];
+	if (strncmp(s->source, "10.", 3) != 0)
+		return;
+	if (!field(s, "X-Source", source, sizeof(source)) || strcmp(source, s->source) != 0) {
+		complain(s, "over the connection of another");
+		wrong("that was of %s", s->source);
+	}
+}
+
 static bool take_head(struct conn *c)
 {
 	struct served *s = c->user;
+	if (!s->asked && c->in_n && !take_proxy(c))
+		return false;
 	size_t n = message_head(c->in, c->in_n);
 	if (n == 0)
 		return false;
@@ -341,7 +411,9 @@ static bool take_head(struct conn *c)
 	s->head_n = n;
 	conn_consume(c, n);
 	requests++;
+	s->asked = true;
 	judge(s);
+	judge_source(s);
 	if (!message_begin(&s->body, s->head, n, false))
 		complain(s, "bad framing");
 	s->unit_n = (size_t)snprintf(s->unit, sizeof(s->unit), "%s|", s->who);
@@ -461,10 +533,10 @@ static void accepted(int fd)
 		conn_reset(c);
 }
 
-void origin_listen(uint16_t port, bool refuses_at_times)
+void origin_listen(uint16_t port, char mark)
 {
 	struct listener *l = loop_listen(port, accepted);
-	if (refuses_at_times && flaky_n < FLAKY_MOST)
+	if (mark == 'f' && flaky_n < FLAKY_MOST)
 		flaky[flaky_n++] = l;
 }
 

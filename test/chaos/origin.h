@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void origin_listen(uint16_t port, bool refuses_at_times);
+/* mark 'f': refuses at times. */
+void origin_listen(uint16_t port, char mark);
 /* Once a turn. calm: no whims any more. */
 void origin_turn(bool calm);
 void origin_print(void);

@@ -6,7 +6,7 @@ given another's answer, a wrong body as a whole one, another's Set-Cookie; nobod
 complains; and when the last client has gone every gauge is back at zero and SIGTERM ends the daemons cleanly.
 
 CHAOS_SECONDS (30) says for how long, CHAOS_SEED repeats a run's choices, CHAOS_CLIENTS (80) how many at once. With
-CHAOS_RESTARTS=1 (make soak) the daemons are restarted and killed as well, which cuts connections but must do nothing else.
+CHAOS_RESTARTS=1 (make soak) the daemons are restarted and killed as well: that cuts connections, nothing else.
 """
 
 import json
@@ -26,7 +26,7 @@ SEED = int(os.environ.get("CHAOS_SEED", str(random.randrange(1 << 30))))
 CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "80"))
 RESTARTS = os.environ.get("CHAOS_RESTARTS") == "1"
 
-EDGE, WEB, RAW, MORE = 6081, 8080, 8082, 8888
+EDGE, WEB, RAW, NAMED, MORE = 6081, 8080, 8082, 8083, 8888
 ORIGIN, SECOND, FLAKY, SILENT = 7001, 7002, 7003, 7099
 
 
@@ -36,7 +36,7 @@ class Chaos:
     def __init__(self, lab):
         self.proc = subprocess.Popen(
             lab.ns.argv("setpriv", "--pdeathsig", "KILL", "--", binary("chaos"), str(SEED), str(SECONDS), str(CLIENTS),
-                        f"cached:{EDGE},{WEB},{WEB},{RAW},{MORE}", f"{ORIGIN},{SECOND},flaky:{FLAKY}"),
+                        f"c:{EDGE},{WEB},{WEB},{RAW},p:{NAMED},{MORE}", f"{ORIGIN},{SECOND},f:{FLAKY}"),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lines = []
         assert self.proc.stdout.readline() == "ready\n"
@@ -76,8 +76,9 @@ def lbd_conf(rng):
         f"tunnel-timeout = 1s\nforwarded-for = {rng.choice(('yes', 'yes', 'yes', 'no'))}\n\n",
         f"[frontend web]\nbind = 127.0.0.1:{WEB}{rng.choice(('', f' 127.0.0.1:{MORE}'))}\npool = edges\n\n",
         f"[frontend raw]\nbind = 127.0.0.1:{RAW}\npool = raw\n\n",
-        *(f"[pool {p}]\nconnect-timeout = 300ms\nserver-timeout = 1200ms\nretries = {rng.choice((0, 1, 3))}\n{cookie}\n"
-          for p in ("edges", "raw")),
+        f"[frontend named]\nbind = 127.0.0.1:{NAMED}\npool = raw\nproxy-protocol = 127.0.0.1\n\n",
+        *(f"[pool {p}]\nconnect-timeout = 300ms\nserver-timeout = 1200ms\nretries = {rng.choice((0, 1, 3))}\n{cookie}"
+          f"send-proxy = {'no' if p == 'edges' else rng.choice(('no', 'v1', 'v2'))}\n\n" for p in ("edges", "raw")),
         *edges[:rng.choice((1, 1, 2, 3))],
         *rng.sample(raw[:3], rng.choice((1, 2, 3))), *rng.choice(([], raw[3:])),
     ])
@@ -90,7 +91,8 @@ def edge_conf(rng):
                       default_ttl=rng.choice(("1s", "60s")), grace=rng.choice(("0s", "1s")),
                       keep=rng.choice(("0s", "2s", "24h")), uncacheable=rng.choice(("1s", "60s")),
                       client_timeout="1500ms", request_timeout="1s", keep_alive_timeout="600ms", tunnel_timeout="1s",
-                      origin_timeout="1200ms", connect_timeout="300ms", origin_idle="200ms")
+                      origin_timeout="1200ms", connect_timeout="300ms", origin_idle="200ms",
+                      send_proxy=rng.choice(("no", "no", "v1", "v2")))
 
 
 class Operator:
@@ -157,6 +159,8 @@ class Checker(threading.Thread):
     def look(self):
         """Once."""
         reply = self.daemon_.tell("check")
+        if RESTARTS and reply == "":  # it ended before it could answer
+            return
         found = re.fullmatch(r"checked (\d+)\nstandstill ([01])\n", reply)
         if not found or int(found[1]) < 10:
             self.wrong.append(f"{self.daemon_}: {reply!r}")
