@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cache_control.h"
 
-#define SECONDS_MAX INT64_C(2147483648) /* what overflows counts as this (RFC 9111 §1.2.2) */
+#define SECONDS_MAX INT64_C(2147483648) /* larger values count as this (RFC 9111 §1.2.2) */
 
 static bool all_digits(struct str s)
 {

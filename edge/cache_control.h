@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Cache-Control, of requests and responses, taken apart (RFC 9111 §5.2, RFC 5861). Pure.
+ * Cache-Control of requests and responses, parsed (RFC 9111 §5.2, RFC 5861). Pure.
  *
  * A directive given twice counts in its stricter form. A number that is no delta-seconds makes the response stale
  * (§4.2.1): it reads as 0. A qualified no-cache or private (with a list of fields) is read as unqualified.
@@ -15,8 +15,8 @@
 struct cache_control {
 	bool no_store, no_cache, is_private, is_public, must_revalidate, proxy_revalidate,
 		only_if_cached;
-	int64_t max_age, s_maxage, stale_while_revalidate,
-		stale_if_error; /* seconds, or CACHE_CONTROL_NONE */
+	/* Seconds, or CACHE_CONTROL_NONE. */
+	int64_t max_age, s_maxage, stale_while_revalidate, stale_if_error;
 };
 
 /* Reads all Cache-Control fields of h. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Every reference to an object is collected: the index's, each request's, each fetch's. Sorted by object, they must be
- * as many as the object counts, and from the objects, whether in the index or not, all pages and records must follow
- * that are not free.
+ * as many as the object counts; and the objects, whether in the index or not, must own all pages and records that are
+ * not free.
  */
 #include "check.h"
 
@@ -16,7 +16,7 @@ enum role {
 	LINKED,
 	HELD,
 	FILLED,	   /* by a fetch */
-	VALIDATED, /* by a fetch, still without an answer */
+	VALIDATED, /* by a fetch, still without a response */
 };
 
 struct reference {
@@ -62,12 +62,12 @@ static void on_serve(const struct object *object, const struct object *stale,
 static void on_fetch(const struct object *target, const struct object *stale, void *arg)
 {
 	add(arg, target, FILLED);
-	/* Once there is another answer the stale object is of no interest to it. */
+	/* Once there is another response the fetch does not use the stale object any more. */
 	bool waits = stale && object_state(target) == OBJECT_BUSY;
 	add(arg, stale, waits ? VALIDATED : HELD);
 }
 
-/* ---- judging */
+/* ---- checking */
 
 static void own(struct audit *a, const struct object *o)
 {
@@ -87,7 +87,7 @@ static void own(struct audit *a, const struct object *o)
 }
 
 /* All references to one object. */
-static void judge(struct audit *a, const struct reference *r, size_t n)
+static void check_object(struct audit *a, const struct reference *r, size_t n)
 {
 	const struct object *o = r->object;
 	unsigned with[VALIDATED + 1] = {0};
@@ -96,10 +96,10 @@ static void judge(struct audit *a, const struct reference *r, size_t n)
 	object_check(o, a->store);
 	MUST(atomic_load(&o->refs) == n);
 	MUST(with[LINKED] == o->linked);
-	/* One fills it, if it has to be; nobody waits for what is not under way. */
+	/* Exactly one fetch fills an incomplete object. */
 	MUST(with[FILLED] <= 1);
 	enum object_state state = object_state(o);
-	if (state == OBJECT_BUSY || state == OBJECT_HEADED)
+	if (state == OBJECT_BUSY || state == OBJECT_STREAMING)
 		MUST(with[FILLED]);
 	MUST(with[VALIDATED] <= 1);
 	MUST(atomic_load(&o->refreshing) == (with[VALIDATED] == 1));
@@ -113,14 +113,14 @@ static int by_object(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void judge_all(struct audit *a)
+static void check_objects(struct audit *a)
 {
 	if (a->n)
 		qsort(a->refs, a->n, sizeof(*a->refs), by_object);
 	for (size_t i = 0, n; i < a->n; i += n) {
 		for (n = 1; i + n < a->n && a->refs[i + n].object == a->refs[i].object; n++)
 			;
-		judge(a, &a->refs[i], n);
+		check_object(a, &a->refs[i], n);
 	}
 	MUST(a->pages_owned == a->store->pages.total - a->store->pages.free);
 	MUST(a->records_owned == a->store->record_count - a->store->free_count);
@@ -141,7 +141,7 @@ static void check_references(const struct shell *s, const struct edged *own)
 		fetch_each(w, on_fetch, &a);
 		calls += http_client_calls(w->origin);
 	}
-	judge_all(&a);
+	check_objects(&a);
 	MUST(calls == budget_taken(edge_worker_from(shell_worker(s, 0))->base.calls));
 	free(a.refs);
 	free(a.pages);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is spread over edged's workers, looked at while they stand still: who refers to which object, what owns which
+ * Invariants across edged's workers, checked while they stand still: the references to each object, the owner of each
  * page.
  */
 #ifndef EDGE_CHECK_H

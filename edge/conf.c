@@ -11,7 +11,7 @@ static const struct conf_key edge_keys[] = {
 	CONF_ADDR(struct edge_settings, origin, "origin", "127.0.0.1:6080", 0,
 		  "The web server behind the cache.", .flags = CONF_CONCRETE),
 	CONF_SIZE(struct edge_settings, memory, "memory", "128M", 1 << 20, INT64_C(1) << 40,
-		  "The cache's memory, all of it: a hard bound.", .flags = CONF_RESTART),
+		  "All of the cache's memory: a hard limit.", .flags = CONF_RESTART),
 	CONF_SIZE(struct edge_settings, max_object, "max-object", "8M", 4096, INT64_C(1) << 40,
 		  "Larger responses pass through and are not stored."),
 	CONF_U32(struct edge_settings, workers, "workers", "0", 0, 64,
@@ -23,13 +23,13 @@ static const struct conf_key edge_keys[] = {
 	CONF_U32(struct edge_settings, origin_maxconn, "origin-maxconn", "256", 1, 1000000,
 		 "Requests to the origin at once, of all workers."),
 	CONF_MSEC(struct edge_settings, default_ttl_ms, "default-ttl", "120s", 0, 2000000000,
-		  "How long a response is fresh that does not say."),
+		  "How long a response without explicit freshness is fresh."),
 	CONF_MSEC(struct edge_settings, grace_ms, "grace", "10s", 0, 2000000000,
 		  "After that, how long it is served while one request refreshes it."),
 	CONF_MSEC(struct edge_settings, keep_ms, "keep", "24h", 0, 2000000000,
 		  "How long it is kept to be validated, and to be served when the origin fails."),
 	CONF_MSEC(struct edge_settings, uncacheable_ms, "uncacheable", "120s", 0, 2000000000,
-		  "How long requests for what may not be stored do not wait for one another."),
+		  "How long requests for a response that may not be stored are not collapsed."),
 	CONF_MSEC(struct edge_settings, connect_ms, "connect-timeout", "3500ms", 1, 3600000,
 		  "Longest wait for a connection to the origin."),
 	CONF_MSEC(struct edge_settings, response_ms, "origin-timeout", "60s", 1, 3600000,
@@ -38,7 +38,7 @@ static const struct conf_key edge_keys[] = {
 		  "How long an idle connection to the origin is kept; below its keep-alive time."),
 	CONF_MSEC(struct edge_settings, request_ms, "request-timeout", "10s", 1, 3600000,
 		  "From the first byte of a request to the end of its head: then 408. A PROXY "
-		  "header has as long."),
+		  "header has the same time."),
 	CONF_MSEC(struct edge_settings, keepalive_ms, "keep-alive-timeout", "15s", 1, 3600000,
 		  "How long a client's connection may be idle."),
 	CONF_MSEC(struct edge_settings, client_ms, "client-timeout", "50s", 1, 3600000,
@@ -47,18 +47,18 @@ static const struct conf_key edge_keys[] = {
 		  "After an upgrade (WebSocket): longest silence of both sides."),
 	CONF_LIST(
 		struct edge_settings, bypass_cookies, "bypass-cookies", COOKIES,
-		"Beginnings of cookie names whose requests go to the origin; * for any. Other cookies are not passed on "
+		"Prefixes of cookie names whose requests go to the origin; * for any. Other cookies are not forwarded "
 		"with requests that may be answered from the cache."),
 	CONF_LIST(struct edge_settings, purge_from, "purge-from", "127.0.0.1 ::1",
-		  "IPs that may PURGE; the boards may always."),
+		  "IPs that may PURGE; the boards always may."),
 	CONF_STR(struct edge_settings, health_path, "health-path", "/greenpi/health",
 		 "Answered by edged itself with 200."),
 	CONF_BOOL(struct edge_settings, forwarded_for, "forwarded-for", "yes",
 		  "Tell the origin the client's address in X-Forwarded-For."),
 	CONF_NETS(
 		struct edge_settings, trust, "trust", NULL,
-		"Balancers in front whose word on the client counts: from all others X-Forwarded-*, Forwarded and the "
-		"like are taken out. When not given: 127.0.0.0/8, ::1 and the boards."),
+		"Balancers in front whose X-Forwarded-* fields are believed: from all others X-Forwarded-*, Forwarded and the "
+		"like are removed. When not given: 127.0.0.0/8, ::1 and the boards."),
 	CONF_ENUM(
 		struct edge_settings, send_proxy, "send-proxy", "no", conf_send_proxy_names,
 		"Begin each connection to the origin with a PROXY header of that version. It names "
@@ -66,7 +66,7 @@ static const struct conf_key edge_keys[] = {
 	CONF_NETS(
 		struct edge_settings, proxies, "proxy-protocol", "none",
 		"Balancers in front whose connections begin with a PROXY header (version 1 or 2), "
-		"which says for whom each is. Theirs have to, no other's may."),
+		"which names the client. Their connections have to begin with one, others must not."),
 };
 static const struct conf_section edge_section = CONF_SINGLE(struct edge_settings, "edge", edge_keys,
 							    "The cache.", .flags = CONF_IMPLICIT);
@@ -146,7 +146,7 @@ static bool is_own(const struct edge_config *c, const struct addr *a)
 	return false;
 }
 
-/* HTTP counts in seconds; a part of one is more than none. */
+/* HTTP counts in seconds; a fraction is rounded up. */
 static uint32_t whole_seconds(uint32_t ms)
 {
 	return (uint32_t)(((uint64_t)ms + 999) / 1000);

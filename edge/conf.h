@@ -20,9 +20,9 @@ struct edge_settings { /* [edge] */
 	struct conf_list bypass_cookies, purge_from;
 	struct str health_path;
 	bool forwarded_for;
-	struct nets trust;   /* as it is written; see edge_config's */
-	struct nets proxies; /* peers that begin with a PROXY header */
-	unsigned send_proxy; /* version of the one that the origin gets; 0: none */
+	struct nets trust;   /* as configured; edge_config.trust has the default too */
+	struct nets proxies; /* peers whose connections begin with a PROXY header */
+	unsigned send_proxy; /* version of the PROXY header sent to the origin; 0: none */
 };
 
 struct edge_config {
@@ -30,8 +30,8 @@ struct edge_config {
 	struct policy_conf policy;
 	unsigned n_listen, n_purge_from;
 	struct addr listen[CONF_LISTEN_MAX];
-	struct addr *purge_from; /* who may purge: IPs, the boards' among them */
-	struct nets trust;	 /* peers whose word on the client counts */
+	struct addr *purge_from; /* addresses that may purge, the boards' among them */
+	struct nets trust;	 /* peers whose X-Forwarded-* fields are believed */
 };
 
 extern const struct conf_section *const conf_edge_schema[];

@@ -23,7 +23,7 @@ static void on_refused(struct http_server *s, const struct http_refusal *r)
 		 r->bad.reason, (int)MIN(r->first_line.n, 80u), r->first_line.p);
 }
 
-/* A client that half-closes while it waits still gets its answer: there is nothing to be told. */
+/* A client that half-closes while it waits still gets its response: no handler is needed. */
 static const struct http_handler handler = {.request = serve_begin,
 					    .readable = serve_readable,
 					    .writable = serve_writable,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A worker's side of edged: the shell's part, its connections to the origin, its fetches. */
+/* A worker's part of edged: the shell's part, its connections to the origin, its fetches. */
 #ifndef EDGE_EDGE_WORKER_H
 #define EDGE_EDGE_WORKER_H
 

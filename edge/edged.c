@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The store's memory is put into the service manager's descriptor store at start: the next process finds it. */
+/* At start the store's memory goes into the service manager's descriptor store, where the next process finds it. */
 #include "edged.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 #define STORE_NAME "cache"
 
-/* ---- what the shell asks */
+/* ---- shell_ops */
 
 static void plan(const struct daemon_generation *g, struct shell_plan *p)
 {
@@ -136,7 +136,7 @@ static void cmd_purge(struct text *out, struct str args, bool json UNUSED, void 
 const struct ctl_command edged_commands[] = {
 	{"state", "[json]", "objects, bytes, evictions, clients", false, cmd_state},
 	SHELL_COMMANDS,
-	{"purge", "HOST/PATH|all", "take out all that begins with it, or everything", true,
+	{"purge", "HOST/PATH|all", "remove all that begins with it, or everything", true,
 	 cmd_purge},
 	{NULL, NULL, NULL, false, NULL},
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The daemon as a whole, on its main thread: a shell, and what is edged's own beside it: the store and the index. */
+/* The daemon as a whole, on its main thread: the shell, the store, the index. */
 #ifndef EDGE_EDGED_H
 #define EDGE_EDGED_H
 

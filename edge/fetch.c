@@ -2,11 +2,11 @@
 /*
  *     start ─▶ head ─┬─ 304: the stale object is fresh again, with the new fields
  *                    ├─ may be stored: fill the target, seal
- *                    ├─ may not: mark the target, stream to the leader
- *                    └─ origin failed, stale object usable: leave it in place
+ *                    ├─ may not: the target becomes a hit-for-miss, stream to the leader
+ *                    └─ origin failed, stale object usable: keep it
  *
- * The request's head is built into the fetch's own block, since the client's buffer may go before it is sent, and
- * so are the bits of the request that decide about storing.
+ * The request's head is built in the fetch's own block, since the client's buffer may be freed before it is sent. So
+ * is the copy of the fields that decide about storing.
  */
 #include "fetch.h"
 
@@ -25,7 +25,7 @@
 
 #define FETCH_MAGIC 0x46455443u
 
-enum mode { PASS, FILL, STREAM, SPILL };
+enum mode { PASS, FILL, STREAM, OVERFLOWED };
 
 struct fetch {
 	uint32_t magic;
@@ -36,13 +36,13 @@ struct fetch {
 	struct leader *leader;
 	struct object *target, *stale;
 	struct arena arena;
-	const struct http_head
-		*request; /* PASS: the client's. Else a copy: what Vary and storing look at */
+	/* PASS: the client's. Else a copy of the fields that Vary and policy look at. */
+	const struct http_head *request;
 	struct http_request out; /* as it is sent */
-	struct str preface;	 /* of its connection: a PROXY header, if the origin wants one */
+	struct str preface;	 /* of its connection: a PROXY header with send-proxy */
 	enum mode mode;
 	bool repeatable, conditional, again;
-	bool relaying; /* SPILL: the leader has had what the object has, and takes the rest */
+	bool relaying; /* OVERFLOWED: the leader has delivered the object's bytes, and relays the rest */
 	int64_t started_us;
 	char memory[8192];
 };
@@ -69,10 +69,10 @@ static struct store *store_of(const struct fetch *f)
 /* ---- making and ending */
 
 /*
- * A fetch and its leader point at each other, or neither does: join() and part() are the only writers of both
+ * A fetch and its leader point at each other, or neither does: attach_leader() and detach_leader() are the only writers of both
  * pointers. So neither can be left with a pointer to the other's freed memory.
  */
-static void join(struct fetch *f, struct leader *l)
+static void attach_leader(struct fetch *f, struct leader *l)
 {
 	MAGIC_CHECK(l, LEADER_MAGIC);
 	MUST(!f->leader && !l->fetch);
@@ -97,7 +97,7 @@ static struct fetch *led_by(const struct leader *l)
 }
 
 /* Returns the leader that there was, or NULL. */
-static struct leader *part(struct fetch *f)
+static struct leader *detach_leader(struct fetch *f)
 {
 	if (!f->leader)
 		return NULL;
@@ -121,7 +121,7 @@ static struct fetch *new_fetch(struct edge_worker *worker, struct leader *l, enu
 	f->started_us = worker_now_us(worker->base.worker);
 	arena_init(&f->arena, f->memory, sizeof(f->memory), ARENA);
 	if (l)
-		join(f, l);
+		attach_leader(f, l);
 	return f;
 }
 
@@ -129,7 +129,7 @@ static void free_fetch(struct fetch *f)
 {
 	struct store *s = store_of(f);
 	MUST(!f->call);
-	part(f);
+	detach_leader(f);
 	object_unref(s, f->target);
 	object_unref(s, f->stale);
 	arena_fini(&f->arena);
@@ -153,16 +153,16 @@ static void abort_call(struct fetch *f)
 	f->call = NULL;
 }
 
-/* Tells all that wait that nothing came of it. */
+/* The fetch failed: wakes all that wait for it, and frees it. */
 static void fail(struct fetch *f, uint16_t status, const char *why)
 {
 	edge_worker_count(f->worker, STAT_fetch_errors);
-	if (f->target && object_state(f->target) != OBJECT_MARKER)
+	if (f->target && object_state(f->target) != OBJECT_HIT_FOR_MISS)
 		fill_fail(f->worker->index, f->target, status);
 	if (f->stale)
 		fill_wake(f->worker->index, f->stale);
 	bool tell = f->mode != FILL;
-	struct leader *l = part(f);
+	struct leader *l = detach_leader(f);
 	free_fetch(f);
 	if (l && tell)
 		l->failed(l, status, why);
@@ -170,9 +170,10 @@ static void fail(struct fetch *f, uint16_t status, const char *why)
 
 /* ---- the request */
 
-/* What lets a cacheable answer depend on one client stays behind: ranges, conditions, cookies, cache wishes. */
+/* Not sent for the cache: fields that would make the response one client's (ranges, conditions, cookies, cache
+ * directives). */
 #define CACHE_SKIP (VARY_UNSENT | HTTP_SKIP(HTTP_F_ACCEPT_ENCODING))
-/* Said anew, from the key where they are part of it. */
+/* Generated anew, from the key where they are part of it. */
 #define ALWAYS_SKIP                                                                                \
 	(HTTP_SKIP(HTTP_F_HOST) | HTTP_SKIP(HTTP_F_X_FORWARDED_PROTO) |                            \
 	 HTTP_SKIP(HTTP_F_X_FORWARDED_HOST))
@@ -208,7 +209,7 @@ static struct str fields_of(struct fetch *f, const struct http_head *h, const st
 	return http_fields_block(&to);
 }
 
-/* The request as the origin gets it, in memory of the fetch's own: the client may be gone before it is sent. */
+/* The request for the origin, in the fetch's own memory: the client may be gone before it is sent. */
 static bool build_request(struct fetch *f, const struct http_head *h, const struct addr *peer,
 			  const struct key *k)
 {
@@ -230,8 +231,8 @@ static bool build_request(struct fetch *f, const struct http_head *h, const stru
 }
 
 /*
- * x: the client for whom it is, NULL when its answer is for all. Then the header names no client, and the connections are
- * shared by all such fetches. False: there is no room for it.
+ * x: the exchange that the request passes for; NULL when it fills the cache: then the header names no client, and all
+ * such fetches share connections. False: there is no room for it.
  */
 static bool set_preface(struct fetch *f, const struct http_exchange *x)
 {
@@ -248,7 +249,7 @@ static bool set_preface(struct fetch *f, const struct http_exchange *x)
 	return true;
 }
 
-/* The request as Vary and the policy will want to see it, in memory of the fetch's own. */
+/* The fields that Vary and policy look at, in the fetch's own memory. */
 static bool copy_request(struct fetch *f, const struct http_head *h)
 {
 	size_t size = offsetof(struct http_head, fields) + h->count * sizeof(h->fields[0]);
@@ -345,16 +346,16 @@ void fetch_leave(struct leader *l)
 	if (!l->fetch)
 		return;
 	struct fetch *f = led_by(l);
-	part(f);
+	detach_leader(f);
 	if (f->mode == FILL)
 		return;
 	abort_call(f);
-	if (f->mode == SPILL && object_state(f->target) == OBJECT_HEADED)
-		fill_spill(f->worker->index, f->target);
+	if (f->mode == OVERFLOWED && object_state(f->target) == OBJECT_STREAMING)
+		fill_overflow(f->worker->index, f->target);
 	free_fetch(f);
 }
 
-/* ---- the answer */
+/* ---- the response */
 
 static bool begin_filling(struct fetch *f, const struct http_head *h, const struct freshness *fresh)
 {
@@ -379,11 +380,11 @@ static void done_filling(struct fetch *f)
 	free_fetch(f);
 }
 
-/* No more room: readers have what there is; the leader gets the rest past the cache once it is that far. */
-static void spill(struct fetch *f)
+/* No more room: readers get what there is; the leader gets the rest past the cache once it has come that far. */
+static void overflow(struct fetch *f)
 {
-	fill_spill(f->worker->index, f->target);
-	f->mode = SPILL;
+	fill_overflow(f->worker->index, f->target);
+	f->mode = OVERFLOWED;
 	if (!f->leader) {
 		abort_call(f);
 		free_fetch(f);
@@ -403,7 +404,7 @@ static void take_body(struct fetch *f)
 		size_t room;
 		char *to = too_large(f) ? NULL : fill_space(f->worker->index, f->target, &room);
 		if (!to) {
-			spill(f);
+			overflow(f);
 			return;
 		}
 		size_t n = MIN(room, data.n);
@@ -416,7 +417,7 @@ static void take_body(struct fetch *f)
 		done_filling(f);
 }
 
-/* The answer goes to the leader alone. */
+/* The response goes to the leader alone. */
 static void stream(struct fetch *f, const struct http_head *h)
 {
 	if (!f->leader) {
@@ -436,19 +437,19 @@ static void do_not_store(struct fetch *f, const struct http_head *h, const char 
 	const struct edge_settings *s = conf_of(f->gen)->settings;
 	edge_worker_count(f->worker, STAT_uncacheable);
 	log_debug("not stored: %s", why);
-	/* The leader must know that the answer is its own before anybody looks at the marker. */
+	/* The leader must know that the response is its own before a request sees the hit-for-miss object. */
 	if (f->leader)
 		f->mode = STREAM;
-	fill_mark(ix, f->target, now_of(f), s->uncacheable_ms / 1000);
+	fill_hit_for_miss(ix, f->target, now_of(f), s->uncacheable_ms / 1000);
 	if (f->stale)
 		fill_drop(ix, f->stale);
 	stream(f, h);
 }
 
 /*
- * The validated object with its new fields takes the stale one's place, so that Date, Expires and Cache-Control that
- * clients see are those of the validation (RFC 9111 §4.3.4). Its body is copied: a head of its own for each object
- * would cost small ones a page more. False: there is nothing new, or it is too much to copy.
+ * The validated object with its new fields supersedes the stale one, so that clients see Date, Expires and
+ * Cache-Control of the validation (RFC 9111 §4.3.4). Its body is copied: a separate page for each object's head would
+ * cost small objects one more. False: no field has changed, or the body is too large to copy.
  */
 static bool renew(struct fetch *f, const struct http_head *merged, const struct freshness *fresh)
 {
@@ -489,7 +490,7 @@ static void validated(struct fetch *f, const struct http_head *h)
 	bool good = merged && policy_store(&conf_of(f->gen)->policy, f->request, merged, now_of(f),
 					   now_of(f) - f->started_us, clock_wall_s(), &fresh, &why);
 	end_call(f);
-	if (!good) { /* not to be stored any more: good for requests that came before */
+	if (!good) { /* may not be stored any more: only for requests that came before */
 		fresh = index_freshness(f->worker->index, f->stale);
 		fresh.received_us = now_of(f);
 		fresh.age_s = fresh.lifetime_s = fresh.keep_s = 0;
@@ -507,7 +508,7 @@ static bool stale_is_usable(const struct fetch *f)
 	return index_holds(f->worker->index, f->stale) && policy_use_on_error(&fresh, now_of(f));
 }
 
-static void answer_to_fill(struct fetch *f, const struct http_head *h)
+static void response_to_fill(struct fetch *f, const struct http_head *h)
 {
 	struct freshness fresh;
 	const char *why = "no room";
@@ -526,7 +527,7 @@ static void answer_to_fill(struct fetch *f, const struct http_head *h)
 		do_not_store(f, h, why);
 		return;
 	}
-	if (f->stale) /* requests that wait for its validation find the new one */
+	if (f->stale) /* requests that wait for its validation find the new object */
 		fill_wake(f->worker->index, f->stale);
 	take_body(f);
 }
@@ -535,7 +536,7 @@ static void on_head(struct http_call *c)
 {
 	struct fetch *f = fetch_of(c);
 	if (f->mode == FILL)
-		answer_to_fill(f, c->head);
+		response_to_fill(f, c->head);
 	else
 		leader_of(f)->head(f->leader, c->head);
 }
@@ -547,7 +548,7 @@ static void on_body(struct http_call *c)
 		take_body(f);
 	else if (f->mode == PASS || f->mode == STREAM || f->relaying)
 		leader_of(f)->more(f->leader);
-	/* SPILL before the leader has come that far: the data waits in the buffer */
+	/* OVERFLOWED, and the leader has not come that far: the data stays in the buffer */
 }
 
 static void on_interim(struct http_call *c)
@@ -591,7 +592,7 @@ static const struct http_call_ops ops = {
 void fetch_finish(struct leader *l)
 {
 	struct fetch *f = led_by(l);
-	/* A connection that names this client is of no use to others once it goes. */
+	/* A connection whose PROXY header names this client cannot be used for another. */
 	if (f->mode == PASS && f->preface.n && f->request->close)
 		abort_call(f);
 	else
@@ -599,7 +600,7 @@ void fetch_finish(struct leader *l)
 	free_fetch(f);
 }
 
-void fetch_spilled(struct leader *l)
+void fetch_overflowed(struct leader *l)
 {
 	struct fetch *f = led_by(l);
 	f->relaying = true;
@@ -616,22 +617,22 @@ size_t fetch_size(void)
 
 static const struct fetch *listed(const struct list *l)
 {
-	const struct fetch *f = (const void *)((const char *)l - offsetof(struct fetch, in_worker));
+	const struct fetch *f = container_of_const(l, struct fetch, in_worker);
 	MAGIC_CHECK(f, FETCH_MAGIC);
 	return f;
 }
 
 static void check_one(const struct fetch *f)
 {
-	MUST(f->call && f->call->user == f); /* what has none is over */
+	MUST(f->call && f->call->user == f); /* a fetch without a call is freed */
 	if (f->leader)
 		leader_of(f);
 	MUST(f->leader || f->mode == FILL);
 	MUST((f->mode == PASS) == !f->target);
 	MUST(!f->stale || f->mode != PASS);
-	if (f->mode == FILL || f->mode == SPILL)
-		MUST(object_state(f->target) == (f->mode == SPILL	      ? OBJECT_SPILLED
-						 : object_has_head(f->target) ? OBJECT_HEADED
+	if (f->mode == FILL || f->mode == OVERFLOWED)
+		MUST(object_state(f->target) == (f->mode == OVERFLOWED	      ? OBJECT_OVERFLOWED
+						 : object_has_head(f->target) ? OBJECT_STREAMING
 									      : OBJECT_BUSY));
 	arena_check(&f->arena);
 }

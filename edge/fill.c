@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Space comes in extents: the first holds key, Vary data and head without a break; further ones double in size
- * while the length is not known. What the last extent has too much is given back when the object is sealed. The
+ * while the length is not known. Unused pages of the last extent are given back when the object is sealed. The
  * extents are published to readers by `state` and `filled`, which are stored after them with release order.
  */
 #include "fill.h"
@@ -48,7 +48,8 @@ static bool add_extent(struct index *ix, struct object *o, uint32_t want)
 static void drop_extents(struct index *ix, struct object *o)
 {
 	while (o->extents > 0)
-		store_pages_put(index_store(ix), o->extent[--o->extents]); /* nobody reads it yet */
+		store_pages_put(index_store(ix),
+				o->extent[--o->extents]); /* it has no readers yet */
 }
 
 static bool reserve(struct index *ix, struct object *o, uint64_t length)
@@ -115,7 +116,7 @@ bool fill_begin(struct index *ix, struct object *o, const struct fill_head *h)
 	atomic_store(&o->length, h->length);
 	index_lock(ix, o);
 	o->fresh = h->fresh;
-	set_state(o, OBJECT_HEADED);
+	set_state(o, OBJECT_STREAMING);
 	index_link(ix, o);
 	index_wake(ix, o);
 	index_unlock(ix, o);
@@ -144,7 +145,7 @@ void fill_added(struct index *ix, struct object *o, size_t n)
 	index_unlock(ix, o);
 }
 
-/* Pages behind the last byte go back. Readers never look beyond `filled`. */
+/* Frees the pages after the last byte. Readers never look beyond `filled`. */
 static void trim(struct index *ix, struct object *o)
 {
 	uint64_t spare = (capacity(o) - meta_size(o) - atomic_load(&o->filled)) / STORE_PAGE;
@@ -200,22 +201,22 @@ void fill_fail(struct index *ix, struct object *o, uint16_t status)
 	index_unlock(ix, o);
 }
 
-void fill_spill(struct index *ix, struct object *o)
+void fill_overflow(struct index *ix, struct object *o)
 {
 	index_lock(ix, o);
-	set_state(o, OBJECT_SPILLED);
+	set_state(o, OBJECT_OVERFLOWED);
 	index_unlink(ix, o);
 	index_wake(ix, o);
 	index_unlock(ix, o);
 }
 
-void fill_mark(struct index *ix, struct object *o, int64_t now_us, uint32_t lifetime_s)
+void fill_hit_for_miss(struct index *ix, struct object *o, int64_t now_us, uint32_t lifetime_s)
 {
 	index_lock(ix, o);
 	o->fresh = (struct freshness){.received_us = now_us, .lifetime_s = lifetime_s};
-	set_state(o, OBJECT_MARKER);
+	set_state(o, OBJECT_HIT_FOR_MISS);
 	if (o->linked)
-		index_link(ix, o); /* takes the place of what the key had */
+		index_link(ix, o); /* supersedes the key's older objects */
 	index_wake(ix, o);
 	index_unlock(ix, o);
 }

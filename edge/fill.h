@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Filling an object: by one fetch, on one worker. Whoever waits is woken at each step.
+ * Filling an object: by one fetch, on one worker. Each step wakes the object's waiters.
  */
 #ifndef EDGE_FILL_H
 #define EDGE_FILL_H
@@ -14,28 +14,28 @@ struct fill_head {
 	struct freshness fresh;
 };
 
-/* BUSY to HEADED, and linked in place of what it supersedes. False: there is no room; the object is as it was. */
+/* BUSY to STREAMING, and linked in place of what it supersedes. False: there is no room; the object is unchanged. */
 bool fill_begin(struct index *ix, struct object *o, const struct fill_head *h);
 
-/* Where the next body bytes go, and how many fit there; NULL: no room and no more to be had. */
+/* Where the next body bytes go, and how many fit there; NULL: the cache has no more room. */
 char *fill_space(struct index *ix, struct object *o, size_t *room);
 void fill_added(struct index *ix, struct object *o, size_t n);
 
-void fill_seal(struct index *ix,
-	       struct object *o); /* complete: SEALED, and committed to the store */
-/* BUSY or HEADED: it will not be. Who waits answers status. */
+/* Complete: SEALED, and committed to the store. */
+void fill_seal(struct index *ix, struct object *o);
+/* BUSY or STREAMING to FAILED. status: of the responses to the waiting requests. */
 void fill_fail(struct index *ix, struct object *o, uint16_t status);
-/* HEADED: it outgrew the cache. Out of the index; who reads it gets what there is. */
-void fill_spill(struct index *ix, struct object *o);
-/* BUSY: the answer may not be kept. For lifetime_s nobody waits for another's answer to this key. */
-void fill_mark(struct index *ix, struct object *o, int64_t now_us, uint32_t lifetime_s);
-/* SEALED, validated: fresh anew. */
+/* STREAMING to OVERFLOWED: it is too large for the cache. Unlinked; readers get what there is. */
+void fill_overflow(struct index *ix, struct object *o);
+/* BUSY to HIT_FOR_MISS: the response may not be stored. For lifetime_s requests for this key are not collapsed. */
+void fill_hit_for_miss(struct index *ix, struct object *o, int64_t now_us, uint32_t lifetime_s);
+/* SEALED, validated: new freshness. */
 void fill_refresh(struct index *ix, struct object *o, const struct freshness *f);
-/* BUSY, the target of a validation that ended with 304: it is not needed, the stale object is good as it is. */
+/* BUSY to UNCHANGED: the target of a validation that ended with 304. The stale object is used as it is. */
 void fill_unchanged(struct index *ix, struct object *o);
-/* Its place was taken, or it is of no use any more: out of the index, and who waits for it looks again. */
+/* Superseded: unlinked, and its waiters look again. */
 void fill_drop(struct index *ix, struct object *o);
-/* Nothing changed, but who waits should look again (a validation failed). */
+/* The waiters look again: a validation failed. */
 void fill_wake(struct index *ix, struct object *o);
 
 #endif

@@ -70,7 +70,7 @@ static void assert_locked(const struct index_shard *sh)
 	MUST(sh->held && pthread_equal(sh->owner, pthread_self()));
 }
 
-/* Unlocks, then releases what was dropped meanwhile. */
+/* Unlocks, then releases the objects dropped meanwhile. */
 static void unlock(struct index *ix, struct index_shard *sh)
 {
 	struct object *o = sh->dropped;
@@ -102,7 +102,7 @@ static void grow(struct index_shard *sh)
 	uint32_t size = sh->size * 2;
 	struct object **old = sh->table, **table = calloc(size, sizeof(*table));
 	if (!table)
-		return; /* longer chains, then */
+		return; /* the chains get longer */
 	uint32_t old_size = sh->size;
 	sh->table = table;
 	sh->size = size;
@@ -138,17 +138,17 @@ static bool same_key(const struct object *o, uint64_t hash, struct str key)
 	return o->hash == hash && str_eq(object_key(o), key);
 }
 
-/* Would o be given to exactly the requests that other is given to? */
+/* Does o match exactly the requests that other matches? */
 static bool supersedes(const struct index *ix, const struct object *o, const struct object *other)
 {
 	if (!object_has_head(other))
-		return object_state(other) == OBJECT_MARKER;
+		return object_state(other) == OBJECT_HIT_FOR_MISS;
 	return object_has_head(o) &&
 	       str_eq(object_vary(ix->store, o), object_vary(ix->store, other));
 }
 
-/* Older objects of the key that o takes the place of, and the oldest variants above the limit. */
-static void make_place(struct index *ix, struct index_shard *sh, struct object *o)
+/* Removes older objects of the key that o supersedes, and the oldest variants above the limit. */
+static void remove_superseded(struct index *ix, struct index_shard *sh, struct object *o)
 {
 	unsigned variants = 0;
 	for (struct object **at = bucket_of(sh, o->hash); *at;) {
@@ -169,7 +169,7 @@ void index_link(struct index *ix, struct object *o)
 	if (!o->linked && o->epoch != sh->epoch)
 		return;
 	if (object_state(o) != OBJECT_BUSY)
-		make_place(ix, sh, o);
+		remove_superseded(ix, sh, o);
 	if (o->linked)
 		return;
 	if (sh->count >= sh->size)
@@ -194,7 +194,7 @@ void index_unlink(struct index *ix, struct object *o)
 	unlink_at(sh, at);
 }
 
-struct object *index_fresh(struct index *ix, uint64_t hash, struct str key)
+struct object *index_new_object(struct index *ix, uint64_t hash, struct str key)
 {
 	struct index_shard *sh = shard_of(ix, hash);
 	struct object *o = object_new(hash, key);
@@ -208,14 +208,14 @@ struct object *index_fresh(struct index *ix, uint64_t hash, struct str key)
 
 /* ---- looking up */
 
-/* Past every use: lifetime, grace and keep are over. */
-static bool useless(const struct object *o, int64_t now_us)
+/* Lifetime, grace and keep are over. */
+static bool past_retention(const struct object *o, int64_t now_us)
 {
 	const struct freshness *f = &o->fresh;
 	enum object_state s = object_state(o);
-	if (s == OBJECT_FAILED || s == OBJECT_SPILLED)
+	if (s == OBJECT_FAILED || s == OBJECT_OVERFLOWED)
 		return true;
-	if (s != OBJECT_SEALED && s != OBJECT_MARKER)
+	if (s != OBJECT_SEALED && s != OBJECT_HIT_FOR_MISS)
 		return false;
 	int64_t age_s = f->age_s + (now_us - f->received_us) / CLOCK_SECOND;
 	int64_t use_s = (int64_t)f->lifetime_s + MAX(f->grace_s, f->keep_s);
@@ -235,14 +235,14 @@ enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, 
 			       struct freshness *f)
 {
 	struct index_shard *sh = shard_of(ix, hash);
-	struct object *busy = NULL, *marker = NULL;
+	struct object *busy = NULL, *hit_for_miss = NULL;
 	enum index_result result = INDEX_FULL;
 	lock(sh);
 	for (struct object **at = bucket_of(sh, hash); *at;) {
 		struct object *o = *at;
 		if (!same_key(o, hash, key)) {
 			at = &o->next;
-		} else if (useless(o, now_us)) {
+		} else if (past_retention(o, now_us)) {
 			sh->expired++;
 			unlink_at(sh, at);
 		} else {
@@ -253,13 +253,13 @@ enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, 
 			}
 			if (object_state(o) == OBJECT_BUSY)
 				busy = o;
-			else if (object_state(o) == OBJECT_MARKER)
-				marker = o;
+			else if (object_state(o) == OBJECT_HIT_FOR_MISS)
+				hit_for_miss = o;
 			at = &o->next;
 		}
 	}
-	if (marker) {
-		found(marker, to, f);
+	if (hit_for_miss) {
+		found(hit_for_miss, to, f);
 		result = INDEX_FOUND;
 	} else if (busy) {
 		*to = object_ref(busy);
@@ -295,12 +295,12 @@ static bool purge_one(struct index_shard *sh, struct object **at, bool soft)
 {
 	struct object *o = *at;
 	enum object_state s = object_state(o);
-	sh->purged += s == OBJECT_SEALED || s == OBJECT_HEADED;
+	sh->purged += s == OBJECT_SEALED || s == OBJECT_STREAMING;
 	if (soft && s == OBJECT_SEALED) {
 		o->fresh.lifetime_s = 0;
 		return false;
 	}
-	/* One being fetched was asked for before the purge: it is still delivered to who waits, but not kept. */
+	/* One that is being fetched was requested before the purge: it is delivered to the waiting requests, not kept. */
 	unlink_at(sh, at);
 	return true;
 }
@@ -360,7 +360,7 @@ static bool pinned(const struct sieve_node *n)
 	const struct object *o = container_of_const(n, struct object, sieve);
 	MAGIC_CHECK(o, OBJECT_MAGIC);
 	enum object_state s = object_state(o);
-	return s == OBJECT_BUSY || s == OBJECT_HEADED ||
+	return s == OBJECT_BUSY || s == OBJECT_STREAMING ||
 	       atomic_load_explicit(&o->refs, memory_order_relaxed) > 1;
 }
 
@@ -378,11 +378,11 @@ static bool evict_one(struct index *ix, struct index_shard *sh)
 
 bool index_evict(struct index *ix, uint32_t want)
 {
-	unsigned barren = 0;
+	unsigned misses = 0;
 	while (store_pages_free(ix->store) < want) {
 		unsigned i = atomic_fetch_add_explicit(&ix->next_victim, 1, memory_order_relaxed);
-		barren = evict_one(ix, &ix->shards[i % SHARDS]) ? 0 : barren + 1;
-		if (barren == SHARDS)
+		misses = evict_one(ix, &ix->shards[i % SHARDS]) ? 0 : misses + 1;
+		if (misses == SHARDS)
 			return false;
 	}
 	return true;
@@ -428,7 +428,7 @@ void index_wake(struct index *ix, struct object *o)
 
 /* ---- beginning and end */
 
-static bool take_in(void *arg, uint32_t record)
+static bool restore_record(void *arg, uint32_t record)
 {
 	struct index *ix = arg;
 	const struct store_record *r = store_at(ix->store, record);
@@ -474,11 +474,11 @@ struct index *index_new(struct store *s)
 		ix->shards[i].table = def_xcalloc(FIRST_SIZE, sizeof(struct object *));
 		MUST0(pthread_mutex_init(&ix->shards[i].lock, NULL));
 	}
-	store_scan(s, take_in, ix);
+	store_scan(s, restore_record, ix);
 	return ix;
 }
 
-/* Objects go without object_unref(): their records stay committed, so that the store outlives the index. */
+/* Objects are freed without object_unref(): their records stay committed, so that the store outlives the index. */
 void index_free(struct index *ix)
 {
 	for (unsigned i = 0; i < SHARDS; i++) {
@@ -523,7 +523,7 @@ static void check_waiters(const struct object *o)
 	}
 }
 
-/* What is being filled is its worker's to check. */
+/* An object that is being filled is checked by its worker. */
 static void check_linked(const struct index *ix, const struct index_shard *sh,
 			 const struct object *o)
 {
@@ -538,13 +538,13 @@ static void check_linked(const struct index *ix, const struct index_shard *sh,
 		MUST(store_at(ix->store, o->record)->hash == o->hash);
 		break;
 	case OBJECT_BUSY:
-	case OBJECT_HEADED:
-	case OBJECT_MARKER:
+	case OBJECT_STREAMING:
+	case OBJECT_HIT_FOR_MISS:
 		break;
 	case OBJECT_FAILED:
-	case OBJECT_SPILLED:
+	case OBJECT_OVERFLOWED:
 	case OBJECT_UNCHANGED:
-		WRONG("linked, though nobody may find it");
+		WRONG("linked in a state that no lookup may find");
 	}
 }
 

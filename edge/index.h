@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * From key to object: shards by hash, each with a mutex held for a look-up of well under a microsecond, a hash
- * table and an eviction queue. Collapsing of misses happens here: the first to ask for what is not there gets a
- * BUSY object to fill, all others get that same one to wait on.
+ * table and an eviction queue. Misses are collapsed here: the first request gets a BUSY object to fill, all others get
+ * the same object to wait on.
  *
  * Lock order: a shard's lock before the store's. Two shard locks are never held together; no callback runs under
  * one but the Vary match, which is pure.
@@ -14,49 +14,49 @@
 
 struct index;
 
-struct index *index_new(struct store *s); /* takes in what the store's records hold */
+struct index *index_new(struct store *s); /* with the objects of the store's records */
 void index_free(struct index *ix);
 struct store *index_store(struct index *ix);
 uint64_t index_hash(const struct index *ix, struct str key);
 
 enum index_result {
-	INDEX_FOUND, /* *o: HEADED, SEALED or MARKER; *f: its freshness */
-	INDEX_BUSY,  /* *o: somebody is fetching it */
-	INDEX_NEW,   /* *o: BUSY and ours to fetch */
-	INDEX_FULL,  /* no memory: go without the cache */
+	INDEX_FOUND, /* *o: STREAMING, SEALED or HIT_FOR_MISS; *f: its freshness */
+	INDEX_BUSY,  /* *o: it is being fetched */
+	INDEX_NEW,   /* *o: BUSY; the caller has to fetch it */
+	INDEX_FULL,  /* no memory: pass */
 };
 
-/* May a stored response with this Vary data answer the request at arg? Pure. */
+/* May a stored response with this Vary data be used for the request at arg? Pure. */
 typedef bool index_match(struct str vary, const void *arg);
 
-/* The result carries a reference to *o. now_us: for markers and objects past all use, which are dropped here. */
+/* The caller gets a reference to *o. now_us: objects past their retention are dropped here. */
 enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, index_match *match,
 			       const void *arg, int64_t now_us, struct object **o,
 			       struct freshness *f);
 
-/* A new object that is in no index yet, for an answer that replaces a stale object or a marker: BUSY, one
+/* A new object, not yet linked, for a response that supersedes a stale or hit-for-miss object: BUSY, one
  * reference. NULL: no memory. */
-struct object *index_fresh(struct index *ix, uint64_t hash, struct str key);
+struct object *index_new_object(struct index *ix, uint64_t hash, struct str key);
 
 /* An object's freshness as it is now. */
 struct freshness index_freshness(struct index *ix, const struct object *o);
 /* Is it still in the index: neither purged nor superseded? */
 bool index_holds(struct index *ix, const struct object *o);
 
-/* Takes every variant of the key out; soft: only makes them stale. Returns how many. */
+/* Removes every variant of the key; soft: only makes them stale. Returns how many. */
 unsigned index_purge(struct index *ix, uint64_t hash, struct str key, bool soft);
-/* All keys that begin with prefix; runs over everything. */
+/* All keys that begin with prefix; visits every object. */
 unsigned index_purge_prefix(struct index *ix, struct str prefix, bool soft);
 
 /* ---- for fill.c */
 struct index_shard; /* private */
 void index_lock(struct index *ix, const struct object *o);
 void index_unlock(struct index *ix, const struct object *o);
-/* With the lock held. link: into table and queue, in place of what answers the same requests; not if a purge came
- * since the object was asked for. */
+/* With the lock held. link: into table and queue, in place of the objects it supersedes; not if a purge came
+ * since the object was requested. */
 void index_link(struct index *ix, struct object *o);
-void index_unlink(struct index *ix,
-		  struct object *o); /* the index's reference goes with the unlock */
+/* The index's reference is released at the unlock. */
+void index_unlink(struct index *ix, struct object *o);
 void index_wake(struct index *ix, struct object *o); /* lock held: all waiters' tickets */
 /* Frees at least want pages if anything unpinned is left. Without locks. */
 bool index_evict(struct index *ix, uint32_t want);
@@ -66,9 +66,9 @@ bool index_evict(struct index *ix, uint32_t want);
 void index_subscribe(struct index *ix, struct waiter *w, struct object *o);
 void index_unsubscribe(struct index *ix, struct waiter *w); /* nothing if it is not subscribed */
 
-/* Aborts unless the invariants hold; any thread, any time. Returns how many structures it looked at. */
+/* Aborts unless the invariants hold; any thread, any time. Returns the number of structures checked. */
 unsigned index_check(struct index *ix);
-/* Each object that is linked. one() is called with its shard locked: it only looks. */
+/* Each linked object. one() is called with its shard locked, and must not change it. */
 void index_each(struct index *ix, void (*one)(const struct object *o, void *arg), void *arg);
 
 struct index_stats {

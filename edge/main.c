@@ -8,7 +8,7 @@ int main(int argc, char **argv)
 {
 	const struct daemon_ops ops = {
 		.name = "edged",
-		.summary = "caches what a web server answers",
+		.summary = "caches the responses of a web server",
 		.schema = conf_edge_schema,
 		.n_schema = conf_edge_schema_n,
 		.commands = edged_commands,

@@ -88,15 +88,15 @@ void object_check(const struct object *o, const struct store *s)
 	case OBJECT_SEALED:
 		MUST(filled == length);
 		break;
-	case OBJECT_HEADED:
+	case OBJECT_STREAMING:
 		break;
 	case OBJECT_BUSY:
-	case OBJECT_MARKER:
+	case OBJECT_HIT_FOR_MISS:
 	case OBJECT_UNCHANGED:
 		MUST(!o->extents);
 		return;
 	case OBJECT_FAILED:
-	case OBJECT_SPILLED:
+	case OBJECT_OVERFLOWED:
 		return;
 	}
 	MUST(o->extents && (uint64_t)o->extent[0].count * STORE_PAGE >=

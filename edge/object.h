@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * A response in the cache, from the moment somebody asks for it until it is evicted.
+ * A response in the cache, from its first request until it is evicted.
  *
- *     BUSY ──head──▶ HEADED ──complete──▶ SEALED
- *       ├──not cacheable──▶ MARKER     └──outgrew the cache──▶ SPILLED
- *       ├──origin failed──▶ FAILED  (HEADED too)
- *       └──304──▶ UNCHANGED  (the target of a validation: the stale object is good, this one is not needed)
+ *     BUSY ──head──▶ STREAMING ──complete──▶ SEALED
+ *       ├──not cacheable──▶ HIT_FOR_MISS  └──too large for the cache──▶ OVERFLOWED
+ *       ├──origin failed──▶ FAILED  (STREAMING too)
+ *       └──304──▶ UNCHANGED  (the target of a validation: the stale object is used, this one is not needed)
+ *
+ * HIT_FOR_MISS has no response: it says that requests for the key are not collapsed.
  *
  * Objects are counted: the index holds one reference while it is linked, every delivery and the fetch hold their
- * own; the last one frees the pages. Head and body are written by one fetch and never change once seen; readers
+ * own; the last unref frees the pages. Head and body are written by one fetch and never change once seen; readers
  * follow `filled`. What may change, freshness and the list of waiters, is guarded by the lock of the index shard.
  */
 #ifndef EDGE_OBJECT_H
@@ -24,17 +26,17 @@
 
 enum object_state {
 	OBJECT_BUSY,
-	OBJECT_HEADED,
+	OBJECT_STREAMING,
 	OBJECT_SEALED,
-	OBJECT_MARKER,
+	OBJECT_HIT_FOR_MISS,
 	OBJECT_FAILED,
-	OBJECT_SPILLED,
+	OBJECT_OVERFLOWED,
 	OBJECT_UNCHANGED
 };
 
 #define OBJECT_LENGTH_UNKNOWN UINT64_MAX
 
-/* RFC 9111 §4.2, in what the cache keeps of it. */
+/* RFC 9111 §4.2, as far as the cache keeps it. */
 struct freshness {
 	int64_t received_us; /* of the response, or of its last validation */
 	uint32_t age_s;	     /* at that time */
@@ -47,26 +49,27 @@ struct waiter;
 #define OBJECT_MAGIC 0x4f424a31u
 #define WAITER_MAGIC 0x57414954u
 
+/* Written by index.c and fill.c; serve.c also sets `refreshing`. */
 struct object {
-	struct object *next; /* private to index.c: in its bucket */
-	struct sieve_node sieve;
-	struct waiter *waiters; /* shard lock */
-	struct freshness fresh; /* shard lock */
-	uint64_t hash;		/* ro */
+	struct object *next;	 /* private to index.c: in its bucket */
+	struct sieve_node sieve; /* private to index.c */
+	struct waiter *waiters;	 /* shard lock */
+	struct freshness fresh;	 /* shard lock */
+	uint64_t hash;		 /* ro */
 	uint32_t magic;
-	_Atomic uint32_t refs;
+	_Atomic uint32_t refs;	 /* see object_ref() */
 	_Atomic uint8_t state;	 /* enum object_state */
 	_Atomic bool refreshing; /* a validation or refresh is under way */
 	bool linked;		 /* shard lock */
-	uint32_t epoch; /* of its shard when it was asked for: a purge since then keeps it out */
+	uint32_t epoch; /* of its shard at the request: after a purge it is not linked any more */
 	_Atomic uint8_t extents; /* grows while it fills; each is written before it is counted */
 	uint16_t status;
-	uint16_t fail_status; /* FAILED: what to answer */
+	uint16_t fail_status; /* FAILED: of the responses to waiting requests */
 	uint16_t key_len, vary_len;
 	uint32_t head_len;
 	uint32_t record;	 /* STORE_NO_RECORD: not stored */
-	_Atomic uint64_t filled; /* body bytes there */
-	_Atomic uint64_t length; /* of the body; OBJECT_LENGTH_UNKNOWN while that is so */
+	_Atomic uint64_t filled; /* body bytes written */
+	_Atomic uint64_t length; /* of the body, or OBJECT_LENGTH_UNKNOWN */
 	struct extent extent[STORE_EXTENTS];
 	char key[];
 };
@@ -90,7 +93,7 @@ static inline enum object_state object_state(const struct object *o)
 static inline bool object_has_head(const struct object *o)
 {
 	enum object_state s = object_state(o);
-	return s == OBJECT_HEADED || s == OBJECT_SEALED;
+	return s == OBJECT_STREAMING || s == OBJECT_SEALED;
 }
 
 static inline struct str object_key(const struct object *o)
@@ -98,7 +101,7 @@ static inline struct str object_key(const struct object *o)
 	return str_of(o->key, o->key_len);
 }
 
-/* From HEADED on. key, vary and head lie in the first extent without a break. */
+/* From STREAMING on. Key, Vary data and head are contiguous in the first extent. */
 struct str object_vary(const struct store *s, const struct object *o);
 struct str object_head(const struct store *s, const struct object *o);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Next fit over a bitmap, a word at a time where whole words are taken or free. A search looks at the whole map
- * once at most; the longest run met serves when none is long enough, so a fragmented cache still takes objects in
- * several extents.
+ * once at most; if no run is long enough the longest one found is returned, so a fragmented cache still stores objects
+ * in several extents.
  */
 #include "pages.h"
 

@@ -21,7 +21,7 @@ struct pages {
 void pages_init(struct pages *p, uint32_t total);
 void pages_fini(struct pages *p);
 
-/* A run of at most want pages: the first that is long enough, else the longest met. False when nothing is free. */
+/* A run of at most want pages: the first that is long enough, else the longest found. False when nothing is free. */
 bool pages_alloc(struct pages *p, uint32_t want, struct extent *e);
 void pages_release(struct pages *p, struct extent e);
 /* Takes exactly e, as a record from an earlier process says; false when it is out of range or partly taken. */

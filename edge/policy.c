@@ -46,8 +46,8 @@ static int64_t by_expires(const struct http_head *h, int64_t wall_s)
 	return MAX(expires - date, 0);
 }
 
-/* Nothing is said: a tenth of the time since it last changed (§4.2.2), else the operator's default. Errors get no
- * life that nobody gave them, but for a short one of 404 and 410. */
+/* Without explicit freshness: a tenth of the time since it last changed (§4.2.2), else the configured default. Errors
+ * get none, but for a short one of 404 and 410. */
 static int64_t by_heuristic(const struct policy_conf *c, const struct http_head *h, int64_t wall_s)
 {
 	int64_t modified, date = wall_s;
@@ -76,7 +76,7 @@ static int64_t lifetime(const struct policy_conf *c, const struct http_head *h,
 	return MIN(s, LIFETIME_MAX_S);
 }
 
-/* On everything, or on what we add for each client. */
+/* On everything, or on a field that edged adds for each client. */
 static bool varies_on_all(const struct http_head *h)
 {
 	const struct http_field *f;
@@ -95,8 +95,8 @@ static bool has_validator(const struct http_head *h)
 }
 
 /* The reason not to store, or NULL. */
-static const char *objection(const struct http_head *request, const struct http_head *h,
-			     const struct cache_control *cc, int64_t life_s)
+static const char *reason_not_stored(const struct http_head *request, const struct http_head *h,
+				     const struct cache_control *cc, int64_t life_s)
 {
 	if (h->status < 200 || h->status == 206 || h->status == 304)
 		return "status";
@@ -141,7 +141,7 @@ bool policy_store(const struct policy_conf *c, const struct http_head *request,
 {
 	struct cache_control cc = cache_control_read(response);
 	int64_t life_s = lifetime(c, response, &cc, wall_s);
-	*why = objection(request, response, &cc, life_s);
+	*why = reason_not_stored(request, response, &cc, life_s);
 	if (*why)
 		return false;
 	/* s-maxage has proxy-revalidate in it (§5.2.2.10). */

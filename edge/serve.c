@@ -3,14 +3,14 @@
  * The steps of a request:
  *
  *     look ─┬─ fresh, or stale but usable ─▶ deliver
- *           ├─ stale ─▶ validate (one asker leads, the rest wait) ─▶ look again
+ *           ├─ stale ─▶ validate (one request leads, the others wait) ─▶ look again
  *           ├─ being fetched ─▶ wait ─▶ look again, deliver while it fills
  *           ├─ nothing ─▶ fetch, and lead
- *           └─ must not be cached ─▶ stream from the origin
+ *           └─ must not be cached ─▶ pass: stream from the origin
  *
- * Being woken means no more than "look again"; the object's state says what happened. The leader alone does not look
- * again: it waits on the object that its own fetch fills, and what comes of that is its answer, whatever happened to
- * the key meanwhile (RFC 9111 §4.3.3). A hit on a sealed object subscribes to nothing and allocates nothing: it is
+ * A wake only means "look again"; the object's state says what happened. The leader alone does not look again: it
+ * waits on the object that its own fetch fills, and that is its response, whatever happened to the key meanwhile (RFC
+ * 9111 §4.3.3). A hit on a sealed object subscribes to nothing and allocates nothing: it is
  * one writev of the stored head, a few lines, and the body's extents.
  */
 #include "serve.h"
@@ -44,7 +44,7 @@ struct serve {
 	struct key key;
 	uint64_t hash;
 	struct object *object; /* a reference */
-	struct object *stale;  /* a reference: what object is to replace, while we validate it */
+	struct object *stale;  /* a reference: being validated; object is to supersede it */
 	struct waiter waiter;  /* with a ticket once it has waited */
 	struct freshness fresh;
 	enum step step;
@@ -105,7 +105,7 @@ static void release_objects(struct serve *s)
 	s->object = s->stale = NULL;
 }
 
-/* Nothing more is heard of: the answer is as it is. What it is sent from is held until serve_closed(). */
+/* No more callbacks: the response is complete. The objects it is sent from are held until serve_closed(). */
 static void leave(struct serve *s)
 {
 	s->step = DONE;
@@ -114,7 +114,7 @@ static void leave(struct serve *s)
 	stop_waiting(s);
 }
 
-/* Here, as wherever the exchange ends, s may be gone afterwards. */
+/* May free s, as every function below that may end the exchange. */
 static void finish(struct serve *s)
 {
 	leave(s);
@@ -130,7 +130,7 @@ static void cut(struct serve *s)
 static void answer_error(struct serve *s, uint16_t status, const char *text)
 {
 	struct http_fields f;
-	if (status >= 500 && !s->x->status) /* else the answer is cut */
+	if (status >= 500 && !s->x->status) /* else the response is cut */
 		edge_worker_count(s->worker, STAT_responses_5xx);
 	leave(s);
 	http_fields_init(&f, &s->x->arena, 32);
@@ -161,8 +161,8 @@ static void on_woken(void *user)
 	progress(s);
 }
 
-/* Wait for news of s->object. False: no memory for it, and the request has been answered. */
-static bool wait_for_news(struct serve *s)
+/* Wait for progress of s->object. False: no memory for it; the request has got a 503. */
+static bool wait_for_progress(struct serve *s)
 {
 	struct waiter *w = &s->waiter;
 	if (!w->ticket)
@@ -202,7 +202,7 @@ static void add_cache_status(struct http_fields *f, const struct serve *s)
 	http_fields_end(f);
 }
 
-/* What this delivery adds to the stored fields. */
+/* The fields that this delivery adds to the stored ones. */
 static struct str delivery_fields(struct serve *s)
 {
 	struct http_fields f;
@@ -284,18 +284,18 @@ static bool is_whole(const struct object *o, uint64_t upto)
 	       upto == atomic_load_explicit(&o->filled, memory_order_acquire);
 }
 
-/* All that the object has was delivered, and it is not whole. */
+/* All bytes of the object so far are delivered. */
 static void body_exhausted(struct serve *s)
 {
 	switch (object_state(s->object)) {
 	case OBJECT_SEALED:
 		if (is_whole(s->object, s->offset))
-			finish(s); /* the last chunk is all that lacked */
+			finish(s); /* only the last chunk was missing */
 		break;
-	case OBJECT_SPILLED:
+	case OBJECT_OVERFLOWED:
 		if (s->leader.fetch) {
 			s->step = RELAY;
-			fetch_spilled(&s->leader);
+			fetch_overflowed(&s->leader);
 		} else {
 			cut(s);
 		}
@@ -304,10 +304,10 @@ static void body_exhausted(struct serve *s)
 		cut(s);
 		break;
 	case OBJECT_BUSY:
-	case OBJECT_HEADED:
-	case OBJECT_MARKER:
+	case OBJECT_STREAMING:
+	case OBJECT_HIT_FOR_MISS:
 	case OBJECT_UNCHANGED:
-		break; /* a message will come */
+		break; /* a wake will come */
 	}
 }
 
@@ -316,7 +316,7 @@ static void deliver(struct serve *s)
 	struct iovec iov[PIECES];
 	size_t total;
 	for (;;) {
-		if (object_state(s->object) != OBJECT_SEALED && !wait_for_news(s))
+		if (object_state(s->object) != OBJECT_SEALED && !wait_for_progress(s))
 			return;
 		int n = object_body(store_of(s), s->object, s->offset, iov, PIECES, &total);
 		if (n == 0) {
@@ -334,7 +334,7 @@ static void deliver(struct serve *s)
 			return;
 		}
 		if ((size_t)took < total)
-			return; /* writable() goes on */
+			return; /* writable() continues */
 	}
 }
 
@@ -349,7 +349,7 @@ static void relayed(struct serve *s, enum http_relay_state state)
 	finish(s);
 }
 
-/* A fetch's call, the first or another one after an idle connection broke, is between the origin and this client. */
+/* The fetch's call, the first or a repeated one, is between the origin and this client. */
 static void relay_begun(struct leader *l, struct http_call *c)
 {
 	struct serve *s = serve_of_leader(l);
@@ -363,9 +363,9 @@ static void relay_interim(struct leader *l, const struct http_head *h)
 }
 
 /* A change made at the origin makes what is stored of that URI stale (RFC 9111 §4.4). */
-static void invalidate(struct serve *s, const struct http_head *answer)
+static void invalidate(struct serve *s, const struct http_head *response)
 {
-	if (!http_method_safe(s->x->head->method) && answer->status < 400)
+	if (!http_method_safe(s->x->head->method) && response->status < 400)
 		index_purge(s->worker->index, s->hash, s->key.bytes, true);
 }
 
@@ -448,18 +448,18 @@ static void fetch_and_wait(struct serve *s)
 	s->fetched = true;
 	s->step = WAIT;
 	count_once(s, STAT_misses);
-	if (!wait_for_news(s))
+	if (!wait_for_progress(s))
 		return;
 	fetch_fill(s->worker, &s->leader, s->x->head, s->x->peer, &s->key, s->object, s->stale);
-	/* What came of it at once, a refused connection above all, is a message on its way. */
+	/* If it failed at once (connection refused), a wake is on its way. */
 }
 
-/* The key is marked: requests are not collapsed, until an answer may be stored. */
+/* Hit-for-miss: requests are not collapsed until a response may be stored. */
 static void fetch_alone(struct serve *s)
 {
 	drop_object(s);
 	s->how = "fwd=miss";
-	s->object = index_fresh(s->worker->index, s->hash, s->key.bytes);
+	s->object = index_new_object(s->worker->index, s->hash, s->key.bytes);
 	if (s->object)
 		fetch_and_wait(s);
 	else
@@ -468,7 +468,7 @@ static void fetch_alone(struct serve *s)
 
 static void validate(struct serve *s)
 {
-	struct object *target = index_fresh(s->worker->index, s->hash, s->key.bytes);
+	struct object *target = index_new_object(s->worker->index, s->hash, s->key.bytes);
 	s->validating = true;
 	s->how = "fwd=stale";
 	if (!target) {
@@ -483,7 +483,7 @@ static void validate(struct serve *s)
 
 static void refresh_behind(struct serve *s)
 {
-	struct object *target = index_fresh(s->worker->index, s->hash, s->key.bytes);
+	struct object *target = index_new_object(s->worker->index, s->hash, s->key.bytes);
 	if (!target) {
 		atomic_store(&s->object->refreshing, false);
 		return;
@@ -502,7 +502,7 @@ static void hit(struct serve *s, bool stale)
 	begin_delivery(s);
 }
 
-/* Validated by an answer that came after this request: good enough for it, however short its life (RFC 9111 §4). */
+/* Validated by a response that came after this request: usable for it, however short its lifetime (RFC 9111 §4). */
 static bool answered_since(const struct serve *s)
 {
 	return s->validating && s->fresh.received_us >= s->x->request_us;
@@ -510,8 +510,9 @@ static bool answered_since(const struct serve *s)
 
 static void answer_unusable(struct serve *s)
 {
-	answer_error(s, 504,
-		     "The origin did not answer, and what is stored may not be used any more.");
+	answer_error(
+		s, 504,
+		"The origin did not respond, and the stored response may not be used any more.");
 }
 
 static void found_stale(struct serve *s)
@@ -526,19 +527,19 @@ static void found_stale(struct serve *s)
 	} else {
 		s->validating = s->collapsed = true;
 		s->step = WAIT;
-		if (wait_for_news(s) && !atomic_load(&s->object->refreshing))
-			look(s); /* it was over between the two looks */
+		if (wait_for_progress(s) && !atomic_load(&s->object->refreshing))
+			look(s); /* it ended in between */
 	}
 }
 
 static void found(struct serve *s)
 {
 	enum object_state state = object_state(s->object);
-	if (state == OBJECT_MARKER) {
+	if (state == OBJECT_HIT_FOR_MISS) {
 		fetch_alone(s);
 		return;
 	}
-	if (state == OBJECT_HEADED || answered_since(s)) {
+	if (state == OBJECT_STREAMING || answered_since(s)) {
 		hit(s, false);
 		return;
 	}
@@ -557,7 +558,7 @@ static void found(struct serve *s)
 	}
 }
 
-static void found_nothing(struct serve *s)
+static void on_miss(struct serve *s)
 {
 	if (cache_control_read(s->x->head).only_if_cached) {
 		fill_fail(s->worker->index, s->object, 504);
@@ -580,11 +581,11 @@ static void look(struct serve *s)
 	case INDEX_BUSY:
 		s->collapsed = true;
 		s->step = WAIT;
-		if (wait_for_news(s) && object_state(s->object) != OBJECT_BUSY)
+		if (wait_for_progress(s) && object_state(s->object) != OBJECT_BUSY)
 			progress(s);
 		break;
 	case INDEX_NEW:
-		found_nothing(s);
+		on_miss(s);
 		break;
 	case INDEX_FULL:
 		pass(s);
@@ -592,7 +593,7 @@ static void look(struct serve *s)
 	}
 }
 
-/* The object we waited on has its head, or has lost its place. */
+/* The object that s waited on has its head, or was superseded. */
 static void woken(struct serve *s)
 {
 	struct object *o = s->object;
@@ -600,7 +601,7 @@ static void woken(struct serve *s)
 	if (s->validating && !s->fetched && atomic_load(&o->refreshing))
 		return;
 	bool ours = s->fetched ||
-		    (!s->validating && state != OBJECT_MARKER && state != OBJECT_SPILLED &&
+		    (!s->validating && state != OBJECT_HIT_FOR_MISS && state != OBJECT_OVERFLOWED &&
 		     vary_match(object_vary(store_of(s), o), s->x->head));
 	if (!ours) {
 		look(s);
@@ -610,7 +611,7 @@ static void woken(struct serve *s)
 	hit(s, false);
 }
 
-/* Our validation is over, and what was stored is the answer. */
+/* The validation is over, and the stored response is used. */
 static void deliver_stale(struct serve *s, bool stale)
 {
 	drop_object(s);
@@ -620,12 +621,12 @@ static void deliver_stale(struct serve *s, bool stale)
 	hit(s, stale);
 }
 
-/* What was purged meanwhile is no answer when the origin fails. */
+/* If the origin fails, a stale object serves, unless it was purged meanwhile. */
 static void fetch_failed(struct serve *s)
 {
 	struct freshness fresh;
 	if (!s->stale) {
-		answer_error(s, s->object->fail_status, "The origin did not answer.");
+		answer_error(s, s->object->fail_status, "The origin did not respond.");
 		return;
 	}
 	fresh = index_freshness(s->worker->index, s->stale);
@@ -635,7 +636,7 @@ static void fetch_failed(struct serve *s)
 		answer_unusable(s);
 }
 
-/* The object we wait on has changed. */
+/* The object that s waits on has changed. */
 static void progress(struct serve *s)
 {
 	if (s->step == RELAY || s->step == DONE || !s->object)
@@ -653,10 +654,10 @@ static void progress(struct serve *s)
 	case OBJECT_UNCHANGED:
 		deliver_stale(s, false);
 		break;
-	case OBJECT_HEADED:
+	case OBJECT_STREAMING:
 	case OBJECT_SEALED:
-	case OBJECT_SPILLED:
-	case OBJECT_MARKER:
+	case OBJECT_OVERFLOWED:
+	case OBJECT_HIT_FOR_MISS:
 		woken(s);
 		break;
 	}
@@ -664,17 +665,17 @@ static void progress(struct serve *s)
 
 /* ---- purging */
 
-static bool is_purger(const struct edge_config *c, const struct addr *who)
+static bool is_purger(const struct edge_config *c, const struct addr *a)
 {
 	for (unsigned i = 0; i < c->n_purge_from; i++)
-		if (addr_eq_ip(&c->purge_from[i], who))
+		if (addr_eq_ip(&c->purge_from[i], a))
 			return true;
 	return false;
 }
 
 /*
- * Every hop that it came through must be one of those, not only the peer: a board asks for others, as its lbd does.
- * Whatever X-Forwarded-For says counts here, trusted or not, since it can only take the permission away.
+ * The peer and every address in X-Forwarded-For must be allowed: a board also sends requests of others, as its lbd does.
+ * X-Forwarded-For counts here even from peers that are not trusted, since it can only take the permission away.
  */
 static bool may_purge(const struct edge_config *c, const struct http_exchange *x)
 {
@@ -689,8 +690,8 @@ static bool may_purge(const struct edge_config *c, const struct http_exchange *x
 	return is_purger(c, x->peer);
 }
 
-/* PURGE takes the address out; with X-Purge-Method: soft it only becomes stale, with regex and a target that ends in
- * .* everything that begins so goes. */
+/* PURGE removes the URI's variants; with X-Purge-Method: soft they only become stale, with regex and a target that
+ * ends in .* all keys with that prefix are removed. */
 static void purge(struct serve *s)
 {
 	const struct http_field *how = http_find(s->x->head, STR("X-Purge-Method"));
@@ -724,14 +725,14 @@ static void answer_health(struct http_exchange *x)
 	http_exchange_reply(x, &r, STR("ok\n"));
 }
 
-/* ---- what the worker calls */
+/* ---- called by the worker */
 
 void serve_begin(struct http_exchange *x)
 {
-	struct edge_worker *f = edge_worker_of(x);
-	const struct edge_settings *settings = conf_of(f->base.gen)->settings;
+	struct edge_worker *w = edge_worker_of(x);
+	const struct edge_settings *settings = conf_of(w->base.gen)->settings;
 	x->user = NULL;
-	edge_worker_count(f, STAT_requests);
+	edge_worker_count(w, STAT_requests);
 	if (str_eq(x->head->target, settings->health_path)) {
 		answer_health(x);
 		return;
@@ -739,10 +740,10 @@ void serve_begin(struct http_exchange *x)
 	struct serve *s = ARENA_NEW(&x->arena, struct serve);
 	MUST(s); /* the arena begins with a block far larger than this */
 	MAGIC_SET(s, SERVE_MAGIC);
-	list_add(&f->serves, &s->in_worker);
+	list_add(&w->serves, &s->in_worker);
 	s->x = x;
-	s->worker = f;
-	s->gen = daemon_ref(f->base.gen);
+	s->worker = w;
+	s->gen = daemon_ref(w->base.gen);
 	s->leader = (struct leader){.magic = LEADER_MAGIC,
 				    .x = x,
 				    .begun = relay_begun,
@@ -762,10 +763,10 @@ void serve_begin(struct http_exchange *x)
 							: 0));
 	s->key = key_of(&x->arena, x->head);
 	if (!s->key.bytes.p) {
-		answer_error(s, 414, "The address is too long.");
+		answer_error(s, 414, "The URI is too long.");
 		return;
 	}
-	s->hash = index_hash(f->index, s->key.bytes);
+	s->hash = index_hash(w->index, s->key.bytes);
 	if (x->head->method == HTTP_PURGE)
 		purge(s);
 	else if (key_bypass(settings, x->head, &s->how))
@@ -794,7 +795,7 @@ void serve_writable(struct http_exchange *x)
 
 static const struct serve *listed(const struct list *l)
 {
-	const struct serve *s = (const void *)((const char *)l - offsetof(struct serve, in_worker));
+	const struct serve *s = container_of_const(l, struct serve, in_worker);
 	MAGIC_CHECK(s, SERVE_MAGIC);
 	return s;
 }
@@ -807,7 +808,7 @@ unsigned serve_check(const struct edge_worker *w)
 		const struct serve *s = listed(l);
 		MAGIC_CHECK(&s->leader, LEADER_MAGIC);
 		MUST(s->worker == w && s->x->user == s);
-		/* What is not answered waits for something. */
+		/* A request without a response waits for something. */
 		MUST(s->x->status || s->leader.fetch || s->waiter.object);
 		MUST(!s->waiter.object || (s->waiter.object == s->object && s->waiter.ticket));
 		MUST(s->step != DELIVER || s->object);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One request to the cache: look up, wait or fetch, deliver. The functions are an http_handler's. */
+/* One request to the cache: look up, wait or fetch, deliver. The functions are those of an http_handler. */
 #ifndef EDGE_SERVE_H
 #define EDGE_SERVE_H
 
@@ -11,7 +11,7 @@ void serve_readable(struct http_exchange *x);
 void serve_writable(struct http_exchange *x);
 void serve_closed(struct http_exchange *x, enum http_end why);
 
-/* Nothing has moved in a tunnel for too long: both ends are cut. */
+/* Idle timeout of a tunnel: both ends are cut. */
 void serve_silent(struct deadline *silence);
 
 /* Aborts unless the invariants of the worker's requests hold; returns how many there are. */

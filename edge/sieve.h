@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * SIEVE eviction (Zhang et al., NSDI 2024): a queue in order of arrival and a hand that walks from the oldest to the
- * newest, sparing once what was asked for since it last came by. A hit sets one flag; nothing moves.
+ * newest, sparing once each object that was hit since it last came by. A hit sets one flag; nothing moves.
  *
  * Pure but for the flag, which readers set without a lock. The caller guards all else.
  */
@@ -32,7 +32,7 @@ static inline void sieve_visit(struct sieve_node *n)
 		atomic_store_explicit(&n->visited, true, memory_order_relaxed);
 }
 
-/* The next to go, still queued, or NULL when all are pinned. */
+/* The next to evict, still queued, or NULL when all are pinned. */
 struct sieve_node *sieve_victim(struct sieve *s, bool (*pinned)(const struct sieve_node *n));
 
 unsigned sieve_check(const struct sieve *s); /* see slab_check() */

@@ -86,7 +86,7 @@ static int fresh_fd(size_t size, struct err *why)
 	return fd;
 }
 
-/* To the address sanitizer a free page is freed memory, in other builds these are nothing. */
+/* To the address sanitizer a free page is freed memory; in other builds these do nothing. */
 static void page_area(const struct store *s, struct extent e, bool in_use)
 {
 	const char *at = store_page(s, e.page);
@@ -124,7 +124,7 @@ static bool adopt(struct store *s, int fd, const struct superblock *wanted, stru
 		return true;
 	}
 	if (fd >= 0) {
-		err_set(why, "the kept cache is of another size or layout: beginning empty");
+		err_set(why, "the kept cache has another size or layout: starting empty");
 		if (mem)
 			munmap(mem, s->size);
 		close(fd);
@@ -138,7 +138,7 @@ int store_open(struct store *s, size_t size, int fd, struct err *why)
 	MUST(size >= 64 * STORE_PAGE);
 	*s = (struct store){.fd = -1, .size = size};
 	struct superblock b = plan(size);
-	err_set(why, "beginning empty");
+	err_set(why, "starting empty");
 	if (adopt(s, fd, &b, why)) {
 		attach(s, &b);
 		s->adopted = true;
@@ -226,7 +226,7 @@ static bool claim(struct store *s, const struct store_record *r)
 void store_scan(struct store *s, bool (*keep)(void *arg, uint32_t record), void *arg)
 {
 	for (uint32_t i = s->record_count; i-- > 0;) {
-		if (!s->adopted) { /* looking at a fresh table would only make its memory real */
+		if (!s->adopted) { /* reading a new table would only allocate its memory */
 			s->free_records[s->free_count++] = i;
 			continue;
 		}
@@ -290,7 +290,7 @@ char *store_byte(const struct store *s, const struct extent *e, unsigned n, uint
 		 size_t *run)
 {
 	for (unsigned i = 0; i < n; i++) {
-		/* A filler may trim the last extent while others read what stands before. */
+		/* A fill may trim the last extent while others read the bytes before it. */
 		uint64_t size = (uint64_t)__atomic_load_n(&e[i].count, __ATOMIC_RELAXED) *
 				STORE_PAGE;
 		if (offset < size) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * The cache's memory: one memfd of a fixed size that outlives the process in the service manager's descriptor
- * store. Inside are only offsets: a superblock, a table of records, and pages. What is not in it is rebuilt at
- * start from the records, in milliseconds.
+ * store. It holds offsets, no pointers: a superblock, a table of records, and pages. All else is rebuilt from the
+ * records at start, in milliseconds.
  *
  *	| superblock 4 KiB | records, 128 bytes each | pages, 4 KiB each |
  *
  * A record becomes valid by its commit word, written last: a checksum over the record and over the object's key
- * and head. A process killed in mid-write leaves a record whose word does not fit, and the object never was.
+ * and head. A process killed while it writes leaves a record whose word does not match, and the object is dropped.
  *
  * Bodies have no checksum: they are written before the word, the mapping cannot be torn by a process's death, and
  * it does not outlive the machine's memory.
@@ -38,8 +38,8 @@ struct store_record {
 	uint16_t status;
 	uint8_t flags, extents;
 	uint32_t reserved;
-	struct extent
-		extent[STORE_EXTENTS]; /* of the pages: key, vary, head, body in one sequence */
+	/* The pages: key, Vary data, head and body in one sequence. */
+	struct extent extent[STORE_EXTENTS];
 };
 _Static_assert(sizeof(struct store_record) == 128, "fixed layout");
 _Static_assert(offsetof(struct store_record, extent) == 64, "fixed layout");
@@ -56,7 +56,8 @@ struct store {
 	uint32_t record_count;	      /* ro */
 	struct store_record *records; /* private */
 	char *page_mem;		      /* private */
-	pthread_mutex_t lock;	      /* pages and free records */
+	/* private; lock guards what follows */
+	pthread_mutex_t lock;
 	struct pages pages;
 	uint32_t *free_records;
 	uint32_t free_count;
@@ -64,12 +65,12 @@ struct store {
 
 /*
  * Opens the store of size bytes: adopts fd (taken over) when it holds a store of this size and layout made since the
- * machine started, else begins empty. fd -1: none. *why says in words what was found.
+ * machine started, else starts empty. fd -1: none. *why tells what was found, for the log.
  */
 int store_open(struct store *s, size_t size, int fd, struct err *why);
-void store_close(struct store *s); /* the memfd lives on in whoever else holds it */
+void store_close(struct store *s); /* the service manager's descriptor keeps the memfd */
 
-/* Calls keep() for each committed record after claiming its pages; a record it refuses is cleared. At start only. */
+/* Calls keep() for each committed record after claiming its pages; a refused record is cleared. At start only. */
 void store_scan(struct store *s, bool (*keep)(void *arg, uint32_t record), void *arg);
 
 /* Thread-safe. */
@@ -92,11 +93,11 @@ static inline char *store_page(const struct store *s, uint32_t page)
 /* Pages and free records; thread-safe. See slab_check(). */
 unsigned store_check(struct store *s);
 
-/* By the record's owner: make it valid, or not. meta: the object's key, vary and head bytes, for the checksum. */
+/* By the record's owner: makes it valid, or not. The checksum is over the record and the object's key and head. */
 void store_commit(struct store *s, uint32_t r);
 void store_uncommit(struct store *s, uint32_t r);
 
-/* The byte at offset of an object made of these extents, and how many follow it without a break. */
+/* The byte at offset of an object made of these extents; *run: how many contiguous bytes begin there. */
 char *store_byte(const struct store *s, const struct extent *e, unsigned n, uint64_t offset,
 		 size_t *run);
 

@@ -4,7 +4,7 @@
 #include "http/date.h"
 #include "http/fields.h"
 
-/* These say what the stored body is, whatever a 304 thinks of it (RFC 9111 §3.2). */
+/* They describe the stored body: a 304 does not change them (RFC 9111 §3.2). */
 #define OF_THE_BODY                                                                                \
 	(HTTP_SKIP(HTTP_F_CONTENT_LENGTH) | HTTP_SKIP(HTTP_F_CONTENT_ENCODING) |                   \
 	 HTTP_SKIP(HTTP_F_CONTENT_RANGE) | HTTP_SKIP(HTTP_F_CONTENT_TYPE))
@@ -35,7 +35,7 @@ struct http_head *stored_head_parse(struct arena *a, struct str stored)
 	return h && http_fields_to_head(h, stored) ? h : NULL;
 }
 
-/* Does it have a field of that name that is more than this connection's? */
+/* Does it have an end-to-end field of that name? */
 static bool replaces(const struct http_head *not_modified, struct str name)
 {
 	for (unsigned i = 0; i < not_modified->count; i++) {

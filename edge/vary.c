@@ -42,8 +42,8 @@ bool vary_accepts_gzip(const struct http_head *request)
 	(VARY_UNSENT | HTTP_SKIP(HTTP_F_HOST) | HTTP_SKIP(HTTP_F_X_FORWARDED_PROTO) |              \
 	 HTTP_SKIP(HTTP_F_X_FORWARDED_HOST))
 
-/* Calls piece() for each part of the joined value of a field that the origin is sent for this request. False as
- * soon as piece() says so. */
+/* Calls piece() for each part of the joined value of a field, as it is sent to the origin for this request. Stops and
+ * returns false when piece() does. */
 static bool each_piece(const struct http_head *request, struct str name,
 		       bool (*piece)(void *arg, struct str s), void *arg)
 {
@@ -80,7 +80,7 @@ static bool append(void *arg, struct str s)
 	return true;
 }
 
-static bool eat(void *arg, struct str s)
+static bool match_prefix(void *arg, struct str s)
 {
 	struct str *left = arg;
 	if (!str_starts(*left, s))
@@ -133,7 +133,7 @@ bool vary_match(struct str data, const void *request)
 		if (!str_split(&rest, '\0', &name) || !str_split(&rest, '\0', &value))
 			return false;
 		struct str left = value;
-		if (!each_piece(request, name, eat, &left) || left.n)
+		if (!each_piece(request, name, match_prefix, &left) || left.n)
 			return false;
 	}
 	return true;

@@ -147,10 +147,10 @@ static void markers_expire(void **state UNUSED)
 	struct object *o;
 	struct freshness f;
 	assert_int_equal(look("k", any, NULL, &o), INDEX_NEW);
-	fill_mark(ix, o, NOW, 120);
+	fill_hit_for_miss(ix, o, NOW, 120);
 	object_unref(&store, o);
 	assert_int_equal(look("k", any, NULL, &o), INDEX_FOUND);
-	assert_int_equal(object_state(o), OBJECT_MARKER);
+	assert_int_equal(object_state(o), OBJECT_HIT_FOR_MISS);
 	object_unref(&store, o);
 	struct str k = STR("k");
 	assert_int_equal(
@@ -166,7 +166,7 @@ static void variants_live_side_by_side(void **state UNUSED)
 	make("k", "x=2", "second", 6);
 	expect("k", "x=1", "one", 3);
 	expect("k", "x=2", "second", 6);
-	struct object *fresh = index_fresh(ix, index_hash(ix, STR("k")), STR("k"));
+	struct object *fresh = index_new_object(ix, index_hash(ix, STR("k")), STR("k"));
 	struct fill_head h = head_for("x=1", 3);
 	assert_true(fill_begin(ix, fresh, &h));
 	assert_true(pour(fresh, "new", 3));
@@ -241,14 +241,14 @@ static void what_grows_without_end_is_told_so(void **state UNUSED)
 	assert_int_equal(look("k", any, NULL, &o), INDEX_NEW);
 	assert_true(fill_begin(ix, o, &h));
 	assert_false(pour(o, body, sizeof(body)));
-	fill_spill(ix, o);
+	fill_overflow(ix, o);
 	object_unref(&store, o);
 	make("k", "", "small", 5);
 	expect("k", "", "small", 5);
 	assert_int_equal(look("too big", any, NULL, &o), INDEX_NEW);
 	h = head_for("", SIZE);
 	assert_false(fill_begin(ix, o, &h));
-	fill_mark(ix, o, NOW, 10);
+	fill_hit_for_miss(ix, o, NOW, 10);
 	object_unref(&store, o);
 }
 
@@ -383,7 +383,7 @@ static void deliver(struct asker *a)
 	struct iovec iov[8];
 	size_t total;
 	enum object_state st = object_state(a->object);
-	if (st == OBJECT_BUSY || st == OBJECT_HEADED)
+	if (st == OBJECT_BUSY || st == OBJECT_STREAMING)
 		return;
 	if (st == OBJECT_SEALED) {
 		MUST(object_body(&store, a->object, 0, iov, 8, &total) > 0);
@@ -404,7 +404,7 @@ static void fill_it(struct object *o)
 	static const char body[5000] = "d";
 	struct fill_head h = head_for("", sizeof(body));
 	if (!fill_begin(ix, o, &h)) {
-		fill_mark(ix, o, NOW, 0);
+		fill_hit_for_miss(ix, o, NOW, 0);
 		return;
 	}
 	if (pour(o, body, sizeof(body)))
@@ -427,7 +427,7 @@ static void ask(struct asker *a)
 	if (r == INDEX_NEW) {
 		fill_it(a->object);
 		deliver(a);
-	} else if (r == INDEX_FOUND && object_state(a->object) == OBJECT_MARKER) {
+	} else if (r == INDEX_FOUND && object_state(a->object) == OBJECT_HIT_FOR_MISS) {
 		next_round(a);
 	} else {
 		a->waiter.ticket = ticket_new(a->worker, on_woken, a);
