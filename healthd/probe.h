@@ -110,8 +110,8 @@ void probe_end(struct probe *p, enum health_result result, uint32_t code, const 
 	PRINTF_LIKE(4, 5);
 
 /*
- * Begins a connection as the spec's send_proxy says: with a header that names nobody, since the probe is the
- * prober's own. more: a request follows at once. False: the connection did not take it.
+ * Begins a connection as the spec's send_proxy says: with a header that names no client, since the probe is
+ * healthd's own. more: a request follows at once. False: the connection did not take it.
  */
 bool probe_send_proxy(const struct probe *p, int fd, bool more);
 

@@ -7,7 +7,7 @@
  *	static const struct conf_key lb_keys[] = {
  *		CONF_U32 (struct lb_conf, maxconn, "maxconn", "4096", 1, 65536, "Most clients."),
  *		CONF_MSEC(struct lb_conf, drain_ms, "drain", "10s", 0, 60000, "Wait at a stop."),
- *		CONF_STR (struct lb_conf, auth, "auth", NULL, "Who may look.", .flags = CONF_SECRET),
+ *		CONF_STR (struct lb_conf, auth, "auth", NULL, "USER:PASSWORD.", .flags = CONF_SECRET),
  *	};
  *	const struct conf_section lb_section =
  *		CONF_SINGLE(struct lb_conf, "lb", lb_keys, "Limits.", .flags = CONF_IMPLICIT);

@@ -28,8 +28,8 @@ struct http_client;
 
 /* Idle connections of all clients of one worker; its owner may set max at any time. */
 struct http_client_idle {
-	uint32_t n; /* ro */
-	uint32_t max;
+	uint32_t n;   /* ro */
+	uint32_t max; /* rw */
 };
 
 struct http_client_conf {
@@ -66,8 +66,8 @@ enum http_fail {
 	HTTP_FAIL_BODY, /* after the head: the body broke, was cut or stalled; in a tunnel: it broke */
 };
 
-const char *http_client_fail_text(
-	enum http_fail f); /* "connection refused" and so on, for logs and verdicts */
+/* "connection refused" and so on, for logs and error pages. */
+const char *http_client_fail_text(enum http_fail f);
 
 /* One request to one server. */
 struct http_call {
@@ -110,8 +110,8 @@ struct http_request {
 	uint64_t length;
 	struct str method_text, target;
 	struct str host; /* the authority; never empty */
-	struct str
-		upgrade; /* the protocol to switch to, at most HTTP_UPGRADE_MAX bytes, or STR_NONE */
+	/* The protocol to switch to, at most HTTP_UPGRADE_MAX bytes, or STR_NONE. */
+	struct str upgrade;
 	/* Field blocks without Host, Connection, Content-Length and Transfer-Encoding. */
 	struct str fields[HTTP_REQUEST_BLOCKS];
 };
@@ -144,8 +144,8 @@ ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, b
 
 /* ---- the response body, from head() on */
 struct str http_client_data(const struct http_call *c); /* payload received and not yet consumed */
-enum http_body_state http_client_body_state(
-	const struct http_call *c); /* END: all of it is in data() */
+/* END: all of it is in data(). */
+enum http_body_state http_client_body_state(const struct http_call *c);
 /* What data() is of the body, for http_exchange_write(). */
 enum http_piece http_client_piece(const struct http_call *c);
 void http_client_consume(struct http_call *c, size_t n);
@@ -174,7 +174,7 @@ struct http_client_stats {
 };
 const struct http_client_stats *http_client_stats(const struct http_client *cl);
 
-/* Aborts unless the invariants hold, of all calls and connections too; returns how many structures it looked at. */
+/* Aborts unless the invariants hold, of all calls and connections too; returns the number of structures checked. */
 unsigned http_client_check(const struct http_client *cl);
 /* Calls that run now; idle connections. */
 unsigned http_client_calls(const struct http_client *cl);

@@ -8,10 +8,10 @@
  * The handler's contract, on the exchange's worker thread:
  *  - request() is called once, with the head complete and checked. The body, if any, comes through
  *    http_exchange_data().
- *  - The handler answers: respond(), any number of writes, end(); or reply() or error(), which end it too. It may cut
- *    the answer short with abort(). It may also wait: nothing obliges it to answer before request() returns.
- *  - closed() is called exactly once, last: when the answer has left, was cut, or the client is gone. Everything that
- *    was handed to respond() must stay in place until then; there the handler lets go of what it holds. Afterwards the
+ *  - The handler responds: respond(), any number of writes, end(); or reply() or error(), which end it too. It may cut
+ *    the response short with abort(). It may also wait: it need not respond before request() returns.
+ *  - closed() is called exactly once, last: when the response has been sent, was cut, or the client is gone. Everything that
+ *    was handed to respond() must stay in place until then; in closed() the handler frees what it holds. After it the
  *    exchange does not exist.
  *  - end(), abort(), reply() and error() may call closed() before they return: the caller must not touch the exchange,
  *    nor anything that its closed() frees, after them. No other function below calls back into the handler for the
@@ -36,14 +36,15 @@ struct http_transport;
 struct http_exchange {
 	uint32_t magic;	    /* private */
 	uint16_t status;    /* ro: of the response, 0 before it */
-	bool client_closed; /* ro: the client half-closed; it may still read the answer */
+	bool client_closed; /* ro: the client half-closed; it may still read the response */
 	const struct http_transport *transport; /* private */
 	struct worker *worker;			/* ro */
-	struct http_head *head;	 /* the request; a handler may filter its fields; until closed() */
+	struct http_head
+		*head; /* rw: the request; a handler may filter its fields; until closed() */
 	const struct addr *peer; /* ro: the client, or the one that a trusted preface named */
 	void *tag;		 /* ro: of the listener it came by */
-	struct arena arena;	 /* for the handler, until closed() */
-	void *user;		 /* the handler's own */
+	struct arena arena;	 /* rw, the handler's: until closed() */
+	void *user;		 /* rw, the handler's */
 	int64_t started_us;	 /* ro: first byte of the request */
 	int64_t request_us;	 /* ro: head complete */
 	uint64_t body_in;	 /* ro: payload bytes of the request consumed so far */
@@ -52,7 +53,7 @@ struct http_exchange {
 
 /* Why an exchange is over. */
 enum http_end {
-	HTTP_END_DONE,	       /* the whole response has left */
+	HTTP_END_DONE,	       /* the whole response was sent */
 	HTTP_END_CUT,	       /* the handler cut its response short */
 	HTTP_END_CLIENT,       /* the connection broke, or the client left */
 	HTTP_END_BODY_TIMEOUT, /* the request body stalled (a 408 was sent if nothing else had been) */
@@ -68,7 +69,7 @@ struct http_handler {
 	void (*readable)(struct http_exchange *x);
 	/* After http_exchange_write() took less than it was offered: more can go now. */
 	void (*writable)(struct http_exchange *x);
-	/* The client half-closed while its request, complete, waits for an answer; once. Not when that was known at
+	/* The client half-closed while its request, complete, waits for a response; once. Not when that was known at
 	 * request() already (client_closed). May be NULL. */
 	void (*half_closed)(struct http_exchange *x);
 	void (*closed)(struct http_exchange *x, enum http_end why);
@@ -195,24 +196,24 @@ static inline void http_exchange_end(struct http_exchange *x)
 	x->transport->end(x);
 }
 
-/* Cuts the response so that the client sees a truncated message, or an end without an answer. */
+/* Cuts the response so that the client sees a truncated message, or a close without a response. */
 static inline void http_exchange_abort(struct http_exchange *x)
 {
 	x->transport->abort(x);
 }
 
-/* Answers with a whole body that stays in place until closed() (or STR_NONE), and ends the exchange. framing and
- * length are set here. To a HEAD only the length is told. */
+/* Responds with a whole body that stays in place until closed() (or STR_NONE), and ends the exchange. framing and
+ * length are set here. A HEAD gets only the length. */
 void http_exchange_reply(struct http_exchange *x, struct http_response *r, struct str body);
 
 /*
- * Answers with a short page and ends the exchange. fields: an extra block, or STR_NONE. Any time before respond();
+ * Responds with a short page and ends the exchange. fields: an extra block, or STR_NONE. Any time before respond();
  * after it, it is http_exchange_abort().
  */
 void http_exchange_error(struct http_exchange *x, uint16_t status, const char *text,
 			 struct str fields);
 
-/* ---- the one builder of error answers, for transports too */
+/* ---- the one builder of error responses, for transports too */
 
 #define HTTP_ERROR_SIZE 1024
 

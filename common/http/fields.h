@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "http/msg.h"
 
-/* A block under construction in memory of a fixed size. An overflow is remembered, not an abort. */
+/* A block under construction in memory of a fixed size. An overflow sets `overflow`, it does not abort. */
 struct http_fields {
 	char *mem;     /* private */
 	size_t cap, n; /* private */
@@ -59,7 +59,7 @@ struct str http_fields_block(const struct http_fields *f);
 bool http_fields_next(struct str *rest, struct str *name, struct str *value);
 
 /*
- * The fields of a block as a head with ids and first[], everything else of it cleared: for looking things up. Slices
+ * The fields of a block as a head with ids and first[], everything else of it cleared: for lookups. Slices
  * point into the block. False when there are more than HTTP_FIELDS_MAX.
  */
 bool http_fields_to_head(struct http_head *h, struct str block);

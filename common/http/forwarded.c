@@ -7,7 +7,7 @@
 
 enum kind {
 	ORDINARY,
-	CLIENT, /* says who asked, for what, how */
+	CLIENT, /* the client's address, host, scheme */
 	TARGET, /* another target than the request line's, or something that CGI would read as a variable */
 	METHOD, /* another method */
 	LOOKALIKE,
@@ -37,7 +37,7 @@ static const struct {
 
 #define NAME_MAX_SIZE 24 /* of the names above */
 
-/* As CGI and its heirs read a name: letters in one case, and every other mark like every other. */
+/* As CGI reads a name: letters in one case, all punctuation the same. */
 static char plain(char c)
 {
 	c = str_lower_char(c);
@@ -90,7 +90,7 @@ static enum kind kind_of(const struct http_field *f)
 	}
 }
 
-static bool goes_on(const struct http_head *h, const struct http_field *f, unsigned flags)
+static bool is_forwarded(const struct http_head *h, const struct http_field *f, unsigned flags)
 {
 	bool trusted = flags & HTTP_FORWARDED_TRUSTED;
 	bool cached = (flags & HTTP_FORWARDED_CACHED) &&
@@ -109,14 +109,14 @@ static bool goes_on(const struct http_head *h, const struct http_field *f, unsig
 	case LOOKALIKE:
 		return false;
 	}
-	WRONG("a kind that is none");
+	WRONG("no such kind");
 }
 
 void http_forwarded_filter(struct http_head *h, unsigned flags)
 {
 	unsigned kept = 0;
 	for (unsigned i = 0; i < h->count; i++) {
-		if (!goes_on(h, &h->fields[i], flags))
+		if (!is_forwarded(h, &h->fields[i], flags))
 			continue;
 		if (kept < i)
 			h->fields[kept] = h->fields[i];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * What proxies tell each other about a request, in fields that any client can send as well: who asked, for which
- * host and by which scheme (X-Forwarded-*, Forwarded, X-Real-IP), and what is meant instead of what the request
- * line says (X-Original-URL, X-HTTP-Method-Override). Servers believe them; an answer made from a lie and stored
- * goes to every client. So one rule holds on every hop:
+ * What proxies tell each other about a request, in fields that any client can send as well: the client's
+ * address, host and scheme (X-Forwarded-*, Forwarded, X-Real-IP), and a target or method that replaces that of the
+ * request line (X-Original-URL, X-HTTP-Method-Override). Servers believe them; a response made from forged ones and
+ * stored goes to every client. So one rule holds on every hop:
  *
  *  - From a peer that is not trusted none of them goes on. From a trusted one, a balancer or a TLS terminator of
  *    the operator's, they do.
@@ -24,8 +24,8 @@
 
 enum http_forwarded_flag {
 	HTTP_FORWARDED_TRUSTED = 1, /* the peer is trusted */
-	HTTP_FORWARDED_CACHED =
-		2, /* GET and HEAD may be answered from a cache, whose key has no overrides */
+	/* GET and HEAD may be served from a cache, whose key has no overrides. */
+	HTTP_FORWARDED_CACHED = 2,
 };
 
 /*

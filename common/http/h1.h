@@ -41,7 +41,7 @@ enum http_conn_state {
 	HTTP_CONN_IDLE,	     /* no byte of a request yet: no buffer, no exchange */
 	HTTP_CONN_HEAD,	     /* part of a head is in the window */
 	HTTP_CONN_EXCHANGE,  /* the handler has it */
-	HTTP_CONN_LINGER, /* answered and shut down: reading on so that the client sees the answer */
+	HTTP_CONN_LINGER,    /* shut down: reads on so that the client gets the whole response */
 };
 
 struct http_conn {

@@ -2,7 +2,7 @@
 /*
  * One client connection that speaks HTTP/1.1, its reading side.
  *
- *     HANDSHAKE ──▶ IDLE ──first byte──▶ HEAD ──complete──▶ EXCHANGE ──answered──▶ IDLE, HEAD (pipelined), LINGER
+ *     HANDSHAKE ──▶ IDLE ──first byte──▶ HEAD ──complete──▶ EXCHANGE ──response──▶ IDLE, HEAD (pipelined), LINGER
  *                                                                                  or closed
  *
  * The read watcher stays on all the time, idle or busy: it is stopped only when it fires and there is no room, or
@@ -103,7 +103,7 @@ void http_h1_abort(struct http_conn *c, enum http_end why)
 	http_h1_close(c);
 }
 
-/* Answered, but the client may still be sending: closing now could destroy the answer on its way (RFC 9112 §9.6). */
+/* The response is sent, but the client may still be sending: closing now could destroy it on its way (RFC 9112 §9.6). */
 static void linger(struct http_conn *c)
 {
 	drop_exchange(c);
@@ -149,7 +149,7 @@ static void refuse(struct http_conn *c, enum http_refusal_cause cause, struct ht
 
 /* ---- from bytes to exchanges */
 
-/* The client closed inside a head; a connection that sent nothing is not worth a word. */
+/* The client closed inside a head; a connection that sent nothing is not reported. */
 static void closed_in_head(struct http_conn *c)
 {
 	if (http_in_all(&c->in).n)
@@ -324,8 +324,8 @@ static void read_idle(struct http_conn *c)
 	}
 }
 
-/* A client that has only just come still gets to ask, for a moment; one that was idle between requests only if it
- * has asked already. */
+/* A new client may still send a request, for a moment; one that was idle between requests only if its request is here
+ * already. */
 void http_h1_drain(struct http_conn *c)
 {
 	size_t got = 0;
@@ -350,7 +350,7 @@ static void read_head(struct http_conn *c)
 		advance(c);
 }
 
-/* The request body cannot be: said to the client if it has heard nothing yet. */
+/* The request body failed: the client gets a status if no response has begun. */
 static void body_failed(struct http_conn *c, uint16_t status, const char *text, enum http_end why)
 {
 	struct http_h1 *h = c->h1;
@@ -501,7 +501,7 @@ static void on_writable(struct ev_loop *loop UNUSED, struct ev_io *w, int events
 	else if (c->state == HTTP_CONN_EXCHANGE)
 		http_h1_writable(c);
 	else
-		ev_io_stop(loop_of(c), &c->writable); /* it was a read's wish */
+		ev_io_stop(loop_of(c), &c->writable); /* it was for a read */
 }
 
 static void head_expired(struct http_conn *c)

@@ -4,8 +4,8 @@
  * over http_out. While the socket takes no more, the write watcher runs and the send deadline with it; every byte of
  * progress moves that deadline.
  *
- * The body deadline runs while the handler waits for the request body and has not answered yet: once it has, a client
- * that goes on sending slowly harms nobody but itself.
+ * The body deadline runs while the handler waits for the request body and has not responded yet: after that a client
+ * that sends slowly holds up only itself.
  *
  * After a 101 the connection is a tunnel: both directions are bytes until closed, each may end on its own, and the
  * handler keeps the only deadline.
@@ -175,7 +175,7 @@ static void h1_respond(struct http_exchange *x, const struct http_response *r)
 	struct http_h1 *h = h1_of(x);
 	enum http_out_framing framing = framing_of(h, r->framing);
 	deadline_cancel(&h->body_deadline);
-	/* A 204 has none, whatever its server says (RFC 9110 §8.6): a client may read it as that of a body. */
+	/* A 204 has none, even if its server sent one (RFC 9110 §8.6): a client may read it as that of a body. */
 	uint64_t length = r->status == 204 ? HTTP_NO_LENGTH : r->length;
 	http_out_restart(&h->out, framing, length);
 	h->close = must_close(h, r, framing);

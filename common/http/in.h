@@ -26,9 +26,8 @@ struct http_in {
 
 /* buffers: of WORKER_BUFFER_SIZE bytes each; outlives the window. Begins closed. */
 void http_in_init(struct http_in *in, struct slab *buffers);
-bool http_in_open(
-	struct http_in *in); /* makes sure of memory; false: the worker's buffers are spent */
-void http_in_close(struct http_in *in); /* gives the memory back; what was received is forgotten */
+bool http_in_open(struct http_in *in);	/* gets memory if it has none; false: no buffer is left */
+void http_in_close(struct http_in *in); /* gives the memory back; what was received is dropped */
 
 enum http_in_result {
 	HTTP_IN_SOME,	 /* bytes came */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Private to the server-facing half: one connection to a server, and the idle ones of an address. link.c alone writes
- * a link's fields; calls (client.c) work through the functions below and are told through http_client_readable(), _writable() and _expired().
+ * a link's fields; calls (client.c) work through the functions below and are told by http_client_readable(), _writable()
+ * and _expired().
  */
 #ifndef HTTP_LINK_H
 #define HTTP_LINK_H
@@ -27,7 +28,7 @@ struct http_link {
 	uint8_t state;
 	bool not_reusable;
 	bool eof;     /* the server has sent all it will, or the connection is broken */
-	bool reading; /* a reader is at work that looks at the link again */
+	bool reading; /* on_readable() is on the stack, and uses the link again */
 	bool limited; /* sock_limit_silence()'s */
 	struct ev_io readable, writable;
 	struct deadline deadline; /* the call's, or of idleness */
@@ -62,8 +63,8 @@ struct http_client {
 	struct http_client_stats stats;
 };
 
-struct http_endpoint *http_link_endpoint(struct http_client *cl,
-					 const struct addr *a); /* NULL: no memory */
+/* NULL: no memory. */
+struct http_endpoint *http_link_endpoint(struct http_client *cl, const struct addr *a);
 /* The most recently used idle one with that preface, now the call's; NULL: there is none. */
 struct http_link *http_link_reuse(struct http_endpoint *e, struct str preface, bool small,
 				  struct http_active_call *a);
@@ -72,19 +73,18 @@ struct http_link *http_link_open(struct http_client *cl, struct http_endpoint *e
 				 struct str preface, struct http_active_call *a, int *error);
 /* small: the request has no body, so a server that acknowledges nothing of it for long is gone. */
 void http_link_connected(struct http_link *l, bool small);
-bool http_link_keep(
-	struct http_link
-		*l); /* false: it may not, or there are enough; it is the caller's to close */
+/* False: it may not be kept, or there are enough; the caller has to close it. */
+bool http_link_keep(struct http_link *l);
 void http_link_close(struct http_link *l);
 void http_link_spoil(struct http_link *l);  /* must not be kept */
-void http_link_tunnel(struct http_link *l); /* nor that, and anything may be sent over it */
+void http_link_tunnel(struct http_link *l); /* the same, and bytes of any protocol follow */
 
 /* One read into the window. The watcher stops at the end, or when there is no room. */
 enum http_in_result http_link_read(struct http_link *l, size_t *got);
-void http_link_watch_read(struct http_link *l,
-			  bool on); /* on: unless there is no room, or it has ended */
+/* on: unless there is no room, or it has ended. */
+void http_link_watch_read(struct http_link *l, bool on);
 void http_link_watch_write(struct http_link *l, bool on);
-/* The call hears of the link again, from the loop, as if it were readable. */
+/* The call is called again, from the loop, as if the link were readable. */
 void http_link_feed(struct http_link *l);
 void http_link_arm(struct http_link *l, struct deadline_class *class);
 
@@ -92,7 +92,7 @@ void http_link_check(const struct http_link *l);
 unsigned http_link_check_idle(const struct http_endpoint *e); /* each of them; how many there are */
 void http_link_close_idle(struct http_endpoint *e);
 
-/* client.c: what a link tells its call */
+/* client.c: called by a link */
 void http_client_readable(struct http_active_call *a);
 void http_client_writable(struct http_active_call *a);
 void http_client_expired(struct http_active_call *a);

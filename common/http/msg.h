@@ -10,7 +10,7 @@
 #include "http/tbl.h"
 
 #define HTTP_UPGRADE_MAX 64  /* bytes of a protocol's name */
-#define HTTP_FIELDS_MAX	 100 /* Apache's limit too: the origin never refuses what we let through */
+#define HTTP_FIELDS_MAX	 100 /* Apache's limit too: the origin accepts what passes here */
 
 enum http_method {
 	HTTP_OTHER,
@@ -46,21 +46,21 @@ struct http_head {
 	/* requests */
 	enum http_method method;
 	struct str method_text;
-	struct str
-		target; /* origin-form "/path?query", or "*": absolute-form has been taken apart */
-	struct str
-		authority; /* Host, or the authority of an absolute-form target; "" in HTTP/1.0 without Host */
+	/* Origin-form "/path?query", or "*": absolute-form has been split. */
+	struct str target;
+	/* Host, or the authority of an absolute-form target; "" in HTTP/1.0 without Host. */
+	struct str authority;
 	/* responses */
 	uint16_t status;
 	struct str reason;
 	/* both */
 	uint8_t minor; /* HTTP/1.minor, 0 or 1 */
-	bool close;    /* the sender will not keep this connection (RFC 9112 §9.3) */
+	bool close;    /* the sender closes this connection (RFC 9112 §9.3) */
 	bool upgrade;  /* Connection: upgrade and an Upgrade field are there */
 	bool expect_continue;
 	enum http_body_kind body;
-	uint64_t
-		length; /* with HTTP_BODY_LENGTH; for a response to HEAD the announced length, body NONE */
+	/* With HTTP_BODY_LENGTH; of a response to HEAD the announced length, with body NONE. */
+	uint64_t length;
 	uint32_t size;		     /* bytes of the head, its blank line included */
 	uint16_t count;		     /* of fields */
 	uint8_t first[HTTP_F_COUNT]; /* 1 + index of the first field of that id, or 0 */
@@ -101,7 +101,7 @@ static inline uint64_t http_announced_length(const struct http_head *h)
 
 /*
  * The protocol that a request asks to switch to, when that can be left to the next server: one name, asked for by
- * HTTP/1.1 in a GET without body, and no version of HTTP or TLS, which would change what speaks to us. Else STR_NONE.
+ * HTTP/1.1 in a GET without body, and no version of HTTP or TLS, which would change the protocol of this connection itself. Else STR_NONE.
  */
 struct str http_upgrade_of(const struct http_head *h);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Bytes leave in the order: early, head, chunk line, body, framing behind the body. Only our own bytes are
+ * Bytes are sent in the order: early, head, chunk line, body, framing behind the body. Only our own bytes are
  * remembered across calls; body bytes that the kernel did not take are offered again by the caller, and a chunk
  * once announced is filled with them before the next begins.
  */

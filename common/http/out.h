@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Private to both halves: what is still to be sent of one message, its head in pieces and the framing of its
- * body, leaving in as few writev calls as the kernel allows.
+ * body, sent in as few writev calls as the kernel allows.
  */
 #ifndef HTTP_OUT_H
 #define HTTP_OUT_H
@@ -18,7 +18,7 @@ enum http_out_framing {
 	HTTP_OUT_RAW,	  /* as many bytes as come, until the connection closes */
 };
 
-/* All private to out.c. */
+/* Written by out.c alone; both halves read `framing` and `early`. */
 struct http_out {
 	struct iovec early; /* rest of framing or of an interim response: goes before everything */
 	struct iovec head[HTTP_OUT_PIECES];
@@ -39,13 +39,13 @@ void http_out_first(struct http_out *o, struct str bytes);
 void http_out_piece(struct http_out *o, struct str bytes);
 
 /*
- * One writev of {what is owed, body bytes, framing}. Returns how many of the body bytes were taken, or -1 when
+ * One writev of {pending bytes, body bytes, framing}. Returns how many of the body bytes were taken, or -1 when
  * the connection is broken. *put is the number of bytes that left.
  */
 ssize_t http_out_send(struct http_out *o, struct io *io, const struct iovec *iov, int n,
 		      enum http_piece piece, size_t *put);
 
-/* May body bytes go past http_out_send() now? Nothing is owed, and no chunks are to be made. */
+/* May body bytes go past http_out_send() now? Nothing is pending, and the body is not chunked. */
 bool http_out_may_bypass(const struct http_out *o);
 /* n body bytes went another way (splice). */
 void http_out_bypass(struct http_out *o, uint64_t n);
@@ -64,7 +64,7 @@ static inline bool http_out_until_close(const struct http_out *o)
 	return o->framing == HTTP_OUT_RAW;
 }
 
-/* The whole message has left. */
+/* The whole message was sent. */
 bool http_out_complete(const struct http_out *o);
 
 /* The caller offers no more: true if what was offered makes a whole message (once flushed). A chunked body may

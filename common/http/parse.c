@@ -7,7 +7,7 @@
  * so it ends the search at once. When the end is there every byte is looked at once more: line by line through
  * 256-entry class tables, fields looked up by number, framing decided last, from the whole (RFC 9112 §6).
  *
- * What we refuse beyond what the RFC demands is what peers have been fooled with: bare LF and CR, obs-fold, two
+ * What is refused beyond the RFC's demands has been used for request smuggling: bare LF and CR, obs-fold, two
  * Hosts, Content-Length beside Transfer-Encoding, a Transfer-Encoding other than exactly "chunked", control
  * bytes anywhere, white space before a colon.
  */
@@ -20,7 +20,7 @@ enum { TCHAR = 1, TARGET = 2, VALUE = 4, AUTH = 8 };
 
 static const uint8_t class[256] = {
 	/* tchar (RFC 9110 §5.6.2): "!#$%&'*+-.^_`|~" digits letters. Target: printable ASCII less those that no
-	 * URI holds and that logs, shells and pages trip over: " < > \ ^ ` { | } and #; we let | ^ { } ` pass as
+	 * URI holds and that logs, shells and pages misread: " < > \ ^ ` { | } and #; but | ^ { } ` pass, since
 	 * browsers send them in queries. Value: anything but controls; tab is fine. Authority: reg-name, IPv6, port. */
 	['\t'] = VALUE,
 	[' '] = VALUE,
@@ -451,7 +451,7 @@ enum http_parse http_parse_request(struct http_head *head, struct str in, size_t
 	struct str msg = str_skip(in, skip);
 	size_t hint = *scanned > skip ? *scanned - skip : 0;
 	enum http_parse r = HTTP_PARSE_DONE;
-	/* What can be no method is refused at its first bytes, a TLS hello for one, which may hold no line end. */
+	/* What cannot be a method (a TLS hello, which may have no line end) is refused at its first bytes. */
 	if (!(class[(unsigned char)msg.p[0]] & TCHAR))
 		return refuse(bad, 400, "bad method");
 	size = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Strict HTTP/1.x head parsing (RFC 9112): what is doubtful is refused by name, never guessed at.
+ * Strict HTTP/1.x head parsing (RFC 9112): an ambiguous head is refused with a reason, never guessed at.
  *
- * Pure functions over bytes: no I/O, no allocation, linear time. Used for whatever a peer sends, so every
- * outcome is a value.
+ * Pure functions over bytes: no I/O, no allocation, linear time. Input is what a peer sends, so every outcome is a
+ * value.
  */
 #ifndef HTTP_PARSE_H
 #define HTTP_PARSE_H
@@ -12,8 +12,8 @@
 
 enum http_parse {
 	HTTP_PARSE_DONE, /* head is filled */
-	HTTP_PARSE_MORE, /* so far so good: call again when there are more bytes */
-	HTTP_PARSE_BAD,	 /* *bad says what and with which status to refuse */
+	HTTP_PARSE_MORE, /* valid so far: call again when there are more bytes */
+	HTTP_PARSE_BAD,	 /* *bad has the reason and the status of the refusal */
 };
 
 struct http_bad {
@@ -22,8 +22,8 @@ struct http_bad {
 };
 
 struct http_limits {
-	uint32_t
-		line; /* request line and each field line, bytes without CRLF; beyond: 414 or 431 */
+	/* Request line and each field line, bytes without CRLF; beyond: 414 or 431. */
+	uint32_t line;
 	uint32_t head;	 /* the whole head; beyond: 431 */
 	uint16_t fields; /* at most HTTP_FIELDS_MAX; beyond: 431 */
 };

@@ -30,13 +30,13 @@ struct http_relay {
 
 enum http_relay_state {
 	HTTP_RELAY_GOES_ON, /* a callback of either side will come */
-	/* The whole response has been handed on (in a tunnel: both directions have ended): end both, the call first. */
+	/* The whole response was relayed (in a tunnel: both directions have ended): end both, the call first. */
 	HTTP_RELAY_DONE,
 };
 
 /* Between a call whose head() has been called, or that has a request body to come, and its exchange. */
 void http_relay_init(struct http_relay *r, struct http_exchange *x, struct http_call *call);
-/* Lets go of the pipe. Nothing for a relay that was never initialised (all zero). */
+/* Gives the pipe back. Does nothing for a relay that was never initialised (all zero). */
 void http_relay_fini(struct http_relay *r);
 
 /* Request body towards the server: from readable() of the exchange and writable() of the call. */
@@ -51,10 +51,10 @@ enum http_relay_state http_relay_response(struct http_relay *r);
 enum http_relay_state http_relay_tunnel(struct http_relay *r, struct deadline_class *silence);
 struct http_relay *http_relay_of(struct deadline *silence);
 
-/* Hands an interim response on, with the fields that such a one may have (RFC 8297: Link; none in 100 and 102). */
+/* Relays an interim response, with the fields that such a one may have (RFC 8297: Link; none in 100 and 102). */
 void http_relay_interim(struct http_exchange *x, const struct http_head *h);
 
-/* What a response head says of its body, for http_response.framing. */
+/* The framing of a response head's body, for http_response.framing. */
 enum http_framing http_relay_framing(const struct http_head *h);
 
 /* The same for http_response.upgrade: what a 101 switches to, copied, since the call's head may go before it is sent. */

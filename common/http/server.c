@@ -2,12 +2,12 @@
 /*
  * The server object: listeners, limits, and the connections' memory.
  *
- * One accept() an event: the listening socket is level-triggered, so a queue is worked off one connection a turn,
- * interleaved with the work already taken on, and no call is spent on learning that the queue is empty. At
+ * One accept() an event: the listening socket is level-triggered, so a queue is accepted one connection a turn,
+ * interleaved with the requests in progress, and no call is spent on finding the queue empty. At
  * max_conns, or with the budget spent, accepting stops and the kernel's queue holds the rest. The budget queues up only
  * a server that has a client to accept; a unit handed over is used for that client at once or given back.
  *
- * A listener outlives its retirement until the last of its connections is gone: they go by its deadlines.
+ * A retired listener lives until the last of its connections is gone: they use its deadlines.
  */
 #include <errno.h>
 

@@ -5,8 +5,8 @@
  *
  * A server belongs to one worker. Each of its listeners has a conf of its own: timeouts, limits, and how a
  * connection's io begins. An idle connection holds neither buffer nor arena, only the small struct http_conn. A request
- * is refused before the handler sees it when its head is malformed; the refusal is answered, told to refused(), and
- * the connection closed after lingering.
+ * whose head is malformed is refused before the handler sees it: the client gets the status, refused() is called, and
+ * the connection is closed after lingering.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -26,7 +26,7 @@ struct http_listener_conf {
 	uint32_t max_arena;   /* bytes an exchange may allocate */
 	struct http_limits limits;
 	/*
-	 * Makes the io of an accepted socket; NULL: plain TCP. peer may be changed by the handshake, to the client that a trusted
+	 * Makes the io of an accepted socket; NULL: plain TCP. The handshake may change *peer to the client that a trusted
 	 * preface names; it lives as long as the connection. arg outlives the conf.
 	 */
 	void (*open_io)(struct io *io, int fd, struct addr *peer, const void *arg);
@@ -46,8 +46,8 @@ struct http_listener_conf {
 enum http_refusal_cause {
 	HTTP_REFUSAL_MALFORMED,
 	HTTP_REFUSAL_TIMEOUT, /* the head was not complete in time */
-	HTTP_REFUSAL_CLOSED,  /* the client closed inside the head; nothing was answered */
-	/* No or a bad preface; nothing was answered. A connection closed without a byte is not told of. */
+	HTTP_REFUSAL_CLOSED,  /* the client closed inside the head; nothing was sent */
+	/* No or a bad preface; nothing was sent. A connection closed without a byte is not reported. */
 	HTTP_REFUSAL_HANDSHAKE,
 };
 
@@ -78,7 +78,7 @@ struct http_server *http_server_new(struct worker *w, const struct http_server_o
 void http_server_set_max(struct http_server *s, uint32_t max_conns);
 void *http_server_user(const struct http_server *s);
 
-/* What came by a listening socket. */
+/* The connections of a listening socket. */
 struct http_listen_stats {
 	uint64_t accepted, bytes_in, bytes_out;
 	unsigned open; /* connections now */
@@ -106,11 +106,11 @@ void http_server_free(struct http_server *s);
 
 struct http_server_stats {
 	uint64_t accepted, requests, refused, timeouts, bytes_in, bytes_out;
-	uint64_t shed; /* connections closed for want of a buffer or an exchange */
+	uint64_t shed; /* connections closed because there was no buffer or exchange */
 };
 const struct http_server_stats *http_server_stats(const struct http_server *s);
 
-/* Aborts unless the invariants hold, of all connections too; returns how many structures it looked at. */
+/* Aborts unless the invariants hold, of all connections too; returns the number of structures checked. */
 unsigned http_server_check(const struct http_server *s);
 
 #endif

@@ -31,8 +31,8 @@ struct ctl_command {
 
 /*
  * A reply that comes later. ctl_defer(), from a command's run(), keeps back its reply; what run() has put into it is
- * dropped. The peer's next command waits. ctl_reply() sends the reply, to nobody when the peer has gone meanwhile, and
- * frees the handle; also after ctl_free().
+ * dropped. The peer's next command waits. ctl_reply() sends the reply, unless the peer has gone meanwhile, and frees
+ * the handle; also after ctl_free().
  */
 struct ctl_deferred;
 struct ctl_deferred *ctl_defer(struct ctl *c);

@@ -4,7 +4,7 @@
  * with an exchange and turns it round, which gives back the order of each sender. No message is ever
  * popped singly, so the stack has no ABA problem.
  *
- * Only the sender that finds the stack empty wakes the loop: whoever comes later is sure that a
+ * Only the sender that finds the stack empty wakes the loop: a later sender is sure that a
  * wake-up is under way and the messages above its own go with it. run() may free its message, hence
  * next is read before.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * All workers of a set stand still for a moment, so that what is spread over them can be looked at as a whole: sums,
- * who refers to what. For diagnostics; requests wait meanwhile.
+ * All workers of a set stand still for a moment, so that what is spread over them can be checked as a whole: sums,
+ * references. For diagnostics; requests wait meanwhile.
  *
  *     main: standstill_begin() ─▶ workers: each() ─ wait ─▶ main: all() ─▶ workers go on
  *
