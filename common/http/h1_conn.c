@@ -6,7 +6,7 @@
  *                                                                                  or closed
  *
  * The read watcher stays on all the time, idle or busy: it is stopped only when it fires and there is no room, or
- * after EOF. So a kept-alive request changes no epoll registration: it costs one read and one writev.
+ * after EOF. So a request on a kept connection changes no epoll registration: it costs one read and one writev.
  *
  * http_h1_advance() is the one loop that turns buffered bytes into exchanges. A handler that answers at once comes
  * back into it through http_h1_finish(), which then only updates the state; so pipelined requests cost no stack. A

@@ -104,7 +104,7 @@ def wait_port(port, deadline_s=10):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         if time.monotonic() > until:
-            raise SystemExit(f"nobody listens on port {port}")
+            raise SystemExit(f"no process listens on port {port}")
         time.sleep(0.02)
 
 

@@ -13,7 +13,7 @@
 
 #define TARGETS_MOST 8
 #define ASKS_MOST    16
-#define HUNG_MS	     30000 /* without a byte, though it is not the client who waits */
+#define HUNG_MS	     30000 /* without a byte, though it is not the client that waits */
 #define WAIT_100_MS  300
 
 struct ask {
@@ -354,7 +354,7 @@ static void begin_own(struct client *c, const char *head, size_t n)
 				     : &tally.own_other) += 1;
 }
 
-/* Set-Cookie names nobody else, nor does any other field. */
+/* Set-Cookie names no other client, nor does any other field. */
 static void judge_names(struct client *c, const char *head, size_t n)
 {
 	const struct ask *a = current(c);

@@ -139,7 +139,7 @@ static void frame(struct conn *c, struct answer *a, const char *body, size_t n)
 	a->body_n = n;
 }
 
-/* Whom the body is for: what its unit names. */
+/* The client that the body is for, which its unit names. */
 static void name_reader(struct served *s, char who[64])
 {
 	strcpy(who, "-");

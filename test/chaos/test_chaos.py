@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """lbd before edged and before bare origins, while an operator reloads, purges and takes servers away.
 
-The clients and the origins are one program (main.c), which knows whose each byte is. Whatever happens, nobody is
-given another's answer, a wrong body as a whole one, another's Set-Cookie; nobody waits for ever; no sanitizer
+The clients and the origins are one program (main.c), which knows whose each byte is. Whatever happens, no client
+gets another's response, a wrong body as a whole one, another's Set-Cookie; none waits for ever; no sanitizer
 complains; and when the last client has gone every gauge is back at zero and SIGTERM ends the daemons cleanly.
 
 CHAOS_SECONDS (30) says for how long, CHAOS_SEED repeats a run's choices, CHAOS_CLIENTS (80) how many at once. With

@@ -90,7 +90,7 @@ def test_a_browser_is_pinned_and_others_are_spread(cluster):
     assert given == (COOKIES[start:] + COOKIES[:start]) * 2
 
 
-def test_the_origin_learns_who_asks(cluster):
+def test_the_origin_learns_the_clients_address(cluster):
     cluster.web().get("/t/whence?cc=no-store", headers=pin(3))
     seen = [r for r in cluster[3].origin.record()["received"] if "/t/whence" in r]
     assert len(seen) == 1 and "x-forwarded-for: 192.168.1.10" in seen[0].lower()
@@ -98,7 +98,7 @@ def test_the_origin_learns_who_asks(cluster):
 
 
 def test_a_visitor_makes_no_page_for_others(cluster):
-    """What lbd says of the visitor is believed by edged, what the visitor says of himself by nobody."""
+    """edged believes lbd's fields about the visitor; the visitor's own are believed by no daemon."""
     lies = {"X-Forwarded-Host": "evil.test", "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1",
             "X-Original-URL": "/evil", "X-HTTP-Method-Override": "HEAD", "Forwarded": "host=evil.test"}
     target = "/t/mine?cc=max-age%3D60"
@@ -179,7 +179,7 @@ def test_a_power_cut_of_the_master(cluster):
 
 
 def test_a_dead_board_costs_its_visitors_seconds(cluster):
-    """Requests on their way to it over kept connections, too: GETs go to another board, for whoever is pinned."""
+    """Requests on their way to it over idle connections, too: GETs go to another board, also for pinned visitors."""
     master = cluster.holder()
     dead = next(b for b in cluster if b is not master)
     for _ in range(3):
@@ -307,7 +307,7 @@ def test_a_broken_configuration_is_refused_and_changes_nothing(cluster):
     wait_until(lambda: "is active" in master.lbd.output()[before:])
 
 
-# -- nobody needs anybody to go on
+# -- each daemon goes on without the others
 
 def test_without_healthd_the_verdicts_stay_and_grow_stale(cluster):
     master = cluster.holder()

@@ -294,7 +294,7 @@ def test_the_origin_sees_a_clean_request(lab):
     assert "127.0.0.1" in " ".join(v for n, v in seen.headers if n.lower() == "x-forwarded-for")
 
 
-# -- who is believed
+# -- trust
 
 def reflects(*names):
     """An origin that believes what it is told: these fields make its page."""
@@ -304,7 +304,7 @@ def reflects(*names):
     return behave
 
 
-# What no answer may be made of that is stored, whoever says it.
+# No stored response may be made from these, whoever sends them.
 OVERRIDES = ["X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "Proxy",
              "X_Forwarded_Host", "X_HTTP_Method_Override"]
 # What a balancer says, and a stranger may not.
@@ -381,7 +381,7 @@ def by_scheme(call):
 ])
 @pytest.mark.parametrize("trust", ["none", "127.0.0.1"])
 def test_the_scheme_of_a_page_is_what_its_origin_was_told(lab, claim, trust):
-    """Whatever is said about it, and by whom: a page of one scheme is never the answer for the other."""
+    """Whatever the fields say, and whoever sends them: a page of one scheme is never served for the other."""
     e = lab.edged(lab.origin(by_scheme), trust=trust)
     e.get("/", headers=claim)
     assert e.get("/").status == 301
@@ -497,7 +497,7 @@ def test_purging_by_control_socket_says_what_it_wants(lab):
     assert e.tell("purge all") == "purged 1\n"
 
 
-def test_not_everybody_may_purge(lab):
+def test_purge_needs_permission(lab):
     lab.add_address("10.9.9.9")
     e = lab.edged(lab.origin(), purge_from="10.1.1.1")
     e.get("/t/p?body=a")
@@ -517,7 +517,7 @@ def test_not_everybody_may_purge(lab):
     (["10.1.1.1:80"], 403),
 ])
 @pytest.mark.parametrize("trust", ["none", "127.0.0.0/8 10.0.0.0/8"])
-def test_whoever_a_purge_came_through_must_be_allowed_it(lab, chain, status, trust):
+def test_every_hop_of_a_purge_needs_permission(lab, chain, status, trust):
     e = lab.edged(lab.origin(), purge_from="127.0.0.1 10.1.1.1", trust=trust)
     e.get("/t/p?body=a")
     assert e.ask("/t/p?body=a", "PURGE", headers=[("X-Forwarded-For", c) for c in chain]).status == status
@@ -659,8 +659,8 @@ def test_a_bad_configuration_is_refused(lab):
 # -- waiting
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_who_half_closes_while_waiting_still_gets_its_answer(lab, workers):
-    """The one who leads the fetch as well as those who wait for it; who resets costs the others nothing."""
+def test_a_client_that_half_closes_while_waiting_gets_its_response(lab, workers):
+    """The leader of the fetch as well as the clients that wait for it; a reset costs the others nothing."""
     go = threading.Event()
     o = lab.origin(when(go, reply(200, b"late", [("Cache-Control", "max-age=60")])))
     e = lab.edged(o, workers=workers)

@@ -172,7 +172,7 @@ def test_an_upload_waits_for_a_server_that_is_slow_to_read(lab, before):
     if before == "a GET":
         assert lb.get().body == b"0"
     threading.Timer(4.5, go.set).start()
-    # PUT is idempotent and so may go over the kept connection.
+    # PUT is idempotent and so may go over the idle connection.
     answer = lb.ask("/", "PUT", body=b"z" * 3000000)
     assert (answer.status, answer.body) == (200, b"3000000") and go.is_set()
     assert lb.counter("connects") == 1
@@ -237,7 +237,7 @@ def test_http_1_0_and_half_closed_clients(lab):
         assert c.read().body == b"x"
 
 
-def test_a_client_who_leaves_ends_the_request(lab):
+def test_a_client_that_leaves_ends_the_request(lab):
     go = threading.Event()
     o = lab.origin(when(go, reply(200, b"late")))
     lb = lab.lbd([o])
@@ -274,7 +274,7 @@ CLAIMS = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Host": "evil.test", "X-Forw
           "X-Original-URL": "/admin", "X-HTTP-Method-Override": "HEAD", "Proxy": "evil:1", "X_Forwarded_Host": "evil.test"}
 
 
-def test_nobody_is_believed_what_he_says_of_the_client(lab):
+def test_forwarded_fields_of_clients_are_not_believed(lab):
     o = lab.origin(reply(200, b"x"))
     lb = lab.lbd([o])
     lb.get(headers=CLAIMS, host="pi.test")

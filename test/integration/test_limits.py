@@ -44,7 +44,7 @@ class Proxy:
             self.waiting.append(c)
 
     def answered(self, n):
-        """Exactly n of those who wait are answered."""
+        """Exactly n of the waiting clients get a response."""
         for _ in range(n):
             c = self.ready(10)
             assert c, f"{len(self.waiting)} clients wait, {len(self.served)} are served"
@@ -106,7 +106,7 @@ def test_maxconn_is_exact_over_all_workers(proxy, name, workers, maxconn):
 
 
 @both
-def test_a_raised_maxconn_lets_in_those_who_wait(proxy, name):
+def test_a_raised_maxconn_lets_in_waiting_clients(proxy, name):
     p = proxy(name, 4, 3)
     p.come(20)
     p.answered(4)
@@ -117,7 +117,7 @@ def test_a_raised_maxconn_lets_in_those_who_wait(proxy, name):
 
 
 @both
-def test_a_lowered_maxconn_ends_nobody_and_lets_in_nobody(proxy, name):
+def test_a_lowered_maxconn_ends_no_client_and_lets_in_none(proxy, name):
     p = proxy(name, 300, 2)
     p.come(200)
     p.answered(200)
@@ -150,7 +150,7 @@ def test_reloads_at_a_full_house(proxy, name):
 
 
 @both
-def test_those_who_give_up_waiting_hold_no_place(proxy, name):
+def test_clients_that_give_up_waiting_hold_no_place(proxy, name):
     p = proxy(name, 2, 2)
     p.come(2)
     p.answered(2)

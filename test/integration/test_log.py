@@ -26,7 +26,7 @@ class Pipe:
         self.text = ""
 
     def fill(self):
-        """With empty lines: nobody can write until it is read."""
+        """With empty lines: no write succeeds until it is read."""
         os.set_blocking(self.writer, False)
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -91,7 +91,7 @@ def ends_within(daemon, seconds):
 
 # -- a reader that stops
 
-def test_requests_go_on_while_nobody_reads_the_log(lab, pipe):
+def test_requests_go_on_while_the_log_is_not_read(lab, pipe):
     lb = balancer(lab, pipe, pipe)
     ask_until_dropped(lb)
     before = lb.counter("log_dropped")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Requests that nobody should write: refused by name, and not a byte of them reaches an origin."""
+"""Malformed requests: refused with a reason, and not a byte of them reaches an origin."""
 
 import pytest
 

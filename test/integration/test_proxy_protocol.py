@@ -74,7 +74,7 @@ class Bench:
         return f"/t/{self.count}"
 
     def clients(self, targets):
-        """Whom the origin was told to be the client of each."""
+        """The client of each, as the origin was told."""
         told = {r.target: r.header("X-Forwarded-For") for r in self.origin.requests}
         return [told[t] for t in targets]
 
@@ -265,7 +265,7 @@ def test_a_stop_waits_a_moment_for_a_header(bench):
         assert time.monotonic() - began < 6
 
 
-# -- who may
+# -- permission
 
 def test_others_are_ordinary_clients(bench):
     assert bench.daemon.get("/t/plain").status == 200
@@ -278,7 +278,7 @@ def test_others_are_ordinary_clients(bench):
     assert bench.origin.hits == 1
 
 
-def test_reload_changes_who_must(bench):
+def test_reload_changes_proxy_protocol_peers(bench):
     header, plain = v1() + GET % b"/t/h", GET % b"/t/p"
 
     def status(said):
@@ -294,7 +294,7 @@ def test_reload_changes_who_must(bench):
         bench.daemon.reload()
         wait_until(lambda: status(plain) == 200, deadline=5)
         assert status(header) == 400
-        assert c.ask("/t/kept").status == 200  # it stays whom it was
+        assert c.ask("/t/kept").status == 200  # it stays that client's
         bench.daemon.write_conf(conf_of(bench.kind, bench.origin, "10.9.0.0/16 10.1.0.0/24"))
         bench.daemon.reload()
         wait_until(lambda: status(plain) is None, deadline=5)
@@ -360,7 +360,7 @@ def header_of(conn, version, destination="127.0.0.1", port=80):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_server_hears_who_connected_to_where(lab, version):
+def test_a_server_gets_client_and_local_address(lab, version):
     o = lab.origin(proxy=True)
     lb = lab.lbd([o], send_proxy=version)
     body = bytes(range(256)) * 1000
@@ -467,17 +467,17 @@ def test_reload_changes_how_connections_begin(lab):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_cache_names_whose_request_it_passes_on(lab, version):
-    nobody = {"v1": UNKNOWN, "v2": LOCAL}[version]
+    none = {"v1": UNKNOWN, "v2": LOCAL}[version]
     o = lab.origin(proxy=True)
     e = lab.edged(o, send_proxy=version, workers=1)
     with e.conn() as a, e.conn() as b:
         for c in a, b:
             assert c.ask("/t/page?cc=max-age=60").status == 200
             assert c.ask(f"/t/own?n={c.sock.getsockname()[1]}").status == 200
-        assert o.prefaces == [nobody]  # what is for all goes over what all share
+        assert o.prefaces == [none]  # what is for all goes over shared connections
         for c in a, b, a, b:
             assert c.ask("/t/pass", headers={"Cookie": "PHPSESSID=1"}).status == 200
-        assert o.prefaces == [nobody, header_of(a, version, port=6081), header_of(b, version, port=6081)]
+        assert o.prefaces == [none, header_of(a, version, port=6081), header_of(b, version, port=6081)]
         assert a.ask("/t/post", "POST", body=b"x" * 100000).status == 200
         assert o.prefaces[3:] == [header_of(a, version, port=6081)]
         assert o.requests[-1].body == b"x" * 100000
@@ -512,7 +512,7 @@ def test_a_client_is_known_through_balancer_and_cache(lab, version):
     assert (e.counter("purges"), e.counter("hits")) == (1, 1)
 
 
-def test_a_cache_that_insists_answers_nobody_else_of_its_balancers(lab):
+def test_a_cache_that_requires_proxy_headers_serves_only_balancers(lab):
     e = lab.edged(lab.origin(), proxy_protocol="127.0.0.0/8")
     lb = lab.lbd([e.client], retries=0)
     assert lb.get("/t/x").status == 502

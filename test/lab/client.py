@@ -45,7 +45,7 @@ class Conn:
         return self.read(method)
 
     def say(self, data):
-        """These bytes and then the response: for requests that nobody should write."""
+        """These bytes and then the response: for malformed requests."""
         self.send(data)
         return self.read()
 
@@ -103,7 +103,7 @@ class Client:
             return c.say(data)
 
     def browser(self):
-        """A visitor of his own, whose cookies are kept and sent."""
+        """A visitor whose cookies are kept and sent."""
         return Browser(self)
 
     def parallel(self, n, target="/", **kw):

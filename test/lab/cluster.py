@@ -53,7 +53,7 @@ class Switch:
         self.ns.ip(f"link set {self.ports[ns.name]} down")
 
     def blackhole(self, ns):
-        """Frames are lost and nobody sees why: the carrier stays."""
+        """Frames are lost, though the carrier stays."""
         self.ns.ip(f"link set {self.ports[ns.name]} nomaster")
 
     def mend(self, ns):
@@ -142,7 +142,7 @@ class Board:
         return self.origin_proc is not None and self.origin_proc.alive()
 
     def holds_vip(self):
-        """Is the VIP one of its addresses, whether or not anybody can reach it?"""
+        """Is the VIP one of its addresses, whether or not it can be reached?"""
         return self.ns.owns(VIP)
 
     def client(self):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A bench for one daemon: a namespace with loopback, origins, and daemons with a configuration of
-the test's own. Fixed ports everywhere: nobody else is in the namespace.
+the test's own. Fixed ports everywhere: no other process is in the namespace.
 
     a, b = lab.origin(close_after_accept), lab.origin(reply(200, body=b"b"))
     lb = lab.lbd(pool=[a, b], retries=1)

@@ -142,7 +142,7 @@ static void an_unused_unit_goes_to_the_next(void **state UNUSED)
 	assert_int_equal(budget_taken(rig.b), 0);
 }
 
-static void a_raised_limit_serves_those_who_wait(void **state UNUSED)
+static void a_raised_limit_serves_the_waiters(void **state UNUSED)
 {
 	assert_true(take(0) && take(0));
 	assert_false(take(0));
@@ -344,8 +344,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_waiter_is_not_overtaken, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unused_unit_goes_to_the_next, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_raised_limit_serves_those_who_wait, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(a_raised_limit_serves_the_waiters, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lowered_limit_holds_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_waiter_leaves_the_queue_from_anywhere, setup,
 						teardown),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // TEST-OF: edge
-/* Store, index and filling together: what survives, what is found, who waits, what is evicted. */
+/* Store, index and filling together: what survives, is found, waits, is evicted. */
 #include "fill.h"
 
 #include <fcntl.h>
@@ -142,7 +142,7 @@ static void a_failed_one_is_gone(void **state UNUSED)
 	object_unref(&store, again);
 }
 
-static void markers_expire(void **state UNUSED)
+static void hit_for_miss_objects_expire(void **state UNUSED)
 {
 	struct object *o;
 	struct freshness f;
@@ -193,7 +193,7 @@ static void purging(void **state UNUSED)
 	assert_int_equal(index_purge_prefix(ix, STR("h/a"), false), 2);
 	expect("h/b", "", "x", 1);
 	assert_int_equal(look("h/a/1", any, NULL, &o), INDEX_NEW);
-	/* A purge while it is fetched: who waits gets it, but it is not kept. */
+	/* A purge while it is fetched: waiting requests get it, but it is not kept. */
 	index_purge(ix, index_hash(ix, k), k, false);
 	struct fill_head h = head_for("", 1);
 	assert_true(fill_begin(ix, o, &h));
@@ -471,7 +471,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(misses_collapse_on_one_object),
 		TEST(a_failed_one_is_gone),
-		TEST(markers_expire),
+		TEST(hit_for_miss_objects_expire),
 		TEST(variants_live_side_by_side),
 		TEST(purging),
 		TEST(a_full_cache_makes_room),

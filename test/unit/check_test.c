@@ -123,7 +123,7 @@ static void pages_that_are_released_twice(void)
 	pages_release(&p, e);
 }
 
-static void a_page_that_nobody_counts(void)
+static void a_page_that_is_not_counted(void)
 {
 	struct pages p;
 	pages_init(&p, 100);
@@ -237,7 +237,7 @@ static void each_is_found(void **state UNUSED)
 		BROKEN(a_member_that_is_taken_out_twice),
 		BROKEN(a_ring_that_is_cut),
 		BROKEN(pages_that_are_released_twice),
-		BROKEN(a_page_that_nobody_counts),
+		BROKEN(a_page_that_is_not_counted),
 		BROKEN(a_queue_in_disorder),
 		BROKEN(linking_without_the_lock),
 		BROKEN(unlinking_under_another_lock),

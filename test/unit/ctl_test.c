@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A control socket and those who use it, on one loop. */
+/* A control socket and its clients, on one loop. */
 #include "unit.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ static void cmd_flood(struct text *reply, struct str args UNUSED, bool json UNUS
 		      void *arg UNUSED)
 {
 	for (unsigned i = 0; i < 3000; i++)
-		ctl_event(f.ctl, "flood %u of three thousand lines that nobody reads", i);
+		ctl_event(f.ctl, "flood %u of three thousand lines that are not read", i);
 	text_add(reply, STR("done"));
 }
 
@@ -181,7 +181,7 @@ static void a_watcher_hears_on_before_a_deferred_reply(void **state UNUSED)
 	close(other);
 }
 
-static void a_deferred_reply_to_who_has_gone(void **state UNUSED)
+static void a_deferred_reply_to_a_peer_that_has_gone(void **state UNUSED)
 {
 	int fd = dial();
 	say(fd, "watch\nlater\n");
@@ -229,7 +229,7 @@ static void watchers_hear_what_happens(void **state UNUSED)
 	close(watcher);
 	close(other);
 	turn(3);
-	ctl_event(f.ctl, "nobody hears");
+	ctl_event(f.ctl, "not heard");
 	ctl_event(NULL, "no server either");
 }
 
@@ -330,7 +330,7 @@ static void a_watch_is_a_leash_and_comes_back(void **state UNUSED)
 	assert_int_equal(s.downs, 1);
 }
 
-/* Descriptors may run out, and who came meanwhile is answered when there are some again. */
+/* Descriptors may run out; peers that connected meanwhile are answered when there are some again. */
 static void no_descriptor_is_no_busy_loop(void **state UNUSED)
 {
 	struct rlimit was, none;
@@ -357,7 +357,7 @@ static void no_descriptor_is_no_busy_loop(void **state UNUSED)
 	close(fd);
 }
 
-static void asking_nobody_is_an_error(void **state UNUSED)
+static void asking_a_daemon_that_does_not_run_is_an_error(void **state UNUSED)
 {
 	struct text reply;
 	struct err e;
@@ -375,7 +375,7 @@ int main(void)
 		TEST(answers_end_with_an_empty_line),
 		TEST(a_deferred_reply_keeps_the_order),
 		TEST(a_watcher_hears_on_before_a_deferred_reply),
-		TEST(a_deferred_reply_to_who_has_gone),
+		TEST(a_deferred_reply_to_a_peer_that_has_gone),
 		TEST(a_line_too_long_ends_it),
 		TEST(watchers_hear_what_happens),
 		TEST(a_watcher_that_does_not_read_is_let_go),
@@ -383,7 +383,7 @@ int main(void)
 		TEST(a_reply_without_end_ends_the_connection),
 		TEST(a_second_server_is_refused),
 		TEST(a_watch_is_a_leash_and_comes_back),
-		TEST(asking_nobody_is_an_error),
+		TEST(asking_a_daemon_that_does_not_run_is_an_error),
 		TEST(no_descriptor_is_no_busy_loop),
 	};
 	MUST(mkdtemp(dir));

@@ -75,7 +75,7 @@ static int start(struct daemon *d, struct err *e)
 	MUST(s == daemon_stats(d));
 	stats_add(&stats_cells(s, 0, 0, 0)[STAT_starts], 1);
 	if (!daemon_ctl(d))
-		printf("nobody can ask\n");
+		printf("no control socket\n");
 	printf("start %u, run directory %s\n", settings_of(daemon_current(d))->speed,
 	       daemon_path(d, "x", path, sizeof(path)));
 	fflush(stdout);
@@ -125,7 +125,7 @@ static void cmd_speed(struct text *out, struct str args UNUSED, bool json UNUSED
 	text_printf(out, "%u\n", settings_of(daemon_current(arg))->speed);
 }
 
-/* Bytes on the heap, whoever keeps it. */
+/* Bytes on the heap. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
 static void cmd_memory(struct text *out, struct str args UNUSED, bool json UNUSED, void *arg UNUSED)
@@ -512,7 +512,7 @@ static void a_reload_is_all_or_nothing(void **state UNUSED)
 	assert_int_equal(exit_of(pid), 0);
 }
 
-/* The manager reads meanwhile: its queue is short, and who tells it something waits for room. */
+/* The manager reads meanwhile: its queue is short, and a sender waits for room. */
 static void reload_must_say(const char *part, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++) {
@@ -521,7 +521,7 @@ static void reload_must_say(const char *part, unsigned times)
 	}
 }
 
-/* Whoever works by a generation keeps it, and the last one gone, on any thread, frees it. */
+/* A referenced generation lives on, and the last unref, on any thread, frees it. */
 static void generations_go_with_their_last_reference(void **state UNUSED)
 {
 	pid_t pid = start_daemon("[lb]\nspeed = 2\n");
@@ -556,7 +556,7 @@ static void watchers_hear_of_it(void **state UNUSED)
 	close(fd);
 }
 
-static void what_nobody_takes_is_let_go(void **state UNUSED)
+static void unclaimed_descriptors_are_closed(void **state UNUSED)
 {
 	handed_over_one = true;
 	write_conf("[lb]\nspeed = 2\n");
@@ -624,7 +624,7 @@ static void a_living_ones_socket_is_not_taken(void **state UNUSED)
 {
 	pid_t first = start_daemon("[lb]\nspeed = 2\n"), second = start_daemon("[lb]\nspeed = 3\n");
 	must_say("no control socket: ");
-	must_say("nobody can ask\n");
+	must_say("no control socket\n");
 	assert_string_equal(ask("speed"), "2\n");
 	kill(second, SIGHUP); /* it works all the same */
 	must_say("reload 3 after 3");
@@ -635,7 +635,7 @@ static void a_living_ones_socket_is_not_taken(void **state UNUSED)
 	assert_int_equal(exit_of(first), 0);
 }
 
-static void who_hangs_gives_no_sign_of_life(void **state UNUSED)
+static void a_hanging_worker_stops_the_watchdog(void **state UNUSED)
 {
 	setenv("WATCHDOG_USEC", "90000", 1);
 	pid_t pid = start_daemon("[lb]\nspeed = 9\n");
@@ -672,13 +672,13 @@ int main(void)
 		cmocka_unit_test(a_reload_is_all_or_nothing),
 		cmocka_unit_test(generations_go_with_their_last_reference),
 		cmocka_unit_test(watchers_hear_of_it),
-		cmocka_unit_test(what_nobody_takes_is_let_go),
+		cmocka_unit_test(unclaimed_descriptors_are_closed),
 		cmocka_unit_test(while_it_stops_nothing_is_reloaded),
 		cmocka_unit_test(a_daemon_that_does_not_drain_exits_at_the_timeout),
 		cmocka_unit_test(the_second_signal_ends_it_at_once),
 		cmocka_unit_test(a_dead_ones_socket_is_no_obstacle),
 		cmocka_unit_test(a_living_ones_socket_is_not_taken),
-		cmocka_unit_test(who_hangs_gives_no_sign_of_life),
+		cmocka_unit_test(a_hanging_worker_stops_the_watchdog),
 		cmocka_unit_test(the_watchdog_gets_its_signs_of_life),
 	};
 	MUST(mkdtemp(dir));

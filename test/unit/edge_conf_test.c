@@ -73,7 +73,7 @@ static void times_and_addresses_are_taken_over(void **state UNUSED)
 	assert_int_equal(c->policy.default_ttl_s, 600);
 	assert_int_equal(c->policy.grace_s, 0);
 	assert_int_equal(c->policy.keep_s, 3600);
-	assert_int_equal(c->n_purge_from, 3); /* the boards, and who is named */
+	assert_int_equal(c->n_purge_from, 3); /* the boards, and the listed one */
 	assert_string_equal(addr_format_ip(&c->purge_from[1], text), "10.0.0.2");
 	assert_string_equal(addr_format_ip(&c->purge_from[2], text), "10.9.9.9");
 	done();

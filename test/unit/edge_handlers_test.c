@@ -342,7 +342,7 @@ static void slow_consumers(void **state UNUSED)
 	assert_int_equal(counted(STAT_misses), 1);
 }
 
-/* Those who wait for one fetch: one leaves, one half-closes, and the others' answers are as if nothing had been. */
+/* Clients that wait for one fetch: one leaves, one half-closes, and the others' responses do not change. */
 static void waiting_together(void **state UNUSED)
 {
 	struct memory_request r = request("GET", "/wait");
@@ -364,7 +364,7 @@ static void waiting_together(void **state UNUSED)
 	origin_calls(1);
 }
 
-/* The one who caused the fetch leaves: it goes on for the others. */
+/* The leader of the fetch leaves: it goes on for the others. */
 static void the_leader_leaves(void **state UNUSED)
 {
 	struct memory_request r = request("GET", "/wait");

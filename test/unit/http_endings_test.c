@@ -95,7 +95,7 @@ static void on_drip(struct ev_loop *loop, struct ev_timer *t, int events UNUSED)
 	http_exchange_end(o->x);
 }
 
-/* An answer of 600 ms to a request whose body nobody sends. */
+/* A response of 600 ms to a request whose body is never sent. */
 static void drip(struct own *o)
 {
 	struct http_response r = response_of(o, 6);

@@ -37,7 +37,7 @@ static bool goes_on(const char *method, const char *name, unsigned flags)
 
 static void which_fields_go_on(void **state UNUSED)
 {
-	/* ' ' from nobody, 't' from trusted peers, 'c' from those, but not for a cache, '*' from all */
+	/* ' ' never, 't' from trusted peers, 'c' from those, but not for a cache, '*' from all */
 	static const struct {
 		const char *name;
 		char get, post;
@@ -111,7 +111,7 @@ static void which_fields_go_on(void **state UNUSED)
 	}
 }
 
-/* The head is the request as it goes on, for whoever asks it in whatever way. */
+/* The head is the request as it is forwarded, by whichever function it is read. */
 static void what_is_left_is_whole(void **state UNUSED)
 {
 	static const char fields[] =

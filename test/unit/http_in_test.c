@@ -175,7 +175,7 @@ static void bodies_of_a_length(void **state UNUSED)
 	     CONSUME_(1, "b", "", MORE), FILL_("c", "bc", "", MORE), CONSUME_(2, "", "", MORE),
 	     FILL_("deHEAD", "de", "HEAD", END), CONSUME_(1, "e", "HEAD", END),
 	     FILL_("x", "e", "HEADx", END), CONSUME_(1, "", "HEADx", END), NEXT_(true, "HEADx"));
-	/* What nobody consumed goes with its message. */
+	/* What was not consumed is dropped with its message. */
 	http_in_skip(&in, 5);
 	WALK(FILL_("HEADabcdeNEXT", "", "HEADabcdeNEXT", END),
 	     PIN_(4, LENGTH, 5, "abcde", "NEXT", END), CONSUME_(2, "cde", "NEXT", END),

@@ -94,7 +94,7 @@ struct rig_io {
 	size_t breaks_after; /* bytes that are written before writing fails, or 0: it never does */
 	size_t write_limit;  /* bytes taken in all, or 0: as many as come */
 	_Atomic bool write_none; /* writes take none; the test may change it at any time */
-	/* A write is taken only after a byte '!' has come, which is nobody else's (a key that is to be changed). */
+	/* A write is taken only after a byte '!' has come, which belongs to the io alone (a key that is to be changed). */
 	bool write_wants_read;
 };
 void rig_io_open(struct io *io, int fd, struct addr *peer, const void *arg);

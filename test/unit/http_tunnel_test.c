@@ -325,7 +325,7 @@ static void upgrades_that_are_not_passed_on(void **state UNUSED)
 		const char *asked = rig_head(server);
 		assert_null(strstr(asked, "pgrade"));
 		assert_null(strstr(asked, "HTTP2-Settings"));
-		/* And a 101 that nobody asked for is a bad response. */
+		/* And an unrequested 101 is a bad response. */
 		rig_put(server, SWITCH);
 		assert_non_null(strstr(rig_head(client), " 502 "));
 		close(client);

@@ -2,7 +2,7 @@
 // TEST-OF: vipd
 /*
  * The set of virtual routers through reloads and stops. Their interface does not exist, so nothing is sent and no
- * address is touched: what is looked at is who owns which instance. Invariants are checked after each step.
+ * address is touched: what is checked is the owner of each instance. Invariants are checked after each step.
  */
 #include "unit.h"
 

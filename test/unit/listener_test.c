@@ -240,13 +240,13 @@ static void the_store_follows(void **state UNUSED)
 	close(l->fds[1]);
 	listener_retired(l);
 	open_stored(l, stored);
-	listener_free(l); /* who comes next will want them */
+	listener_free(l); /* the next process will want them */
 	assert_string_equal(heard().action, "");
 	close(stored[0].fd);
 	close(stored[1].fd);
 }
 
-/* The next process: two sockets come back, with who waits there; a third worker's is new. */
+/* The next process: two sockets come back, with their waiting clients; a third worker's is new. */
 static int next_life(const struct addr *a, const struct word stored[2])
 {
 	char text[300];
@@ -304,7 +304,7 @@ static int first_life(const struct addr *a)
 }
 
 /* A process asks once what was handed over to it: this test comes before all that open something here. */
-static void sockets_come_back_with_who_waits(void **state UNUSED)
+static void sockets_come_back_with_waiting_clients(void **state UNUSED)
 {
 	struct addr a = free_port();
 	struct word stored[2];
@@ -318,7 +318,7 @@ static void sockets_come_back_with_who_waits(void **state UNUSED)
 		stored[i] = heard();
 		assert_string_equal(stored[i].action, "FDSTORE");
 	}
-	int client = sock_connect(&a, NULL); /* while nobody is there */
+	int client = sock_connect(&a, NULL); /* while no process is there */
 	struct pollfd p = {.fd = client, .events = POLLOUT};
 	assert_int_equal(poll(&p, 1, 5000), 1);
 	assert_int_equal(sock_error(client), 0);
@@ -390,7 +390,7 @@ int main(void)
 {
 #define WITH_MANAGER(t) cmocka_unit_test_setup_teardown(t, manager_comes, manager_goes)
 	const struct CMUnitTest tests[] = {
-		WITH_MANAGER(sockets_come_back_with_who_waits),
+		WITH_MANAGER(sockets_come_back_with_waiting_clients),
 		cmocka_unit_test(workers_share_a_port),
 		cmocka_unit_test(closed_is_free_for_others_and_can_be_opened_again),
 		cmocka_unit_test(workers_close_what_they_watched),

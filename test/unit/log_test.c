@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Includes log.c to give the repeat limit its time. Lines are read back from a pipe on standard
- * error, which nobody reads for as long as a test wants it.
+ * error, which is not read for as long as a test wants it.
  */
 #include "unit.h"
 
@@ -257,7 +257,7 @@ static unsigned fill_the_log(uint64_t *lost)
 	return n;
 }
 
-static void test_nobody_reads(void **state UNUSED)
+static void test_a_log_that_is_not_read(void **state UNUSED)
 {
 	uint64_t before = log_dropped(), noise;
 	char said[64];
@@ -416,7 +416,7 @@ int main(void)
 		TEST(test_lines_that_a_site_may_always_write),
 		TEST(test_the_thread_writes),
 		TEST(test_left_out_lines_are_told_by_time),
-		TEST(test_nobody_reads),
+		TEST(test_a_log_that_is_not_read),
 		TEST(test_too_many_events_are_counted),
 		TEST(test_events_go_to_the_sink),
 		TEST(test_many_threads),

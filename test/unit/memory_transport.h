@@ -31,7 +31,7 @@ struct memory_request {
 
 /* What came of it. */
 struct memory_exchange {
-	/* ro; of the worker's thread until closed is set, then anybody's */
+	/* ro; of the worker's thread until closed is set, then of any */
 	_Atomic bool closed;
 	enum http_end why;
 	uint16_t status;

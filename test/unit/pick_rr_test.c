@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // TEST-OF: lb
-/* Round robin: order, shares, smoothness, and who is passed over. */
+/* Round robin: order, shares, smoothness, and servers that are not usable. */
 #include "pick_rr.h"
 
 #include "unit.h"

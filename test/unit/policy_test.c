@@ -314,7 +314,7 @@ static void bypasses(void **state UNUSED)
 	assert_string_equal(why, "fwd=bypass");
 	assert_true(key_bypass(&any, parse_request(&h, "Cookie: a=b\r\n"), &why));
 	assert_false(key_bypass(&any, parse_request(&h, ""), &why));
-	/* A cookie that the origin does not see logs nobody in. */
+	/* A cookie that the origin does not see is no login. */
 	assert_false(key_bypass(
 		&some, parse_request(&h, "Connection: Cookie\r\nCookie: session_77=1\r\n"), &why));
 	assert_true(key_bypass(&some, parse_request(&h, "Cache-Control: no-store\r\n"), &why));

@@ -122,7 +122,7 @@ static void the_operator_drains_and_disables(void **state UNUSED)
 	atomic_store(&named("a")->admin, SERVER_DRAIN);
 	assert_string_equal(server_status(named("a"), 1), "DRAIN");
 	assert_string_equal(picks(4, 0, 1), "bcbc");
-	assert_int_equal(match("ca", 1).server, 0); /* who belongs to it stays */
+	assert_int_equal(match("ca", 1).server, 0); /* its own client stays */
 	atomic_store(&named("a")->admin, SERVER_MAINT);
 	assert_string_equal(server_status(named("a"), 1), "MAINT");
 	assert_int_equal(match("ca", 1).server, -1);
@@ -247,7 +247,7 @@ static void eject(const char *name, int64_t now_us)
 	assert_true(server_failed(named(name), now_us));
 }
 
-static void a_server_nobody_has_checked_yet_is_used(void **state UNUSED)
+static void a_server_not_checked_yet_is_used(void **state UNUSED)
 {
 	assert_int_equal(atomic_load(&named("a")->health), HEALTH_UNKNOWN);
 	assert_true(server_up(named("a")));
@@ -311,7 +311,7 @@ static void another_name_at_the_same_address_is_another_server(void **state UNUS
 	assert_int_equal(atomic_load(&named("z")->current), 0);
 }
 
-static void a_new_server_knows_who_it_is_and_since_when(void **state UNUSED)
+static void a_new_server_has_its_name_and_time(void **state UNUSED)
 {
 	int64_t before = clock_wall_s();
 	char text[ADDR_TEXT_SIZE];
@@ -440,13 +440,13 @@ int main(void)
 		TEST(a_weight_of_nothing_is_for_cookies_only),
 		TEST(a_server_outlasts_a_reload_by_name_and_address),
 		TEST(a_refused_generation_changes_nothing),
-		TEST(a_server_nobody_has_checked_yet_is_used),
+		TEST(a_server_not_checked_yet_is_used),
 		TEST(the_operator_has_the_last_word_and_checks_come_before_failures),
 		TEST(a_connection_that_is_made_brings_a_server_back_at_once),
 		TEST(an_ejected_server_comes_before_one_this_request_has_met),
 		TEST(a_weight_of_nothing_does_not_stand_for_the_last_one),
 		TEST(another_name_at_the_same_address_is_another_server),
-		TEST(a_new_server_knows_who_it_is_and_since_when),
+		TEST(a_new_server_has_its_name_and_time),
 		TEST(pools_are_numbered_as_they_appear_and_keep_their_number),
 		TEST(each_pool_has_its_own_turns),
 		TEST(each_server_is_visited_once_pool_by_pool),

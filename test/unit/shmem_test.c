@@ -23,7 +23,7 @@ static void make(struct shmem *s, size_t size)
 	assert_int_equal(shmem_publish(s, path, &e), 0);
 }
 
-static void nobody_sees_it_before_it_is_published(void **state UNUSED)
+static void a_table_is_not_seen_before_it_is_published(void **state UNUSED)
 {
 	struct shmem s, r;
 	struct err e;
@@ -152,7 +152,7 @@ static void a_writer_dead_inside_a_record_does_not_hold_readers(void **state UNU
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nobody_sees_it_before_it_is_published),
+		cmocka_unit_test(a_table_is_not_seen_before_it_is_published),
 		cmocka_unit_test(a_new_table_is_alive_and_private_to_the_group),
 		cmocka_unit_test(another_process_reads_it),
 		cmocka_unit_test(a_reader_keeps_the_old_one_and_learns_of_the_new),

@@ -111,7 +111,7 @@ static void rounds_do_not_get_in_each_others_way(void **state UNUSED)
 	assert_int_equal(plan.each, 5 * WORKERS);
 }
 
-static void who_does_not_come_is_not_waited_for(void **state UNUSED)
+static void a_worker_that_does_not_come_is_not_waited_for(void **state UNUSED)
 {
 	plan.sleep_ms = STANDSTILL_MS + 300;
 	standstill_begin(plan.set, &plan.box, &ops, &plan);
@@ -139,7 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_moves_while_all_stand_still),
 		TEST(rounds_do_not_get_in_each_others_way),
-		TEST(who_does_not_come_is_not_waited_for),
+		TEST(a_worker_that_does_not_come_is_not_waited_for),
 		TEST(an_end_in_the_middle_waits_as_long),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

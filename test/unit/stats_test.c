@@ -211,7 +211,7 @@ static void the_heartbeat_and_a_new_table_are_seen(void **state UNUSED)
 
 /* ---- slots */
 
-static void an_object_keeps_its_slot_and_nobody_gets_it(void **state UNUSED)
+static void an_object_keeps_its_slot_and_no_other_gets_it(void **state UNUSED)
 {
 	struct stats s;
 	make(&s, 1);
@@ -453,7 +453,7 @@ int main(void)
 		cmocka_unit_test(names_types_and_prose_travel),
 		cmocka_unit_test(a_large_capacity_costs_nothing_until_it_is_used),
 		cmocka_unit_test(the_heartbeat_and_a_new_table_are_seen),
-		cmocka_unit_test(an_object_keeps_its_slot_and_nobody_gets_it),
+		cmocka_unit_test(an_object_keeps_its_slot_and_no_other_gets_it),
 		cmocka_unit_test(without_a_slot_of_its_own_an_object_shares_one),
 		cmocka_unit_test(a_long_name_is_cut_and_found_again),
 		cmocka_unit_test(without_a_table_it_counts_all_the_same),

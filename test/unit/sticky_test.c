@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // TEST-OF: lb
-/* The cookie's rules as tables: who is meant by a request, and what goes back. */
+/* The cookie's rules as tables: the server that a request selects, and the cookie that goes back. */
 #include "sticky.h"
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ static const struct conf_cookie hidden = {
 static const struct conf_cookie rewrite = {.mode = CONF_COOKIE_REWRITE, .name = {"SERVERID", 8}};
 static const struct conf_cookie none = {.mode = CONF_COOKIE_NONE};
 
-static void finds_whom_the_cookie_means(void **state UNUSED)
+static void finds_the_server_that_the_cookie_selects(void **state UNUSED)
 {
 	const struct sticky_server servers[] = {
 		{{"a1", 2}, true}, {{"a2", 2}, false}, {{"", 0}, true}, {{"a4", 2}, true}};
@@ -144,7 +144,7 @@ static void answers_by_its_mode(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(finds_whom_the_cookie_means),
+		cmocka_unit_test(finds_the_server_that_the_cookie_selects),
 		cmocka_unit_test(hides_the_cookie_from_the_server),
 		cmocka_unit_test(answers_by_its_mode),
 	};

@@ -173,7 +173,7 @@ static void a_cancel_overtakes_the_wake(void **state UNUSED)
 	struct ticket *t = ticket_ref(w.ticket);
 	on_worker(worker, wake_then_cancel, &w);
 	settle();
-	ticket_wake(t); /* nobody's any more, and no harm */
+	ticket_wake(t); /* cancelled: no harm */
 	settle();
 	assert_int_equal(w.woken, 0);
 	ticket_unref(t);
@@ -240,7 +240,7 @@ static void no_wake_is_lost(void **state UNUSED)
 	on_worker(worker, cancel, &w);
 }
 
-/* Owners come and go while others wake them; the last reference is anybody's. */
+/* Owners come and go while others wake them; the last reference may be any thread's. */
 static void cancels_while_threads_wake(void **state UNUSED)
 {
 	for (int round = 0; round < 300; round++) {

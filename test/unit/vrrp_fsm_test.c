@@ -186,14 +186,14 @@ static void priority_zero_leaves_the_skew(void **state UNUSED)
 	      1600000 + DOWN101_US + TIE_US}); /* another was first */
 }
 
-static void master_answers_who_is_lower(void **state UNUSED)
+static void master_answers_a_lower_priority(void **state UNUSED)
 {
 	PLAY(&post, BORN_MASTER, {4000, EV_HEAR(100, HIGH), MASTER, SEND | ANNOUNCE, 5000000},
 	     {4100, EV_HEAR(101, LOW), MASTER, SEND | ANNOUNCE, 5100000},
 	     {4200, EV_HEAR(0, HIGH), MASTER, SEND | ANNOUNCE, 5200000});
 }
 
-static void master_yields_to_who_is_higher(void **state UNUSED)
+static void master_yields_to_a_higher_priority(void **state UNUSED)
 {
 	PLAY(&post, BORN_MASTER,
 	     {4000, EV_HEAR(102, LOW), BACKUP, SEND | DROP, 4000000 + DOWN101_US});
@@ -219,7 +219,7 @@ static void a_planned_stop_answers_until_the_successor_speaks(void **state UNUSE
 	     {4100, EV_FAULT(VRRP_FSM_FAULT_LINK), INIT, DROP | DONE, NEVER});
 }
 
-static void who_holds_nothing_stops_at_once(void **state UNUSED)
+static void a_router_that_holds_nothing_stops_at_once(void **state UNUSED)
 {
 	PLAY(&post, BORN_FIT, {10, EV_STOP, INIT, DONE, NEVER});
 	PLAY(&post, {0, EV_FAULT(1), INIT, 0, NEVER}, {0, EV_START, FAULT, 0, NEVER},
@@ -393,10 +393,10 @@ int main(void)
 		cmocka_unit_test(preempts_a_lower_priority),
 		cmocka_unit_test(without_preempt_a_lower_master_stays),
 		cmocka_unit_test(priority_zero_leaves_the_skew),
-		cmocka_unit_test(master_answers_who_is_lower),
-		cmocka_unit_test(master_yields_to_who_is_higher),
+		cmocka_unit_test(master_answers_a_lower_priority),
+		cmocka_unit_test(master_yields_to_a_higher_priority),
 		cmocka_unit_test(a_planned_stop_answers_until_the_successor_speaks),
-		cmocka_unit_test(who_holds_nothing_stops_at_once),
+		cmocka_unit_test(a_router_that_holds_nothing_stops_at_once),
 		cmocka_unit_test(a_fault_sends_priority_zero_and_drops),
 		cmocka_unit_test(a_release_sends_priority_zero_and_claims_nothing),
 		cmocka_unit_test(waits_for_its_track_at_start),

@@ -192,7 +192,7 @@ static unsigned put_many(struct writer_lines *l, unsigned n)
 	return fit;
 }
 
-static void test_nobody_reads_lines(void **state UNUSED)
+static void test_lines_are_not_read(void **state UNUSED)
 {
 	struct writer_lines *l = writer_open(RING);
 	assert_int_equal(writer_start(&ops), 0);
@@ -216,7 +216,7 @@ static void test_nobody_reads_lines(void **state UNUSED)
 	assert_int_equal(writer_state(), WRITER_OFF);
 }
 
-static void test_nobody_reads_messages(void **state UNUSED)
+static void test_messages_are_not_read(void **state UNUSED)
 {
 	struct writer_lines *l = writer_open(RING);
 	assert_int_equal(writer_start(&ops), 0);
@@ -356,8 +356,8 @@ int main(void)
 		PIPES(test_without_the_thread_lines_are_written_at_once),
 		PIPES(test_lines_and_messages),
 		PIPES(test_a_line_wakes_the_thread),
-		PIPES(test_nobody_reads_lines),
-		PIPES(test_nobody_reads_messages),
+		PIPES(test_lines_are_not_read),
+		PIPES(test_messages_are_not_read),
 		cmocka_unit_test_setup_teardown(test_one_output_for_both, one_socket, restore),
 		PIPES(test_a_reader_that_is_gone),
 		PIPES(test_the_longest_line),
