@@ -554,6 +554,8 @@ def test_a_pool_counts_requests_and_its_servers_attempts(lab):
     lb = lab.lbd([("127.0.0.1", 9), lab.origin()], retries=1)
     for _ in range(2):
         assert lb.get().status == 200
+        # A request is over a moment after its answer has left.
+        wait_until(lambda: all(s["current"] == 0 for s in lb.ask_json("servers")), 5)
     wait_until(lambda: lb.objects("pool")["p"]["running"] == 0, 5)
     rows, pool = show_stat(lb), lb.objects("pool")["p"]
     servers = lb.objects("server")

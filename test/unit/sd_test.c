@@ -209,7 +209,7 @@ static int robbed(void)
 	setenv("LISTEN_FDNAMES", "x:y", 1);
 	if (sd_begin() != -1 || errno != EBADF)
 		return 11;
-	return sd_take("x") == -1 && sd_take("y") == -1 ? 0 : 12;
+	return sd_take_fd("x") == -1 && sd_take_fd("y") == -1 ? 0 : 12;
 }
 
 static void must_succeed(int (*life)(void))
