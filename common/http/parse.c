@@ -112,6 +112,14 @@ static enum http_parse too_large(struct str in, size_t size, const struct http_l
 	return HTTP_PARSE_MORE;
 }
 
+/* first: of the head's own first line, not of a field. */
+static enum http_parse long_line(bool request, bool first, struct http_bad *bad)
+{
+	if (request && first)
+		return refuse(bad, 414, "request line too long");
+	return refuse(bad, 431, first ? "status line too long" : "field line too long");
+}
+
 /*
  * Sets *size to the length of the head, blank line included. *scanned is kept at the start of the last line
  * begun, so each byte is searched once, and a line that grows without end is measured from its start.
@@ -127,6 +135,8 @@ static enum http_parse find_end(struct str in, size_t *scanned, const struct htt
 		size_t at = (size_t)(lf - in.p);
 		if (at == 0 || in.p[at - 1] != '\r')
 			return refuse(bad, 400, "bare LF");
+		if (at - line > (size_t)limits->line + 1)
+			return long_line(request, line == 0, bad);
 		if (at - line == 1) {
 			*size = at + 1;
 			return too_large(in, *size, limits, request, bad);
@@ -135,8 +145,7 @@ static enum http_parse find_end(struct str in, size_t *scanned, const struct htt
 	}
 	*scanned = line;
 	if (in.n - line > (size_t)limits->line + 1)
-		return request && line == 0 ? refuse(bad, 414, "request line too long")
-					    : refuse(bad, 431, "field line too long");
+		return long_line(request, line == 0, bad);
 	return too_large(in, in.n, limits, request, bad);
 }
 

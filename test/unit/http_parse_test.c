@@ -895,6 +895,27 @@ static void a_limit_has_one_name_however_the_bytes_arrive(void **state UNUSED)
 	}
 }
 
+/* However the bytes come: a line that is whole and too long is refused though the head goes on. */
+static void a_limit_is_the_same_for_whole_lines(void **state UNUSED)
+{
+	struct http_limits limits = {.line = 20, .head = 100, .fields = 9};
+	static const char field[] = "GET / HTTP/1.1\r\nX: 45678901234567890123\r\nHost";
+	size_t scanned = 0;
+	assert_int_equal(http_parse_request(&head, str_c(field), &scanned, &limits, &bad),
+			 HTTP_PARSE_BAD);
+	assert_int_equal(bad.status, 431);
+	assert_string_equal(bad.reason, "field line too long");
+	scanned = 0;
+	assert_int_equal(http_parse_response(&head, STR("HTTP/1.1 200 12345678\r\n\r\n"), &scanned,
+					     &limits, HTTP_GET, &bad),
+			 HTTP_PARSE_BAD);
+	assert_string_equal(bad.reason, "status line too long");
+	scanned = 0;
+	assert_int_equal(http_parse_response(&head, STR("HTTP/1.1 200 1234567\r\n\r\n"), &scanned,
+					     &limits, HTTP_GET, &bad),
+			 HTTP_PARSE_DONE);
+}
+
 /* What comes before the end of a line that is too long decides: no more than that is waited for. */
 static void a_limit_is_felt_before_the_end(void **state UNUSED)
 {
@@ -1120,6 +1141,7 @@ int main(void)
 		cmocka_unit_test(an_old_client_is_not_told_to_continue),
 		cmocka_unit_test(a_third_empty_line_is_no_request),
 		cmocka_unit_test(a_limit_has_one_name_however_the_bytes_arrive),
+		cmocka_unit_test(a_limit_is_the_same_for_whole_lines),
 		cmocka_unit_test(a_limit_is_felt_before_the_end),
 		cmocka_unit_test(a_hundred_fields_are_the_most_there_can_be),
 		cmocka_unit_test(a_response_may_come_in_pieces),
