@@ -36,7 +36,7 @@ struct http_active_call {
 	bool write_failed;
 	bool full;     /* the last read filled the window: more is probably there */
 	bool splicing; /* the caller moves the body by itself */
-	bool held;     /* and takes nothing for now */
+	bool held;     /* and takes none of it until it says so */
 	bool tunnel;
 	bool shut; /* tunnel: no more bytes to the server */
 	uint8_t interims;
@@ -235,6 +235,15 @@ static void shut_when_sent(struct http_active_call *a)
 		a->link->io.ops->shutdown(&a->link->io);
 }
 
+/* All of what the caller offered was taken, or the rest is asked for by writable(). */
+static void offered(struct http_active_call *a, bool all, bool last)
+{
+	a->body_offered = all && last;
+	a->can_write = !all;
+	if (a->state == HEAD)
+		await_response(a);
+}
+
 ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, bool last)
 {
 	struct http_active_call *a = active_of(c);
@@ -249,16 +258,38 @@ ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, b
 	ssize_t taken = send_out(a, iov, n, last);
 	if (taken < 0)
 		return -1;
-	bool all = (size_t)taken == http_out_total(iov, n);
-	a->body_offered = all && last;
-	a->can_write = !all;
+	offered(a, (size_t)taken == http_out_total(iov, n), last);
 	if (a->tunnel && a->body_offered) {
 		a->shut = true;
 		shut_when_sent(a);
 	}
-	if (a->state == HEAD)
-		await_response(a);
 	return taken;
+}
+
+bool http_client_may_splice_out(const struct http_call *c)
+{
+	const struct http_active_call *a = active_of_const(c);
+	return a->state != CONNECT && !a->write_failed && io_may_splice(&a->link->io) &&
+	       http_out_may_bypass(&a->out);
+}
+
+ssize_t http_client_splice_out(struct http_call *c, int pipe, size_t n, bool last)
+{
+	struct http_active_call *a = active_of(c);
+	struct io *io = &a->link->io;
+	if (a->write_failed)
+		return -1;
+	MUST(http_client_may_splice_out(c));
+	ssize_t put = io->ops->splice_out(io, pipe, n, false);
+	if (put < 0 && errno != EAGAIN)
+		return report_from_loop(a);
+	put = MAX(put, 0);
+	http_out_bypass(&a->out, (uint64_t)put);
+	sent(a, (size_t)put);
+	if ((size_t)put < n)
+		http_link_watch_write(a->link, true);
+	offered(a, (size_t)put == n, last);
+	return put;
 }
 
 static void connected(struct http_active_call *a)
@@ -653,7 +684,7 @@ struct http_bad http_client_bad(const struct http_call *c)
 
 /* ---- splicing */
 
-uint64_t http_client_may_splice(const struct http_call *c)
+uint64_t http_client_may_splice_in(const struct http_call *c)
 {
 	const struct http_active_call *a = active_of_const(c);
 	const struct http_link *l = a->link;
@@ -663,11 +694,11 @@ uint64_t http_client_may_splice(const struct http_call *c)
 	return http_body_may_bypass(&l->in.body);
 }
 
-ssize_t http_client_splice(struct http_call *c, int pipe, size_t max)
+ssize_t http_client_splice_in(struct http_call *c, int pipe, size_t max)
 {
 	struct http_active_call *a = active_of(c);
 	struct http_link *l = a->link;
-	uint64_t most = MIN(http_client_may_splice(c), (uint64_t)max);
+	uint64_t most = MIN(http_client_may_splice_in(c), (uint64_t)max);
 	MUST(most > 0);
 	a->splicing = true;
 	ssize_t n = l->io.ops->splice_in(&l->io, pipe, (size_t)most);

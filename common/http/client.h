@@ -142,6 +142,11 @@ struct http_call *http_client_start(struct http_client *cl, const struct http_ro
  * they finish the body; in a tunnel they close this direction. */
 ssize_t http_client_write(struct http_call *c, const struct iovec *iov, int n, bool last);
 
+/* Can bytes of the request body go from a pipe now? Not while parts of the head wait, nor in chunks. */
+bool http_client_may_splice_out(const struct http_call *c);
+/* As write(), from a pipe that holds n bytes. */
+ssize_t http_client_splice_out(struct http_call *c, int pipe, size_t n, bool last);
+
 /* ---- the response body, from head() on */
 struct str http_client_data(const struct http_call *c); /* payload received and not yet consumed */
 /* END: all of it is in data(). */
@@ -152,13 +157,13 @@ void http_client_consume(struct http_call *c, size_t n);
 struct http_bad http_client_bad(const struct http_call *c); /* after HTTP_FAIL_BAD_RESPONSE */
 
 /* Bytes of the body that may now be moved into a pipe instead of being received: nothing waits in data(). */
-uint64_t http_client_may_splice(const struct http_call *c);
+uint64_t http_client_may_splice_in(const struct http_call *c);
 /*
  * Moves at most max bytes of the body into a pipe. Returns how many; 0: none now (or the end: see body_state); -1:
  * failed() follows, from the loop. From then on body() means that more can be moved, nothing is received by itself.
  */
-ssize_t http_client_splice(struct http_call *c, int pipe, size_t max);
-/* The caller takes no more for the time being; body() is not called, and no deadline runs, until it does again. */
+ssize_t http_client_splice_in(struct http_call *c, int pipe, size_t max);
+/* The caller takes no more for the time being: body() is not called, and no deadline runs, until it does again. */
 void http_client_hold(struct http_call *c, bool hold);
 
 /* Ends the call; the connection is kept if it may be (the body is at END and consumed), else closed. */

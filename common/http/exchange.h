@@ -115,9 +115,12 @@ struct http_transport {
 			 enum http_piece piece);
 	/* The address the client connected to, or that a trusted preface named as that; false: not known. */
 	bool (*local)(const struct http_exchange *x, struct addr *to);
-	/* NULL: not possible. */
-	bool (*may_splice)(const struct http_exchange *x);
-	ssize_t (*splice)(struct http_exchange *x, int pipe, size_t n, bool more);
+	/* All NULL: not possible. */
+	uint64_t (*may_splice_in)(const struct http_exchange *x);
+	ssize_t (*splice_in)(struct http_exchange *x, int pipe, size_t max);
+	bool (*may_splice_out)(const struct http_exchange *x);
+	ssize_t (*splice_out)(struct http_exchange *x, int pipe, size_t n, bool more);
+	void (*hold)(struct http_exchange *x, bool hold);
 	void (*end)(struct http_exchange *x);
 	void (*abort)(struct http_exchange *x);
 };
@@ -139,6 +142,29 @@ static inline enum http_body_state http_exchange_body_state(const struct http_ex
 static inline void http_exchange_consume(struct http_exchange *x, size_t n)
 {
 	x->transport->consume(x, n);
+}
+
+/* Bytes of the request body that may now be moved into a pipe instead of being received: nothing waits in data(). */
+static inline uint64_t http_exchange_may_splice_in(const struct http_exchange *x)
+{
+	return x->transport->may_splice_in ? x->transport->may_splice_in(x) : 0;
+}
+
+/*
+ * Moves at most max bytes of the request body into a pipe: they count as consumed. Returns how many; 0: none now; -1:
+ * the body broke, which is told from the loop. While more is to come, readable() is called when there may be some, until
+ * http_exchange_data() is asked again.
+ */
+static inline ssize_t http_exchange_splice_in(struct http_exchange *x, int pipe, size_t max)
+{
+	return x->transport->splice_in(x, pipe, max);
+}
+
+/* The handler takes no more of the body for the time being: readable() is not called, and no deadline of the body runs,
+ * until it does again. Only where splicing is possible. */
+static inline void http_exchange_hold(struct http_exchange *x, bool hold)
+{
+	x->transport->hold(x, hold);
 }
 
 /* ---- the connection it came by */
@@ -179,15 +205,16 @@ static inline ssize_t http_exchange_write(struct http_exchange *x, const struct 
 }
 
 /* Can body bytes go from a pipe now? Not while parts of the head wait, nor in chunks. */
-static inline bool http_exchange_may_splice(const struct http_exchange *x)
+static inline bool http_exchange_may_splice_out(const struct http_exchange *x)
 {
-	return x->transport->may_splice && x->transport->may_splice(x);
+	return x->transport->may_splice_out && x->transport->may_splice_out(x);
 }
 
 /* As write(), from a pipe that holds n bytes: 0 and writable() later when the client takes none. */
-static inline ssize_t http_exchange_splice(struct http_exchange *x, int pipe, size_t n, bool more)
+static inline ssize_t http_exchange_splice_out(struct http_exchange *x, int pipe, size_t n,
+					       bool more)
 {
-	return x->transport->splice(x, pipe, n, more);
+	return x->transport->splice_out(x, pipe, n, more);
 }
 
 /* The response is complete: every body byte was taken. When the announced length was not reached, it is cut. */

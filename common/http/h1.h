@@ -27,6 +27,8 @@ struct http_h1 {
 	bool cut;	  /* no clean end: the client must see that something is missing */
 	bool broken;	  /* sending failed */
 	bool want_body;	  /* the handler found no data and waits for readable() */
+	bool splicing;	  /* it moves the request body by itself */
+	bool held;	  /* and takes none of it until it says so */
 	bool close;	  /* the connection ends with this exchange */
 	bool tunnel;	  /* after a 101 */
 	bool shut;	  /* tunnel: no more bytes to the client */
@@ -124,6 +126,13 @@ void http_server_closed(struct http_listener *l); /* a connection of it went */
 static inline struct http_server *http_h1_server(const struct http_conn *c)
 {
 	return c->listener->server;
+}
+
+/* n bytes came from the client. */
+static inline void http_h1_received(struct http_conn *c, size_t n)
+{
+	http_h1_server(c)->stats.bytes_in += n;
+	c->listener->stats->bytes_in += n;
 }
 
 #endif

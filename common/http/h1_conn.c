@@ -282,10 +282,9 @@ static bool fill(struct http_conn *c, size_t *got)
 {
 	switch (http_in_fill(&c->in, &c->io, got)) {
 	case HTTP_IN_SOME:
-		http_h1_server(c)->stats.bytes_in += *got;
+		http_h1_received(c, *got);
 		if (io_pending(&c->io))
 			ev_feed_event(loop_of(c), &c->readable, EV_READ);
-		c->listener->stats->bytes_in += *got;
 		return true;
 	case HTTP_IN_NOTHING:
 		if (UNLIKELY(c->io.want & IO_WANT_WRITE)) {
@@ -369,6 +368,14 @@ static void body_failed(struct http_conn *c, uint16_t status, const char *text, 
 		release(c);
 }
 
+static void tell_readable(struct http_conn *c)
+{
+	struct http_h1 *h = c->h1;
+	h->want_body = false;
+	deadline_cancel(&h->body_deadline);
+	handler_of(c)->readable(&h->x);
+}
+
 static void body_changed(struct http_conn *c, size_t gained)
 {
 	struct http_h1 *h = c->h1;
@@ -378,9 +385,7 @@ static void body_changed(struct http_conn *c, size_t gained)
 		body_failed(c, 400, c->in.body.broken,
 			    c->eof ? HTTP_END_CLIENT : HTTP_END_BODY_BROKEN);
 	} else if (h->want_body && (gained || c->in.body.state == HTTP_BODY_END)) {
-		h->want_body = false;
-		deadline_cancel(&h->body_deadline);
-		handler_of(c)->readable(&h->x);
+		tell_readable(c);
 	}
 }
 
@@ -400,9 +405,14 @@ static void half_closed(struct http_conn *c)
 
 static void read_body(struct http_conn *c)
 {
+	const struct http_h1 *h = c->h1;
 	size_t got;
-	if (http_in_room(&c->in) == 0) {
+	if (http_in_room(&c->in) == 0 || (h->held && !h->ended)) {
 		ev_io_stop(loop_of(c), &c->readable); /* consuming makes room and starts it again */
+		return;
+	}
+	if (h->splicing && !h->ended && c->in.body.state == HTTP_BODY_MORE) {
+		tell_readable(c);
 		return;
 	}
 	if (!fill(c, &got))
@@ -607,6 +617,7 @@ void http_h1_check(const struct http_conn *c)
 		return;
 	MAGIC_CHECK(&h->x, HTTP_EXCHANGE_MAGIC);
 	MUST(h->conn == c);
+	MUST(!h->held || (h->splicing && !ev_is_active(&c->readable)) || h->ended);
 	MUST(h->tunnel || h->broken || !(h->short_write || h->ended) ||
 	     deadline_armed(&h->send_deadline));
 	http_out_check(&h->out);

@@ -55,7 +55,7 @@ void http_h1_begin(struct http_h1 *h, struct http_conn *c)
 	http_out_init(&h->out, HTTP_OUT_NONE, 0);
 	h->body_deadline = h->send_deadline = (struct deadline){0};
 	h->short_write = h->ended = h->cut = h->broken = h->want_body = false;
-	h->close = h->tunnel = h->shut = false;
+	h->splicing = h->held = h->close = h->tunnel = h->shut = false;
 	arena_init(&h->x.arena, h->memory, sizeof(h->memory), c->listener->conf.max_arena);
 }
 
@@ -69,15 +69,22 @@ void http_h1_fini(struct http_h1 *h)
 
 /* ---- the request body */
 
+/* readable() is to be called. */
+static void want_body(struct http_h1 *h)
+{
+	struct http_conn *c = h->conn;
+	h->want_body = true;
+	if (!deadline_armed(&h->body_deadline) && h->x.status == 0)
+		deadline_arm(&h->body_deadline, &c->listener->on_body, now_of(c));
+}
+
 static struct str h1_data(struct http_exchange *x)
 {
 	struct http_h1 *h = h1_of(x);
 	struct http_conn *c = h->conn;
-	if (http_in_payload(&c->in) == 0 && c->in.body.state == HTTP_BODY_MORE) {
-		h->want_body = true;
-		if (!deadline_armed(&h->body_deadline) && x->status == 0)
-			deadline_arm(&h->body_deadline, &c->listener->on_body, now_of(c));
-	}
+	h->splicing = false;
+	if (http_in_payload(&c->in) == 0 && c->in.body.state == HTTP_BODY_MORE)
+		want_body(h);
 	return http_in_data(&c->in);
 }
 
@@ -92,6 +99,59 @@ static void h1_consume(struct http_exchange *x, size_t n)
 	http_in_consume(&c->in, n);
 	x->body_in += n;
 	http_h1_watch_read(c);
+}
+
+static uint64_t h1_may_splice_in(const struct http_exchange *x)
+{
+	const struct http_h1 *h = h1_of_const(x);
+	const struct http_conn *c = h->conn;
+	if (c->eof || h->ended || h->tunnel || !io_may_splice(&c->io) || http_in_payload(&c->in) ||
+	    http_in_behind(&c->in))
+		return 0;
+	return http_body_may_bypass(&c->in.body);
+}
+
+/* The kernel tells of a reset once, so the next read, from the loop, meets an end: of this body it is a break too. */
+static ssize_t body_ended(struct http_h1 *h)
+{
+	h->splicing = false;
+	ev_feed_event(loop_of(h->conn), &h->conn->readable, EV_READ);
+	return -1;
+}
+
+static ssize_t h1_splice_in(struct http_exchange *x, int pipe, size_t max)
+{
+	struct http_h1 *h = h1_of(x);
+	struct http_conn *c = h->conn;
+	uint64_t most = MIN(h1_may_splice_in(x), (uint64_t)max);
+	MUST(most > 0 && !h->held);
+	h->splicing = true;
+	ssize_t n = c->io.ops->splice_in(&c->io, pipe, (size_t)most);
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		return body_ended(h);
+	if (n > 0) {
+		http_in_bypass(&c->in, (uint64_t)n);
+		x->body_in += (uint64_t)n;
+		http_h1_received(c, (size_t)n);
+		deadline_cancel(&h->body_deadline);
+	}
+	if (c->in.body.state == HTTP_BODY_MORE)
+		want_body(h);
+	return MAX(n, 0);
+}
+
+static void h1_hold(struct http_exchange *x, bool hold)
+{
+	struct http_h1 *h = h1_of(x);
+	struct http_conn *c = h->conn;
+	h->held = hold;
+	if (hold) {
+		ev_io_stop(loop_of(c), &c->readable);
+		deadline_cancel(&h->body_deadline);
+	} else if (!h->ended && c->in.body.state == HTTP_BODY_MORE) {
+		http_h1_watch_read(c);
+		want_body(h);
+	}
 }
 
 static bool h1_local(const struct http_exchange *x, struct addr *to)
@@ -280,14 +340,14 @@ static ssize_t h1_write(struct http_exchange *x, const struct iovec *iov, int n,
 	return taken;
 }
 
-static bool h1_may_splice(const struct http_exchange *x)
+static bool h1_may_splice_out(const struct http_exchange *x)
 {
 	const struct http_h1 *h = h1_of_const(x);
 	return x->status && !h->broken && io_may_splice(&h->conn->io) &&
 	       http_out_may_bypass(&h->out);
 }
 
-static ssize_t h1_splice(struct http_exchange *x, int pipe, size_t n, bool more)
+static ssize_t h1_splice_out(struct http_exchange *x, int pipe, size_t n, bool more)
 {
 	struct http_h1 *h = h1_of(x);
 	struct io *io = &h->conn->io;
@@ -429,8 +489,11 @@ const struct http_transport http_h1_transport = {
 	.respond = h1_respond,
 	.reply = h1_reply,
 	.write = h1_write,
-	.may_splice = h1_may_splice,
-	.splice = h1_splice,
+	.may_splice_in = h1_may_splice_in,
+	.splice_in = h1_splice_in,
+	.may_splice_out = h1_may_splice_out,
+	.splice_out = h1_splice_out,
+	.hold = h1_hold,
 	.end = h1_end,
 	.abort = h1_abort,
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * A relay moves bodies between an exchange and a call, both ways, each as fast as the slower side takes it. A large
- * response body goes from socket to socket through a pipe (splice), without being copied into the process. After a 101
- * it is a tunnel: bytes both ways, each direction ending on its own, with one deadline for silence in both.
+ * body goes from socket to socket through a pipe (splice), without being copied into the process. After a 101 it is a
+ * tunnel: bytes both ways, each direction ending on its own, with one deadline for silence in both.
  *
  * The owner is the handler's request: it keeps the relay inside its own state, calls http_relay_response() and
  * http_relay_request() from its callbacks, and http_relay_fini() before the call or the exchange ends.
@@ -14,17 +14,21 @@
 #include "http/exchange.h"
 #include "loop/deadline.h"
 
+/* One direction. Private. */
+struct http_relay_way {
+	bool done;		/* all of the body was handed on */
+	bool holding;		/* its sender waits until the pipe is empty */
+	struct pipes_pair pipe; /* -1, -1 before the first splice */
+	size_t in_pipe;		/* bytes that wait in it */
+};
+
 struct http_relay {
 	uint32_t magic;		 /* private */
-	bool holding;		 /* private: the server side waits until the pipe is empty */
-	bool request_done;	 /* private: all of the request body was handed on */
-	bool response_done;	 /* private */
 	bool tunnel;		 /* ro */
 	struct http_exchange *x; /* ro */
 	struct http_call *call;	 /* ro */
-	struct pipes_pair pipe;	 /* private */
-	size_t in_pipe;		 /* private: bytes that wait in it */
-	struct deadline silence; /* private: a tunnel's */
+	struct http_relay_way request, response;
+	struct deadline silence;	      /* private: a tunnel's */
 	struct deadline_class *silence_class; /* private */
 };
 
@@ -36,7 +40,7 @@ enum http_relay_state {
 
 /* Between a call whose head() has been called, or that has a request body to come, and its exchange. */
 void http_relay_init(struct http_relay *r, struct http_exchange *x, struct http_call *call);
-/* Gives the pipe back. Does nothing for a relay that was never initialised (all zero). */
+/* Gives the pipes back; what waits in them is lost. Does nothing for a relay that was never initialised (all zero). */
 void http_relay_fini(struct http_relay *r);
 
 /* Request body towards the server: from readable() of the exchange and writable() of the call. */
