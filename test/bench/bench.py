@@ -32,8 +32,10 @@ daemon off; pid {dir}/origin.pid; error_log {dir}/origin.err; worker_processes 1
 events {{ worker_connections 4000; }}
 http {{ access_log off; client_body_temp_path {dir}/ob; keepalive_requests 1000000000; keepalive_timeout 300;
   default_type text/plain;
-  server {{ listen 127.0.0.1:{origin} reuseport backlog=4096; root {dir}/www; add_header Cache-Control max-age=3600; }} }}
+  server {{ listen 127.0.0.1:{origin} reuseport backlog=4096; root {dir}/www; add_header Cache-Control max-age=3600;
+    client_max_body_size 8m; location = /upload {{ return 204; }} }} }}
 """
+UPLOAD = 'wrk.method = "POST"\nwrk.body = string.rep("x", 1048576)\n'
 NGINX_PROXY = """
 daemon off; pid {dir}/np.pid; error_log {dir}/np.err; worker_processes 1;
 events {{ worker_connections 8000; }}
@@ -148,10 +150,12 @@ class Server:
             self.process.wait()
 
 
-def wrk(port, path, seconds, keep_alive, connections):
+def wrk(port, path, seconds, keep_alive, connections, script):
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}{path}"]
     if not keep_alive:
         command[4:4] = ["-H", "Connection: close"]
+    if path == "/upload":
+        command[4:4] = ["-s", str(script)]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", out)
     if errors and keep_alive:
@@ -159,10 +163,10 @@ def wrk(port, path, seconds, keep_alive, connections):
     return int(re.search(r"(\d+) requests in", out).group(1))
 
 
-def measure(server, port, path, seconds, keep_alive, connections):
-    wrk(port, path, 1, keep_alive, connections)
+def measure(server, port, path, seconds, keep_alive, connections, script):
+    wrk(port, path, 1, keep_alive, connections, script)
     before = server.cpu_s()
-    requests = wrk(port, path, seconds, keep_alive, connections)
+    requests = wrk(port, path, seconds, keep_alive, connections, script)
     return (server.cpu_s() - before) / requests * 1e6
 
 
@@ -181,7 +185,7 @@ def candidates(d):
     return {
         "lbd": [str(BUILD / "lbd"), "-c", conf("lbd.conf", LBD, port=PORTS["lbd"]), "-r", str(d / "run")],
         "haproxy": haproxy("haproxy", ""),
-        "haproxy splice": haproxy("haproxy splice", "option splice-response"),
+        "haproxy splice": haproxy("haproxy splice", "option splice-response\n  option splice-request"),
         "nginx": nginx("nginx", NGINX_PROXY),
         "edged": [str(BUILD / "edged"), "-c", conf("edged.conf", EDGED, port=PORTS["edged"]), "-r", str(d / "run")],
         "varnish": ["varnishd", "-F", "-n", str(d / "varnish"), "-a", f"127.0.0.1:{PORTS['varnish']}", "-f",
@@ -192,6 +196,7 @@ def candidates(d):
 
 BALANCERS = ("lbd", "haproxy", "nginx")
 SPLICERS = ("lbd", "haproxy splice", "haproxy", "nginx")
+UPLOADERS = ("lbd", "haproxy splice", "haproxy")  # nginx would store it first
 CACHES = ("edged", "nginx cache", "varnish")
 # (row, path, kept alive, connections, candidates: ours first)
 ROWS = [
@@ -200,6 +205,7 @@ ROWS = [
     ("balance, 64 KB, 32 kept connections", "/64k", True, 32, BALANCERS),
     ("balance, 1 KB, a connection each", "/1k", False, 32, BALANCERS),
     ("balance, 1 MB, 8 kept connections", "/1m", True, 8, SPLICERS),
+    ("balance, 1 MB uploaded, 8 kept connections", "/upload", True, 8, UPLOADERS),
     ("hit, 1 KB, 32 kept connections", "/1k", True, 32, CACHES),
     ("hit, 1 KB, 256 kept connections", "/1k", True, 256, CACHES),
     ("hit, 64 KB, 32 kept connections", "/64k", True, 32, CACHES),
@@ -212,8 +218,9 @@ PROMISES = [
     (1, "haproxy", 1.0),
     (1, "nginx", 1.0),
     (4, "haproxy splice", 1.0),
-    (6, "nginx cache", 0.75),
-    (6, "varnish", 0.4),
+    (5, "haproxy splice", 1.0),
+    (7, "nginx cache", 0.75),
+    (7, "varnish", 0.4),
 ]
 
 
@@ -242,6 +249,8 @@ def run(args):
             (d / "www").mkdir(exist_ok=True)
             (d / "www" / name).write_bytes(b"x" * size)
         (d / "www").chmod(0o755)
+        script = d / "upload.lua"
+        script.write_text(UPLOAD)
         (d / "origin.conf").write_text(ORIGIN_CONF.format(dir=d, origin=ORIGIN))
         log = stack.enter_context(open(d / "log", "wb"))
         origin = Server(["nginx", "-c", str(d / "origin.conf")], 1, ORIGIN, log)
@@ -254,7 +263,7 @@ def run(args):
         for n in range(args.rounds):
             for row, path, keep, connections, who in ROWS:
                 for name in who:
-                    us = measure(servers[name], PORTS[name], path, args.seconds, keep, connections)
+                    us = measure(servers[name], PORTS[name], path, args.seconds, keep, connections, script)
                     figures.setdefault((row, name), []).append(us)
                     print(f"round {n + 1}: {row}: {name} {us:.1f} us", file=sys.stderr)
     return figures, memory
