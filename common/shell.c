@@ -11,7 +11,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -420,14 +419,10 @@ struct shell *shell_open(struct daemon *d, const struct shell_ops *ops, void *us
 
 static void make_contexts(struct shell *s)
 {
-	size_t size = (s->ops->worker_size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-	MUST(size >= sizeof(struct shell_worker));
+	MUST(s->ops->worker_size >= sizeof(struct shell_worker));
 	s->contexts = def_xcalloc(s->n_workers, sizeof(*s->contexts));
-	for (unsigned i = 0; i < s->n_workers; i++) {
-		s->contexts[i] = aligned_alloc(CACHE_LINE, size);
-		MUST(s->contexts[i]);
-		memset(s->contexts[i], 0, size);
-	}
+	for (unsigned i = 0; i < s->n_workers; i++)
+		s->contexts[i] = def_xcalloc_lines(s->ops->worker_size);
 }
 
 int shell_run(struct shell *s, struct err *e)

@@ -464,9 +464,7 @@ static bool restore_record(void *arg, uint32_t record)
 
 struct index *index_new(struct store *s)
 {
-	struct index *ix = aligned_alloc(CACHE_LINE, sizeof(*ix));
-	MUST(ix);
-	memset(ix, 0, sizeof(*ix));
+	struct index *ix = def_xcalloc_lines(sizeof(*ix));
 	MAGIC_SET(ix, INDEX_MAGIC);
 	ix->store = s;
 	for (unsigned i = 0; i < SHARDS; i++) {

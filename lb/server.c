@@ -58,10 +58,7 @@ static struct server *attach_server(struct pool *p, const struct conf_server *co
 	for (; *at; at = &(*at)->next)
 		if (str_eq(str_c((*at)->name), conf->name) && addr_eq(&(*at)->addr, &conf->address))
 			return *at;
-	struct server *s = aligned_alloc(CACHE_LINE,
-					 (sizeof(*s) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
-	MUST(s);
-	memset(s, 0, sizeof(*s));
+	struct server *s = def_xcalloc_lines(sizeof(*s));
 	str_copy(s->name, sizeof(s->name), conf->name);
 	str_copy(s->pool_name, sizeof(s->pool_name), str_c(p->name));
 	s->addr = conf->address;

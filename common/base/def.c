@@ -47,3 +47,12 @@ void *def_xcalloc(size_t n, size_t size)
 	MUST(p);
 	return p;
 }
+
+void *def_xcalloc_lines(size_t size)
+{
+	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	void *p = aligned_alloc(CACHE_LINE, size);
+	MUST(p);
+	memset(p, 0, size);
+	return p;
+}

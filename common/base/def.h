@@ -86,5 +86,7 @@ static inline void def_auto_free(void *p)
 /* malloc, calloc that abort when memory is out: for start-up and configuration only. */
 void *def_xmalloc(size_t n);
 void *def_xcalloc(size_t n, size_t size);
+/* As def_xcalloc(1, size), on cache lines of its own: for what threads write beside what others write. */
+void *def_xcalloc_lines(size_t size);
 
 #endif

@@ -108,9 +108,8 @@ uint64_t writer_dropped(void)
 struct writer_lines *writer_open(uint32_t size)
 {
 	MUST(size >= 2 * WRITER_LINE_MAX);
-	struct writer_lines *l = aligned_alloc(CACHE_LINE, sizeof(*l));
-	MUST(l);
-	*l = (struct writer_lines){.magic = LINES_MAGIC};
+	struct writer_lines *l = def_xcalloc_lines(sizeof(*l));
+	MAGIC_SET(l, LINES_MAGIC);
 	ring_init(&l->ring, size);
 	for (unsigned i = 0; i < WRITER_LINES_MAX; i++) {
 		struct writer_lines *none = NULL;

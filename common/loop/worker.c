@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -143,9 +142,7 @@ static void free_set(struct worker_set *set)
 static struct worker_set *new_set(unsigned n, const struct worker_ops *ops, void *arg)
 {
 	size_t size = sizeof(struct worker_set) + n * sizeof(struct slot);
-	struct worker_set *set = aligned_alloc(CACHE_LINE, size);
-	MUST(set);
-	memset(set, 0, size);
+	struct worker_set *set = def_xcalloc_lines(size);
 	set->ops = ops;
 	set->arg = arg;
 	set->n = n;

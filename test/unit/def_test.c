@@ -125,6 +125,12 @@ static void test_xcalloc_is_zeroed(void **state UNUSED)
 	AUTO_FREE char *p = def_xcalloc(100, 3);
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(p[i], 0);
+	for (size_t size = 1; size < 200; size += 13) {
+		AUTO_FREE char *lines = def_xcalloc_lines(size);
+		assert_int_equal((uintptr_t)lines % CACHE_LINE, 0);
+		for (size_t i = 0; i < size; i++)
+			assert_int_equal(lines[i], 0);
+	}
 }
 
 static void test_container_of(void **state UNUSED)

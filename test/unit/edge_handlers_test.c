@@ -83,8 +83,7 @@ static void answer(struct origin_call *c)
 
 static int worker_start(struct worker *w, void *arg UNUSED)
 {
-	struct edge_worker *f = aligned_alloc(CACHE_LINE, (sizeof(*f) + 63) / 64 * 64);
-	memset(f, 0, sizeof(*f));
+	struct edge_worker *f = def_xcalloc_lines(sizeof(*f));
 	f->base = (struct shell_worker){.worker = w,
 					.gen = daemon_ref(&edge.gen),
 					.stats = stats_cells(&edge.stats, 0, 0, w->id),

@@ -65,8 +65,7 @@ static int worker_start(struct worker *w, void *arg UNUSED)
 {
 	struct http_server_conf c = {.max_conns = 1};
 	lb.thread = w;
-	lb.worker = aligned_alloc(CACHE_LINE, (sizeof(*lb.worker) + 63) / 64 * 64);
-	memset(lb.worker, 0, sizeof(*lb.worker));
+	lb.worker = def_xcalloc_lines(sizeof(*lb.worker));
 	lb.worker->base = (struct shell_worker){.worker = w,
 						.gen = daemon_ref(&lb.gen),
 						.stats = stats_cells(&lb.stats, 0, 0, 0),
