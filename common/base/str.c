@@ -233,20 +233,22 @@ static bool is_control(struct str s)
 	return b[0] < 0x20 || b[0] == 0x7f || (b[0] == 0xc2 && b[1] < 0xa0);
 }
 
+struct str str_printable(struct str *rest)
+{
+	unsigned n = str_utf8(*rest);
+	struct str c = n && !is_control(*rest) ? str_of(rest->p, n) : STR("?");
+	*rest = str_skip(*rest, MAX(n, 1u));
+	return c;
+}
+
 void str_sanitize(char *text)
 {
 	struct str rest = str_of(text, strlen(text));
 	char *to = text;
 	while (rest.n > 0) {
-		unsigned n = str_utf8(rest);
-		if (n == 0 || is_control(rest)) {
-			*to++ = '?';
-			n = MAX(n, 1u);
-		} else {
-			memmove(to, rest.p, n);
-			to += n;
-		}
-		rest = str_skip(rest, n);
+		struct str c = str_printable(&rest);
+		memmove(to, c.p, c.n);
+		to += c.n;
 	}
 	*to = '\0';
 }

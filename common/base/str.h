@@ -84,9 +84,12 @@ struct str str_u64(char digits[STR_U64_SIZE], uint64_t v);
 unsigned str_utf8(struct str s);
 
 /*
- * Makes text from outside fit for a line of a log, a socket or a terminal, in place: every control character (C0, DEL,
- * C1) and every byte outside well-formed UTF-8 becomes '?'.
+ * Takes the first character off *rest, which is not empty, and returns what may stand for it in a line of a log, a
+ * socket or a terminal: "?" for a control character (C0, DEL, C1) and for a byte outside well-formed UTF-8, else itself.
  */
+struct str str_printable(struct str *rest);
+
+/* The same for all of a text, in place. */
 void str_sanitize(char *text);
 
 /* Copies at most size-1 bytes and terminates; returns false when s was cut. size > 0. */

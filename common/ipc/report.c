@@ -30,13 +30,8 @@ static struct report_level *top(struct report *r)
 /* As str_sanitize(), but into another place. */
 static void add_clean(struct text *to, struct str s)
 {
-	while (s.n) {
-		unsigned n = str_utf8(s);
-		unsigned char c = (unsigned char)s.p[0];
-		bool control = c < 0x20 || c == 0x7f || (n == 2 && c == 0xc2 && !(s.p[1] & 0x20));
-		text_add(to, n == 0 || control ? STR("?") : str_of(s.p, n));
-		s = str_skip(s, MAX(n, 1u));
-	}
+	while (s.n)
+		text_add(to, str_printable(&s));
 }
 
 /* One field of RFC 4180. */
