@@ -67,11 +67,6 @@ void http_fields_add_u64(struct http_fields *f, struct str name, uint64_t value)
 	http_fields_add(f, name, str_u64(digits, value));
 }
 
-void http_fields_add_block(struct http_fields *f, struct str block)
-{
-	http_fields_part(f, block);
-}
-
 size_t http_fields_size(const struct http_head *h)
 {
 	size_t n = 0;

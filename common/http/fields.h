@@ -33,9 +33,6 @@ void http_fields_part(struct http_fields *f, struct str part);
 void http_fields_part_u64(struct http_fields *f, uint64_t part);
 void http_fields_end(struct http_fields *f);
 
-/* Another block's fields behind those that are there. */
-void http_fields_add_block(struct http_fields *f, struct str block);
-
 /* A set of known fields. */
 struct http_skip {
 	uint64_t ids; /* bit per enum http_field_id */

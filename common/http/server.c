@@ -166,12 +166,6 @@ struct http_server *http_server_new(struct worker *w, const struct http_server_o
 	return s;
 }
 
-void http_server_set_max(struct http_server *s, uint32_t max_conns)
-{
-	s->conf.max_conns = s->conn_slab.cap = s->h1_slab.cap = max_conns;
-	resume_accepting(s);
-}
-
 void *http_server_user(const struct http_server *s)
 {
 	return s->user;

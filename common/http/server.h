@@ -75,7 +75,6 @@ struct http_server_conf {
 /* user is for the callbacks (http_server_user()). */
 struct http_server *http_server_new(struct worker *w, const struct http_server_ops *ops,
 				    const struct http_server_conf *conf, void *user);
-void http_server_set_max(struct http_server *s, uint32_t max_conns);
 void *http_server_user(const struct http_server *s);
 
 /* The connections of a listening socket. */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ipc/text.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -113,33 +111,6 @@ void text_json_str(struct text *t, const char *key, struct str value)
 {
 	begin_value(t, key);
 	quoted(t, value);
-}
-
-void text_json_int(struct text *t, const char *key, int64_t value)
-{
-	begin_value(t, key);
-	text_printf(t, "%" PRId64, value);
-}
-
-void text_json_real(struct text *t, const char *key, double value)
-{
-	begin_value(t, key);
-	if (isfinite(value))
-		text_printf(t, "%.3f", value);
-	else
-		text_add(t, STR("null"));
-}
-
-void text_json_bool(struct text *t, const char *key, bool value)
-{
-	begin_value(t, key);
-	text_add(t, value ? STR("true") : STR("false"));
-}
-
-void text_json_null(struct text *t, const char *key)
-{
-	begin_value(t, key);
-	text_add(t, STR("null"));
 }
 
 void text_json_raw(struct text *t, const char *key, struct str json)

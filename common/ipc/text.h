@@ -29,12 +29,7 @@ void text_drop(struct text *t, size_t n); /* the first n bytes */
 void text_json_open(struct text *t, const char *key, char bracket); /* '{' or '[' */
 void text_json_close(struct text *t, char bracket);		    /* '}' or ']' */
 void text_json_str(struct text *t, const char *key, struct str value);
-void text_json_int(struct text *t, const char *key, int64_t value);
-/* Three decimals; null for what is no finite number. */
-void text_json_real(struct text *t, const char *key, double value);
-void text_json_bool(struct text *t, const char *key, bool value);
-void text_json_null(struct text *t, const char *key);
-/* A value that is JSON already. */
+/* A value that is JSON already: a number, true, null, an answer of another daemon's. */
 void text_json_raw(struct text *t, const char *key, struct str json);
 
 #endif

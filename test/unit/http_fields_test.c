@@ -33,11 +33,11 @@ static void fields_one_by_one(void **state UNUSED)
 	assert_int_equal(mem[http_fields_block(&f).n], '#');
 }
 
-static void a_block_behind_another(void **state UNUSED)
+static void parts_are_put_as_they_are(void **state UNUSED)
 {
 	http_fields_add(&f, STR("A"), STR("1"));
-	http_fields_add_block(&f, STR("B: 2\r\nC: 3\r\n"));
-	http_fields_add_block(&f, STR_NONE);
+	http_fields_part(&f, STR("B: 2\r\nC: 3\r\n"));
+	http_fields_part(&f, STR_NONE);
 	assert_str_equal(http_fields_block(&f), "A: 1\r\nB: 2\r\nC: 3\r\n");
 }
 
@@ -191,7 +191,7 @@ int main(void)
 #define T(f_) cmocka_unit_test_setup(f_, setup)
 	const struct CMUnitTest tests[] = {
 		T(fields_one_by_one),
-		T(a_block_behind_another),
+		T(parts_are_put_as_they_are),
 		T(every_size),
 		T(an_overflow_stays),
 		T(memory_of_an_arena),

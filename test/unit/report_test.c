@@ -198,6 +198,19 @@ static void a_value_makes_no_line(void **state UNUSED)
 			 "{\"reason\":\"a\\u000a\\u000ab\\u000d\\u001b[2J\",\"more\":null}");
 }
 
+static void json_has_no_infinity(void **state UNUSED)
+{
+	struct report r;
+	report_begin(&r, &out, REPORT_JSON);
+	report_row(&r, NULL);
+	report_real(&r, "half", NULL, 0.5);
+	report_real(&r, "infinite", NULL, (double)INFINITY);
+	report_real(&r, "none", NULL, (double)NAN);
+	report_close(&r);
+	report_end(&r);
+	assert_str_equal(said(), "{\"half\":0.500,\"infinite\":null,\"none\":null}");
+}
+
 static void keys_longer_than_the_path_are_cut(void **state UNUSED)
 {
 	char key[2 * REPORT_PATH_SIZE];
@@ -227,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bytes_that_are_no_text_are_replaced, fresh, gone),
 		cmocka_unit_test_setup_teardown(quotes_of_csv_are_doubled, fresh, gone),
 		cmocka_unit_test_setup_teardown(a_value_makes_no_line, fresh, gone),
+		cmocka_unit_test_setup_teardown(json_has_no_infinity, fresh, gone),
 		cmocka_unit_test_setup_teardown(keys_longer_than_the_path_are_cut, fresh, gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
