@@ -17,12 +17,19 @@ static const struct lb_bind *bind_of(const struct lb_config *c, const struct add
 	return NULL;
 }
 
+/* The bind of the current generation that a request came in by; NULL when a reload has removed it. */
+static const struct lb_bind *bind_of_request(const struct lb_worker *w,
+					     const struct http_exchange *x)
+{
+	return bind_of(conf_of(w->base.gen), &((const struct listener *)x->tag)->addr);
+}
+
 /* ---- called by the http_server */
 
 static void on_request(struct http_exchange *x)
 {
 	struct lb_worker *w = lb_worker_of(x);
-	const struct lb_bind *b = lb_worker_bind(w, x);
+	const struct lb_bind *b = bind_of_request(w, x);
 	x->user = NULL;
 	if (b)
 		lb_count_frontend(w, b, FRONTEND_requests, 1);
@@ -39,7 +46,7 @@ static void on_closed(struct http_exchange *x, enum http_end why)
 	const struct lb_bind *b;
 	if (x->user) /* the statistics page has no state */
 		proxy_closed(x, why);
-	else if ((b = lb_worker_bind(lb_worker_of(x), x)))
+	else if ((b = bind_of_request(lb_worker_of(x), x)))
 		lb_count_frontend(lb_worker_of(x), b,
 				  stats_by_class(FRONTEND_responses_1xx, x->status), 1);
 }
@@ -161,11 +168,6 @@ void lb_worker_apply(struct shell_worker *base)
 		if (cl)
 			http_client_set_conf(cl, &cc);
 	}
-}
-
-const struct lb_bind *lb_worker_bind(const struct lb_worker *w, const struct http_exchange *x)
-{
-	return bind_of(conf_of(w->base.gen), &((const struct listener *)x->tag)->addr);
 }
 
 /* ---- the worker's life */

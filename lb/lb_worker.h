@@ -85,7 +85,4 @@ void lb_worker_forget(struct lb_worker *w, const struct addr *server);
 /* The client of a pool, made when first used. */
 struct http_client *lb_worker_client(struct lb_worker *w, const struct lb_pool *p);
 
-/* The bind of the current generation that a request came in by; NULL when a reload has removed it. */
-const struct lb_bind *lb_worker_bind(const struct lb_worker *w, const struct http_exchange *x);
-
 #endif
