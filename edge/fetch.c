@@ -69,8 +69,8 @@ static struct store *store_of(const struct fetch *f)
 /* ---- making and ending */
 
 /*
- * A fetch and its leader point at each other, or neither does: attach_leader() and detach_leader() are the only writers of both
- * pointers. So neither can be left with a pointer to the other's freed memory.
+ * A fetch and its leader point at each other, or neither does: attach_leader() and detach_leader() are the only writers
+ * of both pointers. So neither can be left with a pointer to the other's freed memory.
  */
 static void attach_leader(struct fetch *f, struct leader *l)
 {
@@ -641,8 +641,7 @@ unsigned fetch_check(const struct edge_worker *w)
 {
 	const struct list *l;
 	unsigned n = list_check(&w->fetching);
-	LIST_EACH(l, &w->fetching)
-	{
+	LIST_EACH(l, &w->fetching) {
 		MUST(listed(l)->worker == w);
 		check_one(listed(l));
 	}
@@ -655,5 +654,5 @@ void fetch_each(const struct edge_worker *w,
 {
 	const struct list *l;
 	LIST_EACH(l, &w->fetching)
-	one(listed(l)->target, listed(l)->stale, arg);
+		one(listed(l)->target, listed(l)->stale, arg);
 }

@@ -803,8 +803,7 @@ static const struct serve *listed(const struct list *l)
 unsigned serve_check(const struct edge_worker *w)
 {
 	const struct list *l;
-	LIST_EACH(l, &w->serves)
-	{
+	LIST_EACH(l, &w->serves) {
 		const struct serve *s = listed(l);
 		MAGIC_CHECK(&s->leader, LEADER_MAGIC);
 		MUST(s->worker == w && s->x->user == s);
@@ -825,5 +824,5 @@ void serve_each(const struct edge_worker *w,
 {
 	const struct list *l;
 	LIST_EACH(l, &w->serves)
-	one(listed(l)->object, listed(l)->stale, listed(l)->waiter.object, arg);
+		one(listed(l)->object, listed(l)->stale, listed(l)->waiter.object, arg);
 }

@@ -608,8 +608,7 @@ unsigned proxy_check(const struct lb_worker *w)
 	const struct list *l;
 	unsigned n = list_check(&w->proxies);
 	MUST(n == w->running);
-	LIST_EACH(l, &w->proxies)
-	{
+	LIST_EACH(l, &w->proxies) {
 		const struct proxy *p = listed(l);
 		MUST(p->worker == w && p->x->user == p);
 		MUST(p->call || p->relay.magic == 0);
@@ -626,6 +625,6 @@ unsigned proxy_attempts(const struct lb_worker *w, const struct server *s)
 	const struct list *l;
 	unsigned n = 0;
 	LIST_EACH(l, &w->proxies)
-	n += listed(l)->server == s;
+		n += listed(l)->server == s;
 	return n;
 }
