@@ -138,7 +138,7 @@ unit: $(UNIT_BIN) ## build and run the unit tests (SAN=...: on that build)
 	@.ci/unit $^
 
 # Where threads meet, the thread sanitizer looks on too.
-UNIT_THREADS := $(if $(UNIT_SRC),$(shell grep -lE 'pthread_create|worker_set_start|thrd_create|rig_setup|memory_ask' $(UNIT_SRC)))
+UNIT_THREADS := $(if $(UNIT_SRC),$(shell grep -lE 'pthread_create|worker_set_start|thrd_create|rig_(setup|begin)|memory_ask' $(UNIT_SRC)))
 unit-threads: $(UNIT_THREADS:test/unit/%.c=$(O)/unit/%)
 	@.ci/unit $^
 
