@@ -18,18 +18,6 @@ struct plan {
 
 static struct plan plan;
 
-static int on_start(struct worker *w, void *arg)
-{
-	w->ctx = arg;
-	return 0;
-}
-
-static void on_stop(struct worker *w UNUSED)
-{
-}
-
-static const struct worker_ops workers = {.start = on_start, .stop = on_stop};
-
 static void begin(struct worker *w)
 {
 	plan.wrong_thread |= !pthread_equal(pthread_self(), w->thread);
@@ -65,7 +53,7 @@ static void drain_with(unsigned busy)
 	plan = (struct plan){
 		.loop = ev_loop_new(EVFLAG_AUTO), .main = pthread_self(), .busy = busy};
 	mailbox_init(&box, plan.loop);
-	struct worker_set *set = worker_set_start(WORKERS, 8, &workers, &plan);
+	struct worker_set *set = worker_set_start(WORKERS, 8, &unit_workers, &plan);
 	assert_non_null(set);
 	int64_t began = clock_now_us();
 	struct drain *d = drain_start(set, &box, &ops, &plan);
@@ -102,7 +90,7 @@ static void an_unfinished_drain_can_be_left(void **state UNUSED)
 	plan = (struct plan){
 		.loop = ev_loop_new(EVFLAG_AUTO), .main = pthread_self(), .busy = 1000000};
 	mailbox_init(&box, plan.loop);
-	struct worker_set *set = worker_set_start(WORKERS, 8, &workers, &plan);
+	struct worker_set *set = worker_set_start(WORKERS, 8, &unit_workers, &plan);
 	struct drain *d = drain_start(set, &box, &ops, &plan);
 	while (plan.asked < WORKERS + 1)
 		ev_run(plan.loop, EVRUN_NOWAIT);

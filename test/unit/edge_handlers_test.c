@@ -196,7 +196,7 @@ static void check_worker(void *arg)
 static void check_all(void)
 {
 	for (unsigned i = 0; i < 2; i++)
-		memory_on_worker(worker_set_at(edge.set, i), check_worker, edge.workers[i]);
+		unit_on_worker(worker_set_at(edge.set, i), check_worker, edge.workers[i]);
 	index_check(edge.index);
 }
 
@@ -217,13 +217,6 @@ static void expect(struct memory_exchange *m, uint16_t status, const char *body,
 	memory_free(m);
 }
 
-static void origin_calls(int n)
-{
-	for (int i = 0; i < 5000 && edge.origin.calls < n; i++)
-		usleep(1000);
-	assert_int_equal(edge.origin.calls, n);
-}
-
 static void miss_hit_and_not_modified(void **state UNUSED)
 {
 	expect(ask("GET", "/page"), 200, "page", "fwd=uri-miss");
@@ -236,7 +229,7 @@ static void miss_hit_and_not_modified(void **state UNUSED)
 	assert_int_equal(m->framing, HTTP_FRAMING_NONE);
 	assert_int_equal(m->length, 4);
 	expect(m, 200, "", "hit");
-	origin_calls(1);
+	assert_reaches(edge.origin.calls, 1);
 	assert_int_equal(counted(STAT_hits), 3);
 	assert_int_equal(counted(STAT_misses), 1);
 	assert_int_equal(counted(STAT_not_modified), 1);
@@ -267,7 +260,7 @@ static void what_is_not_stored_is_passed(void **state UNUSED)
 {
 	for (int i = 0; i < 3; i++)
 		expect(ask("GET", "/private"), 200, "private", NULL);
-	origin_calls(3);
+	assert_reaches(edge.origin.calls, 3);
 	assert_int_equal(counted(STAT_hits), 0);
 	expect(ask("HEAD", "/private"), 200, "", NULL);
 	expect(ask("GET", "/none"), 404, "none", NULL);
@@ -337,7 +330,7 @@ static void slow_consumers(void **state UNUSED)
 		assert_true(m[i]->short_writes > 10);
 		expect(m[i], 200, NULL, i == 2 ? "hit" : NULL);
 	}
-	origin_calls(1);
+	assert_reaches(edge.origin.calls, 1);
 	assert_int_equal(counted(STAT_misses), 1);
 }
 
@@ -348,7 +341,7 @@ static void waiting_together(void **state UNUSED)
 	struct memory_exchange *m[6];
 	for (unsigned i = 0; i < 6; i++)
 		m[i] = begin_on(i % 2, &r);
-	origin_calls(1);
+	assert_reaches(edge.origin.calls, 1);
 	memory_break(m[2], HTTP_END_CLIENT);
 	memory_break(m[3], HTTP_END_CLIENT);
 	memory_half_close(m[4]);
@@ -360,7 +353,7 @@ static void waiting_together(void **state UNUSED)
 		else
 			expect(m[i], 200, "waited", NULL);
 	}
-	origin_calls(1);
+	assert_reaches(edge.origin.calls, 1);
 }
 
 /* The leader of the fetch leaves: it goes on for the others. */
@@ -368,14 +361,14 @@ static void the_leader_leaves(void **state UNUSED)
 {
 	struct memory_request r = request("GET", "/wait");
 	struct memory_exchange *leader = begin_on(0, &r), *other = begin_on(1, &r);
-	origin_calls(1);
+	assert_reaches(edge.origin.calls, 1);
 	memory_break(leader, HTTP_END_CLIENT);
 	memory_free(leader);
 	edge.origin.gate = true;
 	memory_wait(other);
 	expect(other, 200, "waited", NULL);
 	expect(ask("GET", "/wait"), 200, "waited", "hit");
-	origin_calls(1);
+	assert_reaches(edge.origin.calls, 1);
 }
 
 /* An object is delivered while it fills, on the worker that fills it and on another; one leaves in the middle. */
@@ -386,8 +379,7 @@ static void following_an_object_that_fills(void **state UNUSED)
 	for (unsigned i = 0; i < 4; i++)
 		m[i] = begin_on(i % 2, &r);
 	for (int i = 0; i < 4; i++)
-		for (int n = 0; n < 5000 && !m[i]->responded; n++)
-			usleep(1000);
+		assert_soon(m[i]->responded);
 	memory_break(m[1], HTTP_END_CLIENT);
 	memory_break(m[0], HTTP_END_SEND_TIMEOUT);
 	edge.origin.gate = true;
@@ -399,7 +391,7 @@ static void following_an_object_that_fills(void **state UNUSED)
 		else
 			expect(m[i], 200, "half, whole", NULL);
 	}
-	origin_calls(1);
+	assert_reaches(edge.origin.calls, 1);
 }
 
 int main(void)

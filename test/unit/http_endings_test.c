@@ -247,7 +247,7 @@ static void ask(int fd, const char *target)
 /* Exactly so many have ended, n of them so, and all invariants hold. */
 static void ended(int all, enum http_end why, int n)
 {
-	rig_wait_for(&seen.closed, all);
+	assert_reaches(seen.closed, all);
 	assert_int_equal(seen.ends[why], n);
 	rig_check();
 }
@@ -266,7 +266,7 @@ static void done(void **state UNUSED)
 		size_t size = strlen(rig_head(fd));
 		char body[10];
 		assert_int_equal(rig_get(fd, body, 10), 10);
-		rig_wait_for(&seen.closed, i + 1);
+		assert_reaches(seen.closed, i + 1);
 		assert_int_equal(seen.bytes_out, size + 10);
 	}
 	ended(5, HTTP_END_DONE, 5);
@@ -274,7 +274,7 @@ static void done(void **state UNUSED)
 	assert_non_null(strstr(rig_one(fd), "503"));
 	ended(6, HTTP_END_DONE, 6);
 	ask(fd, "/wait");
-	rig_wait_for(&seen.opened, 7);
+	assert_reaches(seen.opened, 7);
 	rig_on_worker(answer_waiting, NULL);
 	rig_one(fd);
 	ended(7, HTTP_END_DONE, 7);
@@ -326,7 +326,7 @@ static void the_client_resets(void **state UNUSED)
 		else
 			rig_put(fd,
 				"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
-		rig_wait_for(&seen.opened, i + 1);
+		assert_reaches(seen.opened, i + 1);
 		rig_check();
 		rig_reset(fd);
 		ended(i + 1, HTTP_END_CLIENT, i + 1);
@@ -341,7 +341,7 @@ static void the_client_closes_inside_its_body(void **state UNUSED)
 	for (int i = 0; i < 2; i++) {
 		int fd = dial();
 		rig_put(fd, requests[i]);
-		rig_wait_for(&seen.opened, i + 1);
+		assert_reaches(seen.opened, i + 1);
 		shutdown(fd, SHUT_WR);
 		assert_true(rig_ended(fd));
 		ended(i + 1, HTTP_END_CLIENT, i + 1);
@@ -366,7 +366,7 @@ static void the_body_is_broken(void **state UNUSED)
 	int fd = dial();
 	rig_put(fd,
 		"POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-	rig_wait_for(&seen.opened, 1);
+	assert_reaches(seen.opened, 1);
 	rig_put(fd, "zzz\r\n");
 	assert_non_null(strstr(rig_one(fd), "400"));
 	ended(1, HTTP_END_BODY_BROKEN, 1);
@@ -404,7 +404,7 @@ static void a_retired_listener_and_its_deadlines(void **state UNUSED)
 {
 	int fd = dial();
 	ask(fd, "/large");
-	rig_wait_for(&seen.opened, 1);
+	assert_reaches(seen.opened, 1);
 	rig_on_worker(retire_own, NULL);
 	ended(1, HTTP_END_SEND_TIMEOUT, 1);
 	close(fd);
@@ -415,7 +415,7 @@ static void the_server_is_freed(void **state UNUSED)
 	static const char *const targets[] = {"/wait", "/stream", "/large", "/"};
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++)
 		ask(dial(), targets[i]);
-	rig_wait_for(&seen.opened, ARRAY_LEN(targets));
+	assert_reaches(seen.opened, (int)ARRAY_LEN(targets));
 	ended(1, HTTP_END_DONE, 1);
 }
 
@@ -437,9 +437,9 @@ static void a_waiting_handler_hears_of_it_once(void **state UNUSED)
 		else
 			ask(fd, "/wait");
 		if (i)
-			rig_wait_for(&seen.opened, i + 1);
+			assert_reaches(seen.opened, i + 1);
 		shutdown(fd, SHUT_WR);
-		rig_wait_for(&seen.half_closed, i + 1);
+		assert_reaches(seen.half_closed, i + 1);
 		usleep(20000);
 		rig_check();
 		assert_int_equal(seen.half_closed, i + 1);
@@ -458,10 +458,10 @@ static void pipelined_requests_hear_of_it(void **state UNUSED)
 	ask(fd, "/wait");
 	ask(fd, "/wait");
 	shutdown(fd, SHUT_WR);
-	rig_wait_for(&seen.half_closed, 1);
+	assert_reaches(seen.half_closed, 1);
 	rig_on_worker(answer_waiting, NULL);
 	assert_null(strstr(rig_one(fd), "Connection: close\r\n"));
-	rig_wait_for(&seen.opened, 2);
+	assert_reaches(seen.opened, 2);
 	usleep(20000);
 	assert_int_equal(seen.half_closed, 1);
 	rig_on_worker(answer_waiting, NULL);
@@ -513,7 +513,7 @@ static void an_early_answer_is_relayed(void **state UNUSED)
 	}
 	assert_true(rig_ended(
 		fd)); /* the rest of the body cannot be told from a next request any more */
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_DONE);
 	close(fd);
 	close(server);
@@ -577,7 +577,7 @@ static void a_body_for_a_server_that_is_still_connecting(void **state UNUSED)
 	int filler = rig_dial_to(&rig.origin_addr, 0);
 	int fd = rig_dial();
 	rig_put(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n");
-	rig_wait_for(&rig.requests, 1);
+	assert_reaches(rig.requests, 1);
 	rig_put(fd, "abc");
 	usleep(50000);
 	rig_put(fd, "def");
@@ -610,7 +610,7 @@ static void an_empty_body_for_a_server_that_is_still_connecting(void **state UNU
 	rig_put(fd, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
 	rig_head(idle);
 	close(idle);
-	rig_wait_for(&rig.stale, 1);
+	assert_reaches(rig.stale, 1);
 	rig_put(fd, "0\r\n\r\n");
 	usleep(50000);
 	close(rig_accept());
@@ -641,7 +641,7 @@ static void another_attempt_where_one_call_is_allowed(void **state UNUSED)
 	rig_head(server);
 	rig_put(server, "HTTP/1.1 204 OK\r\n\r\n");
 	rig_head(fd);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(budget_taken(one), 0);
 	rig_put(fd, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
 	rig_head(server);

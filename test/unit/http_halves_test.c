@@ -48,7 +48,7 @@ static void answers_pipelined_requests_of_a_client_that_half_closed(void **state
 		assert_memory_equal(text + n - 6, "\r\n\r\n/3", 6);
 		close(fd);
 	}
-	rig_wait_for(&rig.closed, 6);
+	assert_reaches(rig.closed, 6);
 	assert_int_equal(rig.aborted, 0);
 }
 

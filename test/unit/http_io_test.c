@@ -60,7 +60,7 @@ static void finish(int fd)
 	rig_check();
 	close(fd);
 	assert_int_equal(pthread_join(origin, NULL), 0);
-	rig_wait_for(&rig.closed, expected);
+	assert_reaches(rig.closed, expected);
 	assert_int_equal(rig.aborted, 0);
 }
 
@@ -295,7 +295,7 @@ static void a_connection_that_breaks_in_an_interim_response(void **state UNUSED)
 	int server = rig_accept();
 	rig_head(server);
 	rig_put(server, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_CLIENT);
 	assert_true(rig_ended(server));
 	close(server);
@@ -320,7 +320,7 @@ static void a_tunnel_that_is_over_before_its_head_has_left(void **state UNUSED)
 	assert_int_equal(rig.closed, 0);
 	io.write_none = false;
 	assert_non_null(strstr(rig_head(fd), "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_DONE);
 	assert_true(rig_ended(fd));
 	close(fd);

@@ -589,26 +589,9 @@ int rig_teardown(void **state UNUSED)
 	return rig.requests == rig.closed ? 0 : -1;
 }
 
-struct errand {
-	struct message message;
-	void (*run)(void *arg);
-	void *arg;
-	_Atomic bool done;
-};
-
-static void on_errand(struct message *msg)
-{
-	struct errand *e = container_of(msg, struct errand, message);
-	e->run(e->arg);
-	e->done = true;
-}
-
 void rig_on_worker(void (*run)(void *arg), void *arg)
 {
-	struct errand e = {.message.run = on_errand, .run = run, .arg = arg};
-	mailbox_post(&rig.worker->mailbox, &e.message);
-	while (!e.done)
-		usleep(100);
+	unit_on_worker(rig.worker, run, arg);
 }
 
 void rig_check(void)
@@ -626,13 +609,6 @@ unsigned rig_pipes_out(void)
 	unsigned n;
 	rig_on_worker(count_pipes, &n);
 	return n;
-}
-
-void rig_wait_for(_Atomic int *what, int n)
-{
-	for (int i = 0; *what < n && i < WAIT_MS; i++)
-		usleep(1000);
-	assert_int_equal(*what, n);
 }
 
 /* ---- blocking sockets */
@@ -744,27 +720,15 @@ const char *rig_one(int fd)
 
 /* ---- the pattern on its way */
 
-static bool send_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t put = send(fd, p, n, MSG_NOSIGNAL);
-		if (put <= 0)
-			return false;
-		p += put;
-		n -= (size_t)put;
-	}
-	return true;
-}
-
 static bool send_piece(struct rig_sender *s, char *mem, size_t n)
 {
 	char line[20];
 	rig_fill(mem, n, s->sent);
 	size_t size = s->chunked ? http_body_chunk_line(line, n) : 0;
-	if (!send_all(s->fd, line, size) || !send_all(s->fd, mem, n))
+	if (!unit_send_all(s->fd, line, size) || !unit_send_all(s->fd, mem, n))
 		return false;
 	s->sent += n;
-	return !s->chunked || send_all(s->fd, "\r\n", 2);
+	return !s->chunked || unit_send_all(s->fd, "\r\n", 2);
 }
 
 static void *send_main(void *arg)
@@ -778,7 +742,7 @@ static void *send_main(void *arg)
 			usleep((useconds_t)s->pause_us);
 	}
 	if (s->chunked && s->sent == s->size)
-		send_all(s->fd, "0\r\n\r\n", 5);
+		unit_send_all(s->fd, "0\r\n\r\n", 5);
 	free(mem);
 	if (s->then_close)
 		close(s->fd);

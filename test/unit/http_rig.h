@@ -61,8 +61,6 @@ int rig_begin(void);
 void rig_on_worker(void (*run)(void *arg), void *arg);
 /* All invariants of both halves, on the worker's thread. */
 void rig_check(void);
-/* Waits at most 5 s until *what is n. */
-void rig_wait_for(_Atomic int *what, int n);
 /* Pipes that are out, on the worker. */
 unsigned rig_pipes_out(void);
 

@@ -114,7 +114,7 @@ static void a_reader_that_stops(void **state UNUSED)
 	int client = rig_dial_to(&rig.proxy_addr, 4096), server = -1;
 	struct rig_sender s = {.size = 30 * MB};
 	begin(client, &server, 30 * MB, &s);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_SEND_TIMEOUT);
 	rig_send_join(&s);
 	assert_true(s.sent < s.size);
@@ -156,7 +156,7 @@ static void a_server_that_stalls(void **state UNUSED)
 	struct rig_sender s = {.size = MB};
 	begin(client, &server, 2 * MB, &s);
 	assert_int_equal(rig_get_pattern(client, 2 * MB, 0, 0), MB);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.failed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_CUT);
 	rig_send_join(&s);
@@ -179,7 +179,7 @@ static void a_server_that_cuts(void **state UNUSED)
 			close(server);
 		assert_int_equal(got, MB);
 		assert_true(rig_ended(client));
-		rig_wait_for(&rig.closed, 1 + reset);
+		assert_reaches(rig.closed, 1 + reset);
 		assert_int_equal(rig.last_end, HTTP_END_CUT);
 		close(client);
 	}
@@ -196,7 +196,7 @@ static void a_client_that_resets(void **state UNUSED)
 		begin(client, &server, 8 * MB, &s);
 		rig_get_pattern(client, 100000 + 7919u * (unsigned)i, 0, 0);
 		rig_reset(client);
-		rig_wait_for(&rig.closed, 2 * i + 1);
+		assert_reaches(rig.closed, 2 * i + 1);
 		assert_int_equal(rig.last_end, HTTP_END_CLIENT);
 		rig_send_join(&s);
 		close(server);
@@ -234,7 +234,7 @@ static void bodies_until_close(void **state UNUSED)
 		rig_send_join(&s);
 		close(client);
 	}
-	rig_wait_for(&rig.closed, ARRAY_LEN(sizes));
+	assert_reaches(rig.closed, (int)ARRAY_LEN(sizes));
 	assert_int_equal(rig.aborted, 0);
 	assert_int_equal(rig_pipes_out(), 0);
 }
@@ -284,14 +284,24 @@ static void chunked_bodies(void **state UNUSED)
 		rig_send_join(&s);
 		close(client);
 	}
-	rig_wait_for(&rig.closed, ARRAY_LEN(pieces));
+	assert_reaches(rig.closed, (int)ARRAY_LEN(pieces));
 	assert_int_equal(rig.aborted, 0);
+}
+
+/* All that was sent has arrived; then it is only the reset that says it was not the end. */
+static void expect_reset(int client)
+{
+	char byte;
+	assert_reaches(rig.closed, 1);
+	assert_int_equal(rig.last_end, HTTP_END_CUT);
+	assert_int_equal(recv(client, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(client);
 }
 
 /* Nothing tells an HTTP/1.0 client of a body's end but the connection's: a cut has to look unlike one. */
 static void a_cut_is_seen_by_a_client_that_reads_until_close(void **state UNUSED)
 {
-	char byte;
 	int client = rig_dial();
 	rig_put(client, ask10);
 	int server = rig_accept();
@@ -301,39 +311,13 @@ static void a_cut_is_seen_by_a_client_that_reads_until_close(void **state UNUSED
 	char got[6] = "";
 	assert_int_equal(rig_get(client, got, 5), 5);
 	close(server);
-	rig_wait_for(&rig.closed, 1);
-	assert_int_equal(rig.last_end, HTTP_END_CUT);
-	assert_int_equal(recv(client, &byte, 1, 0), -1);
-	assert_int_equal(errno, ECONNRESET);
-	close(client);
-}
-
-/* All that was sent has arrived; then it is only the reset that says it was not the end. */
-static void expect_reset(int client)
-{
-	char byte;
-	rig_wait_for(&rig.closed, 1);
-	assert_int_equal(rig.last_end, HTTP_END_CUT);
-	assert_int_equal(recv(client, &byte, 1, 0), -1);
-	assert_int_equal(errno, ECONNRESET);
-	close(client);
-}
-
-static void wait_a_moment(void *arg UNUSED)
-{
-	usleep(200000);
-}
-
-static void *hold_worker(void *arg UNUSED)
-{
-	rig_on_worker(wait_a_moment, NULL);
-	return NULL;
+	expect_reset(client);
 }
 
 static void a_reset_is_no_end_of_a_body_until_close(void **state UNUSED)
 {
 	static char body[100000];
-	pthread_t holder;
+	struct unit_hold hold;
 	int client = rig_dial();
 	rig_put(client, ask10);
 	int server = rig_accept();
@@ -342,10 +326,10 @@ static void a_reset_is_no_end_of_a_body_until_close(void **state UNUSED)
 	rig_head(client);
 	assert_int_equal(rig_get(client, body, 1), 1);
 	/* So much at once goes by splice. */
-	pthread_create(&holder, NULL, hold_worker, NULL);
+	unit_hold(&hold, rig.worker);
 	rig_fill(body, sizeof(body), 0);
 	rig_put_n(server, body, sizeof(body));
-	pthread_join(holder, NULL);
+	unit_release(&hold);
 	assert_int_equal(rig_get_pattern(client, sizeof(body), 0, 0), sizeof(body));
 	assert_int_equal(rig_pipes_out(), 1);
 	rig_reset(server);
@@ -356,7 +340,7 @@ static void a_reset_is_no_end_of_a_body_until_close(void **state UNUSED)
 static void a_reset_that_a_write_meets_is_no_end_either(void **state UNUSED)
 {
 	char got[5];
-	pthread_t holder;
+	struct unit_hold hold;
 	int client = rig_dial();
 	rig_put(client, "POST /f HTTP/1.0\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
 	int server = rig_accept();
@@ -365,11 +349,10 @@ static void a_reset_that_a_write_meets_is_no_end_either(void **state UNUSED)
 	rig_head(client);
 	assert_int_equal(rig_get(client, got, 5), 5);
 	/* The worker finds both at once. */
-	pthread_create(&holder, NULL, hold_worker, NULL);
-	usleep(50000);
+	unit_hold(&hold, rig.worker);
 	rig_reset(server);
 	rig_put(client, "more of the body");
-	pthread_join(holder, NULL);
+	unit_release(&hold);
 	expect_reset(client);
 }
 

@@ -57,7 +57,7 @@ static void echoes_both_ways(void **state UNUSED)
 	close(t.client);
 	assert_true(rig_ended(t.server));
 	close(t.server);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_DONE);
 }
 
@@ -76,37 +76,34 @@ static void much_in_both_directions_at_once(void **state UNUSED)
 	close(t.server);
 	assert_true(rig_ended(t.client));
 	close(t.client);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
+}
+
+/* One side ends its direction; the other goes on talking for a while. */
+static void half_close(int ending, int other)
+{
+	pass(ending, other, "last words");
+	shutdown(ending, SHUT_WR);
+	assert_true(rig_ended(other));
+	for (int i = 0; i < 5; i++)
+		pass(other, ending, "still talking");
+	close(other);
+	assert_true(rig_ended(ending));
+	assert_reaches(rig.closed, 1);
+	assert_int_equal(rig.last_end, HTTP_END_DONE);
+	close(ending);
 }
 
 static void client_half_closes(void **state UNUSED)
 {
 	struct tunnel t = begin();
-	pass(t.client, t.server, "last words");
-	shutdown(t.client, SHUT_WR);
-	assert_true(rig_ended(t.server));
-	for (int i = 0; i < 5; i++)
-		pass(t.server, t.client, "still talking");
-	close(t.server);
-	assert_true(rig_ended(t.client));
-	rig_wait_for(&rig.closed, 1);
-	assert_int_equal(rig.last_end, HTTP_END_DONE);
-	close(t.client);
+	half_close(t.client, t.server);
 }
 
 static void server_half_closes(void **state UNUSED)
 {
 	struct tunnel t = begin();
-	pass(t.server, t.client, "last words");
-	shutdown(t.server, SHUT_WR);
-	assert_true(rig_ended(t.client));
-	for (int i = 0; i < 5; i++)
-		pass(t.client, t.server, "still talking");
-	close(t.client);
-	assert_true(rig_ended(t.server));
-	rig_wait_for(&rig.closed, 1);
-	assert_int_equal(rig.last_end, HTTP_END_DONE);
-	close(t.server);
+	half_close(t.server, t.client);
 }
 
 static void silence_is_cut(void **state UNUSED)
@@ -124,7 +121,7 @@ static void silence_is_cut(void **state UNUSED)
 	int64_t took_ms = (clock_now_us() - began) / CLOCK_MSEC;
 	assert_in_range(took_ms, 880, 1500);
 	assert_int_equal(rig.silent, 1);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_CUT);
 	close(t.client);
 	close(t.server);
@@ -146,7 +143,7 @@ static void a_side_that_does_not_read_is_silent(void **state UNUSED)
 	struct tunnel t = begin();
 	struct rig_sender down = {.fd = t.server, .size = 64u << 20};
 	rig_send_start(&down);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.silent, 1);
 	rig_send_join(&down);
 	assert_true(down.sent < down.size);
@@ -205,7 +202,7 @@ static void a_client_that_half_closed_before_the_101(void **state UNUSED)
 	int server = rig_accept();
 	rig_head(server);
 	shutdown(client, SHUT_WR);
-	rig_wait_for(&rig.half_closed, 1);
+	assert_reaches(rig.half_closed, 1);
 	rig_put(server, SWITCH);
 	assert_int_equal(rig_get(server, got, 9), 9);
 	assert_string_equal(got, "all of it");
@@ -215,7 +212,7 @@ static void a_client_that_half_closed_before_the_101(void **state UNUSED)
 	close(server);
 	assert_true(rig_ended(client));
 	close(client);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_DONE);
 }
 
@@ -226,7 +223,7 @@ static void client_resets(void **state UNUSED)
 	rig_reset(t.client);
 	assert_true(rig_ended(t.server));
 	close(t.server);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_CLIENT);
 }
 
@@ -237,7 +234,7 @@ static void server_resets(void **state UNUSED)
 	rig_reset(t.server);
 	assert_true(rig_ended(t.client));
 	close(t.client);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.failed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_CUT);
 }
@@ -251,39 +248,27 @@ static void server_resets_after_a_half_close(void **state UNUSED)
 	pass(t.client, t.server, "x");
 	rig_reset(t.server);
 	rig_put(t.client, "into nothing");
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.silent, 0);
 	assert_int_equal(rig.failed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_CUT);
 	close(t.client);
 }
 
-static void hold_the_worker(void *arg UNUSED)
-{
-	usleep(20000);
-}
-
-static void *hold(void *arg UNUSED)
-{
-	rig_on_worker(hold_the_worker, NULL);
-	return NULL;
-}
-
 /* The client's bytes and the server's reset are there at once, one first or the other: it is a reset all the same. */
 static void server_resets_while_the_client_sends(void **state UNUSED)
 {
 	for (int i = 0; i < 10; i++) {
-		pthread_t holder;
+		struct unit_hold hold;
 		struct tunnel t = begin();
-		assert_int_equal(pthread_create(&holder, NULL, hold, NULL), 0);
-		usleep(5000);
+		unit_hold(&hold, rig.worker);
 		if (i % 2)
 			rig_put(t.client, "x");
 		rig_reset(t.server);
 		if (i % 2 == 0)
 			rig_put(t.client, "x");
-		assert_int_equal(pthread_join(holder, NULL), 0);
-		rig_wait_for(&rig.closed, i + 1);
+		unit_release(&hold);
+		assert_reaches(rig.closed, i + 1);
 		assert_int_equal(rig.silent, 0);
 		assert_int_equal(rig.failed, i + 1);
 		assert_int_equal(rig.last_end, HTTP_END_CUT);

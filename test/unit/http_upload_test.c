@@ -181,7 +181,7 @@ static void a_server_that_stops_reading(void **state UNUSED)
 	assert_non_null(strstr(rig_head(client), " 504 "));
 	assert_true(rig.by_listener.bytes_in < s.size);
 	assert_int_equal(rig.failed, 1);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	shutdown(client, SHUT_RDWR);
 	rig_send_join(&s);
 	assert_int_equal(rig_pipes_out(), 0);
@@ -223,7 +223,7 @@ static void a_client_that_stalls(void **state UNUSED)
 	assert_int_equal(rig_get_pattern(server, 2 * MB, 0, 0), MB); /* and then the end */
 	rig_send_join(&s);
 	assert_non_null(strstr(rig_head(client), " 408 "));
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_BODY_TIMEOUT);
 	assert_int_equal(rig_pipes_out(), 0);
 	close(client);
@@ -245,7 +245,7 @@ static void a_client_that_leaves(void **state UNUSED)
 		else
 			shutdown(client, SHUT_WR);
 		assert_true(rig_ended(server)); /* an incomplete message */
-		rig_wait_for(&rig.closed, how + 1);
+		assert_reaches(rig.closed, how + 1);
 		assert_int_equal(rig.last_end, HTTP_END_CLIENT);
 		if (how == 2)
 			close(client);
@@ -266,7 +266,7 @@ static void either_side_resets(void **state UNUSED)
 			rig_reset(server);
 		else
 			shutdown(client, SHUT_RDWR);
-		rig_wait_for(&rig.closed, 2 * i + 1);
+		assert_reaches(rig.closed, 2 * i + 1);
 		shutdown(client, SHUT_RDWR);
 		rig_send_join(&s);
 		close(client);
@@ -296,7 +296,7 @@ static void a_server_that_answers_early(void **state UNUSED)
 			assert_true(rig_get_pattern(server, 30 * MB, MB, 0) < 29 * MB);
 		shutdown(client, SHUT_RDWR);
 		rig_send_join(&s);
-		rig_wait_for(&rig.closed, rest + 1);
+		assert_reaches(rig.closed, rest + 1);
 		close(client);
 		close(server);
 	}
@@ -325,7 +325,7 @@ static void both_ways_at_once(void **state UNUSED)
 	}
 	rig_send_join(&up);
 	rig_send_join(&down);
-	rig_wait_for(&rig.closed, 1);
+	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_DONE);
 	assert_int_equal(rig_pipes_out(), 0);
 	close(client);

@@ -207,7 +207,7 @@ static void check_all(void *arg UNUSED)
 
 static void expect(struct memory_exchange *m, uint16_t status, const char *body)
 {
-	memory_on_worker(lb.thread, check_all, NULL);
+	unit_on_worker(lb.thread, check_all, NULL);
 	assert_int_equal(m->why, HTTP_END_DONE);
 	assert_true(m->whole);
 	assert_int_equal(m->status, status);
@@ -325,8 +325,7 @@ static void breaks_off_while_it_waits(void **state UNUSED)
 {
 	struct memory_request r = request("GET", "/wait");
 	struct memory_exchange *m = begin(&r);
-	for (int i = 0; i < 5000 && !lb.origin.calls; i++)
-		usleep(1000);
+	assert_reaches(lb.origin.calls, 1);
 	memory_half_close(m); /* this one still wants its answer */
 	assert_false(m->closed);
 	memory_break(m, HTTP_END_CLIENT);
@@ -342,8 +341,7 @@ static void half_closes_while_it_waits(void **state UNUSED)
 {
 	struct memory_request r = request("GET", "/wait");
 	struct memory_exchange *m = begin(&r);
-	for (int i = 0; i < 5000 && !lb.origin.calls; i++)
-		usleep(1000);
+	assert_reaches(lb.origin.calls, 1);
 	memory_half_close(m);
 	lb.origin.gate = true;
 	memory_wait(m);
@@ -363,8 +361,7 @@ static void breaks_off_within_a_body(void **state UNUSED)
 	r = request("GET", "/big");
 	r.room = 1000;
 	m = begin(&r);
-	for (int i = 0; i < 5000 && !m->short_writes; i++)
-		usleep(1000);
+	assert_soon(m->short_writes);
 	memory_break(m, HTTP_END_SEND_TIMEOUT);
 	memory_free(m);
 	assert_int_equal(counted(STAT_client_aborts), 2);

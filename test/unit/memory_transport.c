@@ -261,28 +261,6 @@ static const struct http_transport transport = {.name = "memory",
 
 /* ---- the test's side */
 
-struct errand {
-	struct message message;
-	void (*run)(void *arg);
-	void *arg;
-	_Atomic bool done;
-};
-
-static void on_errand(struct message *msg)
-{
-	struct errand *e = container_of(msg, struct errand, message);
-	e->run(e->arg);
-	e->done = true;
-}
-
-void memory_on_worker(struct worker *w, void (*run)(void *arg), void *arg)
-{
-	struct errand e = {.message.run = on_errand, .run = run, .arg = arg};
-	mailbox_post(&w->mailbox, &e.message);
-	while (!e.done)
-		usleep(50);
-}
-
 static void begin(void *arg)
 {
 	struct memory *y = arg;
@@ -322,7 +300,7 @@ struct memory_exchange *memory_ask(struct worker *w, const struct http_handler *
 				      .tag = r->tag};
 	MAGIC_SET(&y->x, HTTP_EXCHANGE_MAGIC);
 	arena_init(&y->x.arena, y->arena, sizeof(y->arena), 65536);
-	memory_on_worker(w, begin, y);
+	unit_on_worker(w, begin, y);
 	return &y->m;
 }
 
@@ -354,7 +332,7 @@ static void add_body(void *arg)
 void memory_body(struct memory_exchange *m, const void *p, size_t n, bool last)
 {
 	struct memory *y = container_of(m, struct memory, m);
-	memory_on_worker(y->worker, add_body, &(struct piece){y, p, n, last});
+	unit_on_worker(y->worker, add_body, &(struct piece){y, p, n, last});
 }
 
 static void half_close(void *arg)
@@ -370,7 +348,7 @@ static void half_close(void *arg)
 void memory_half_close(struct memory_exchange *m)
 {
 	struct memory *y = container_of(m, struct memory, m);
-	memory_on_worker(y->worker, half_close, y);
+	unit_on_worker(y->worker, half_close, y);
 }
 
 static void break_off(void *arg)
@@ -384,7 +362,7 @@ void memory_break(struct memory_exchange *m, enum http_end why)
 {
 	struct memory *y = container_of(m, struct memory, m);
 	m->why = why;
-	memory_on_worker(y->worker, break_off, y);
+	unit_on_worker(y->worker, break_off, y);
 }
 
 static void make_room(void *arg)
@@ -401,25 +379,19 @@ static void make_room(void *arg)
 void memory_room(struct memory_exchange *m, size_t n)
 {
 	struct memory *y = container_of(m, struct memory, m);
-	memory_on_worker(y->worker, make_room, &(struct piece){.y = y, .n = n});
+	unit_on_worker(y->worker, make_room, &(struct piece){.y = y, .n = n});
 }
 
 void memory_wait(struct memory_exchange *m)
 {
-	for (int i = 0; i < 50000 && !m->closed; i++)
-		usleep(100);
-	assert_true(m->closed);
-}
-
-static void nothing(void *arg UNUSED)
-{
+	assert_soon(m->closed);
 }
 
 void memory_free(struct memory_exchange *m)
 {
 	struct memory *y = container_of(m, struct memory, m);
 	MUST(m->closed);
-	memory_on_worker(y->worker, nothing, NULL); /* what closed it has returned */
+	unit_settle(y->worker); /* what closed it has returned */
 	for (unsigned i = 0; i < m->interims; i++)
 		free(m->interim_fields[i]);
 	for (unsigned i = 0; i < HTTP_RESPONSE_BLOCKS; i++)

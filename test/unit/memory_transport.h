@@ -64,7 +64,4 @@ void memory_free(struct memory_exchange *m); /* after closed */
 /* The value of a field of the response, in memory of the function's own; NULL: it has none. */
 const char *memory_field(const struct memory_exchange *m, const char *name);
 
-/* Runs on the worker's thread, and waits until it has. */
-void memory_on_worker(struct worker *w, void (*run)(void *arg), void *arg);
-
 #endif

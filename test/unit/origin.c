@@ -9,20 +9,9 @@
 
 #define BUFFER (1u << 20)
 
-static void send_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t put = send(fd, p, n, MSG_NOSIGNAL);
-		if (put <= 0)
-			return;
-		p += put;
-		n -= (size_t)put;
-	}
-}
-
 void origin_say(struct origin_call *c, const char *text)
 {
-	send_all(c->fd, text, strlen(text));
+	unit_send_all(c->fd, text, strlen(text));
 }
 
 void origin_reply(struct origin_call *c, const char *status, const char *fields, struct str body)
@@ -32,7 +21,7 @@ void origin_reply(struct origin_call *c, const char *status, const char *fields,
 		 body.n);
 	origin_say(c, head);
 	if (c->head->method != HTTP_HEAD)
-		send_all(c->fd, body.p, body.n);
+		unit_send_all(c->fd, body.p, body.n);
 }
 
 void origin_wait(struct origin_call *c)

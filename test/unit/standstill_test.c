@@ -24,18 +24,6 @@ struct plan {
 
 static struct plan plan;
 
-static int on_start(struct worker *w, void *arg)
-{
-	w->ctx = arg;
-	return 0;
-}
-
-static void on_stop(struct worker *w UNUSED)
-{
-}
-
-static const struct worker_ops workers = {.start = on_start, .stop = on_stop};
-
 /* A worker that is never idle. */
 static void on_tick(struct message *l)
 {
@@ -72,7 +60,7 @@ static int setup(void **state UNUSED)
 {
 	plan = (struct plan){.loop = ev_loop_new(EVFLAG_AUTO), .ticking = true};
 	mailbox_init(&plan.box, plan.loop);
-	plan.set = worker_set_start(WORKERS, 8, &workers, &plan);
+	plan.set = worker_set_start(WORKERS, 8, &unit_workers, &plan);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		plan.tick[i].run = on_tick;
 		mailbox_post(&worker_set_at(plan.set, i)->mailbox, &plan.tick[i]);

@@ -10,20 +10,9 @@
 static struct worker_set *set;
 static struct worker *worker; /* the owner of tickets here; a second one of the set only wakes */
 
-static int on_start(struct worker *w UNUSED, void *arg UNUSED)
-{
-	return 0;
-}
-
-static void on_stop(struct worker *w UNUSED)
-{
-}
-
-static const struct worker_ops worker_ops = {.start = on_start, .stop = on_stop};
-
 static int setup(void **state UNUSED)
 {
-	set = worker_set_start(2, 1, &worker_ops, NULL);
+	set = worker_set_start(2, 1, &unit_workers, NULL);
 	worker = set ? worker_set_at(set, 0) : NULL;
 	return set ? 0 : -1;
 }
@@ -33,28 +22,6 @@ static int teardown(void **state UNUSED)
 	if (set)
 		worker_set_join(set);
 	return 0;
-}
-
-struct errand {
-	struct message message;
-	void (*run)(void *arg);
-	void *arg;
-	_Atomic bool done;
-};
-
-static void on_errand(struct message *msg)
-{
-	struct errand *e = container_of(msg, struct errand, message);
-	e->run(e->arg);
-	e->done = true;
-}
-
-static void on_worker(struct worker *w, void (*run)(void *arg), void *arg)
-{
-	struct errand e = {.message.run = on_errand, .run = run, .arg = arg};
-	mailbox_post(&w->mailbox, &e.message);
-	while (!e.done)
-		usleep(50);
 }
 
 /* One that waits, and what it has seen. */
@@ -96,35 +63,18 @@ static void cancel(void *arg)
 	ticket_cancel(t);
 }
 
-static void nothing(void *arg UNUSED)
-{
-}
-
-/* All that was posted to the worker before has been run. */
-static void settle(void)
-{
-	on_worker(worker, nothing, NULL);
-}
-
-static void reaches(_Atomic int *what, int n)
-{
-	for (int i = 0; i < 50000 && *what < n; i++)
-		usleep(100);
-	assert_int_equal(*what, n);
-}
-
 static void wakes_from_any_thread(void **state UNUSED)
 {
 	struct waiting w = {0};
-	on_worker(worker, begin, &w);
+	unit_on_worker(worker, begin, &w);
 	for (int i = 1; i <= 10; i++) {
 		w.news = (uint64_t)i;
 		ticket_wake(w.ticket);
-		reaches(&w.woken, i);
+		assert_reaches(w.woken, i);
 		assert_int_equal(w.seen, i);
 	}
 	assert_false(w.wrong_thread);
-	on_worker(worker, cancel, &w);
+	unit_on_worker(worker, cancel, &w);
 }
 
 static void wake_many(void *arg)
@@ -138,24 +88,24 @@ static void wake_many(void *arg)
 static void wakes_are_coalesced(void **state UNUSED)
 {
 	struct waiting w = {0};
-	on_worker(worker, begin, &w);
-	on_worker(worker, wake_many, &w); /* it is busy meanwhile */
-	settle();
+	unit_on_worker(worker, begin, &w);
+	unit_on_worker(worker, wake_many, &w); /* it is busy meanwhile */
+	unit_settle(worker);
 	assert_int_equal(w.woken, 1);
 	ticket_wake(w.ticket);
-	settle();
+	unit_settle(worker);
 	assert_int_equal(w.woken, 2);
-	on_worker(worker, cancel, &w);
+	unit_on_worker(worker, cancel, &w);
 }
 
 static void wakes_itself(void **state UNUSED)
 {
 	struct waiting w = {.again = 5};
-	on_worker(worker, begin, &w);
+	unit_on_worker(worker, begin, &w);
 	ticket_wake(w.ticket);
-	reaches(&w.woken, 6);
-	on_worker(worker, cancel, &w);
-	settle();
+	assert_reaches(w.woken, 6);
+	unit_on_worker(worker, cancel, &w);
+	unit_settle(worker);
 	assert_int_equal(w.woken, 6);
 }
 
@@ -169,12 +119,12 @@ static void wake_then_cancel(void *arg)
 static void a_cancel_overtakes_the_wake(void **state UNUSED)
 {
 	struct waiting w = {0};
-	on_worker(worker, begin, &w);
+	unit_on_worker(worker, begin, &w);
 	struct ticket *t = ticket_ref(w.ticket);
-	on_worker(worker, wake_then_cancel, &w);
-	settle();
+	unit_on_worker(worker, wake_then_cancel, &w);
+	unit_settle(worker);
 	ticket_wake(t); /* cancelled: no harm */
-	settle();
+	unit_settle(worker);
 	assert_int_equal(w.woken, 0);
 	ticket_unref(t);
 	ticket_cancel(NULL);
@@ -184,11 +134,11 @@ static void a_cancel_overtakes_the_wake(void **state UNUSED)
 static void cancels_inside_woken(void **state UNUSED)
 {
 	struct waiting w = {.cancel_at = 3};
-	on_worker(worker, begin, &w);
+	unit_on_worker(worker, begin, &w);
 	struct ticket *t = ticket_ref(w.ticket);
 	for (int i = 0; i < 10; i++) {
 		ticket_wake(t);
-		settle();
+		unit_settle(worker);
 	}
 	assert_int_equal(w.woken, 3);
 	ticket_unref(t);
@@ -228,16 +178,16 @@ static void no_wake_is_lost(void **state UNUSED)
 {
 	struct waiting w = {0};
 	struct waker k[THREADS];
-	on_worker(worker, begin, &w);
+	unit_on_worker(worker, begin, &w);
 	for (int i = 0; i < THREADS; i++)
 		start_waker(&k[i], &w, w.ticket, ROUNDS);
 	for (int i = 0; i < THREADS; i++)
 		MUST0(pthread_join(k[i].thread, NULL));
-	settle();
+	unit_settle(worker);
 	assert_int_equal(w.seen, THREADS * ROUNDS);
 	assert_in_range(w.woken, 1, THREADS * ROUNDS);
 	assert_false(w.wrong_thread);
-	on_worker(worker, cancel, &w);
+	unit_on_worker(worker, cancel, &w);
 }
 
 /* Owners come and go while others wake them; the last reference may be any thread's. */
@@ -246,17 +196,17 @@ static void cancels_while_threads_wake(void **state UNUSED)
 	for (int round = 0; round < 300; round++) {
 		struct waiting *w = def_xcalloc(1, sizeof(*w));
 		struct waker k[THREADS];
-		on_worker(worker, begin, w);
+		unit_on_worker(worker, begin, w);
 		struct ticket *t = ticket_ref(w->ticket);
 		for (int i = 0; i < THREADS; i++)
 			start_waker(&k[i], w, t, 50);
 		ticket_unref(t);
 		usleep((useconds_t)(round % 10) * 20);
-		on_worker(worker, cancel, w);
+		unit_on_worker(worker, cancel, w);
 		int last = w->woken;
 		for (int i = 0; i < THREADS; i++)
 			MUST0(pthread_join(k[i].thread, NULL));
-		settle();
+		unit_settle(worker);
 		assert_int_equal(w->woken, last);
 		free(w);
 	}
@@ -272,10 +222,10 @@ static void wake_it(void *arg)
 static void the_set_ends_with_a_wake_on_its_way(void **state UNUSED)
 {
 	struct waiting w = {0};
-	on_worker(worker, begin, &w);
+	unit_on_worker(worker, begin, &w);
 	struct ticket *t = ticket_ref(w.ticket);
-	on_worker(worker_set_at(set, 1), wake_it, &w);
-	on_worker(worker, cancel, &w);
+	unit_on_worker(worker_set_at(set, 1), wake_it, &w);
+	unit_on_worker(worker, cancel, &w);
 	ticket_wake(t);
 	ticket_unref(t); /* the message holds the last reference */
 	worker_set_join(set);

@@ -67,14 +67,6 @@ static void post_note(struct note *note, struct worker *to, unsigned hops)
 	mailbox_post(&to->mailbox, &note->message);
 }
 
-static bool letters_reach(struct plan *plan, unsigned n)
-{
-	int64_t end = clock_now_us() + 10 * CLOCK_SECOND;
-	while (plan->messages < n && clock_now_us() < end)
-		usleep(200);
-	return plan->messages == n;
-}
-
 static void test_start_post_join(void **state UNUSED)
 {
 	struct plan plan = {.fail_id = WORKER_MAX};
@@ -87,7 +79,7 @@ static void test_start_post_join(void **state UNUSED)
 		assert_int_equal(worker_set_at(set, i)->id, i);
 		post_note(&notes[i], worker_set_at(set, i), 99);
 	}
-	assert_true(letters_reach(&plan, 400));
+	assert_reaches(plan.messages, 400);
 	worker_set_join(set);
 	assert_int_equal(plan.stopped, 4);
 	assert_false(plan.wrong_thread);
@@ -131,8 +123,7 @@ static void test_join_of_busy_workers(void **state UNUSED)
 	struct note notes[2];
 	for (unsigned i = 0; i < 2; i++)
 		post_note(&notes[i], worker_set_at(set, i), 100000);
-	while (plan.messages < 1000)
-		usleep(200);
+	assert_soon(plan.messages >= 1000);
 	worker_set_join(set);
 	assert_int_equal(plan.stopped, 2);
 	assert_int_equal(plan.messages, 2 * 100001);
@@ -150,78 +141,50 @@ static void test_worker_that_stopped_itself(void **state UNUSED)
 	struct worker_set *set = worker_set_start(2, 8, &ops, &plan);
 	struct note last = {.message.run = stop_self, .to = worker_set_at(set, 0)}, late, other;
 	mailbox_post(&last.to->mailbox, &last.message);
-	while (!last.to->stopping)
-		usleep(200);
+	assert_soon(last.to->stopping);
 	assert_true(worker_set_alive(set, LIMIT_US));
 	post_note(&late, worker_set_at(set, 0), 0);
 	post_note(&other, worker_set_at(set, 1), 0);
-	while (plan.messages == 0)
-		usleep(200);
+	assert_soon(plan.messages > 0);
 	worker_set_join(set);
 	assert_int_equal(plan.messages, 2);
 	assert_int_equal(plan.stopped, 2);
 	assert_false(plan.wrong_thread);
 }
 
-struct brake {
-	struct message message;
-	_Atomic bool entered, released;
-};
-
-static void hang(struct message *message)
-{
-	struct brake *brake = container_of(message, struct brake, message);
-	brake->entered = true;
-	while (!brake->released)
-		usleep(200);
-}
-
 static void test_alive_sees_a_hanging_worker(void **state UNUSED)
 {
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(2, 8, &ops, &plan);
-	struct brake brake = {.message.run = hang};
-	int64_t end = clock_now_us() + 10 * CLOCK_SECOND;
+	struct unit_hold hold;
 	assert_true(worker_set_alive(set, LIMIT_US));
-	mailbox_post(&worker_set_at(set, 1)->mailbox, &brake.message);
-	while (!brake.entered)
-		usleep(200);
-	while (worker_set_alive(set, 2 * CLOCK_MSEC) && clock_now_us() < end)
-		usleep(500);
-	assert_false(worker_set_alive(set, 2 * CLOCK_MSEC));
-	brake.released = true;
-	while (!worker_set_alive(set, 2 * CLOCK_MSEC) && clock_now_us() < end)
-		usleep(500);
-	assert_true(clock_now_us() < end);
+	unit_hold(&hold, worker_set_at(set, 1));
+	assert_soon(!worker_set_alive(set, 2 * CLOCK_MSEC));
+	unit_release(&hold);
+	assert_soon(worker_set_alive(set, 2 * CLOCK_MSEC));
 	worker_set_join(set);
 }
 
 struct timing {
-	struct message message;
 	struct worker *w;
 	int64_t now_us, real_us;
-	_Atomic bool done;
 };
 
-static void read_time(struct message *message)
+static void read_time(void *arg)
 {
-	struct timing *t = container_of(message, struct timing, message);
+	struct timing *t = arg;
 	t->now_us = worker_now_us(t->w);
 	t->real_us = clock_now_us();
-	t->done = true;
 }
 
 static void test_now_is_that_of_the_turn(void **state UNUSED)
 {
 	struct plan plan = {.fail_id = WORKER_MAX};
 	struct worker_set *set = worker_set_start(1, 8, &ops, &plan);
-	struct timing t = {.message.run = read_time, .w = worker_set_at(set, 0)};
-	int64_t before;
-	usleep(30000);
-	before = clock_now_us();
-	mailbox_post(&t.w->mailbox, &t.message);
-	while (!t.done)
-		usleep(200);
+	struct timing t = {.w = worker_set_at(set, 0)};
+	usleep(30000); /* the turn before is long over */
+	int64_t before = clock_now_us();
+	unit_on_worker(t.w, read_time, &t);
 	assert_true(t.now_us >= before);
 	assert_true(t.now_us <= t.real_us);
 	worker_set_join(set);
@@ -244,7 +207,7 @@ static void test_buffers_are_capped(void **state UNUSED)
 	struct worker_set *set = worker_set_start(1, 2, &ops, &plan);
 	struct note note = {.message.run = use_buffers, .to = worker_set_at(set, 0)};
 	mailbox_post(&note.to->mailbox, &note.message);
-	assert_true(letters_reach(&plan, 1));
+	assert_reaches(plan.messages, 1);
 	assert_int_equal(note.hops, 1);
 	worker_set_join(set);
 }
