@@ -501,9 +501,7 @@ static void an_early_answer_is_relayed(void **state UNUSED)
 {
 	char got[6];
 	int fd = rig_dial();
-	rig_put(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nsome");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nsome");
 	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n");
 	rig_head(fd);
 	for (int i = 0; i < 6; i++) {
@@ -523,17 +521,14 @@ static void an_early_answer_is_relayed(void **state UNUSED)
 static void a_204_has_no_length(void **state UNUSED)
 {
 	int fd = rig_dial();
-	rig_put(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
 	rig_put(server, "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nX-Y: z\r\n\r\nhello");
 	assert_string_equal(rig_head(fd), "HTTP/1.1 204 No Content\r\nX-Y: z\r\n\r\n");
 	close(server);
 	rig_put(fd, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
 	server = rig_accept();
 	assert_non_null(strstr(rig_head(server), "GET /2"));
-	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	rig_answer(server, fd);
 	close(server);
 	close(fd);
 }
@@ -545,9 +540,7 @@ static void a_reused_connection_that_is_closing(void **state UNUSED)
 {
 	for (int i = 0; i < 30; i++) {
 		int fd = rig_dial();
-		rig_put(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
-		int server = rig_accept();
-		rig_head(server);
+		int server = rig_pass(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
 		rig_put(server, "HTTP/1.1 204 OK\r\n\r\n");
 		rig_head(fd);
 		/* Both are readable when the worker next looks, now one first, now the other. */
@@ -589,8 +582,7 @@ static void a_body_for_a_server_that_is_still_connecting(void **state UNUSED)
 	char got[7] = "";
 	assert_int_equal(rig_get(server, got, 6), 6);
 	assert_string_equal(got, "abcdef");
-	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	rig_answer(server, fd);
 	close(filler);
 	close(fd);
 	close(server);
@@ -619,26 +611,37 @@ static void an_empty_body_for_a_server_that_is_still_connecting(void **state UNU
 	char got[6] = "";
 	assert_int_equal(rig_get(server, got, 5), 5);
 	assert_string_equal(got, "0\r\n\r\n");
-	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	rig_answer(server, fd);
 	close(filler);
 	close(fd);
 	close(server);
 }
 
-/* The call that failed has given its place back: the next attempt may be made in failed(). */
-static void another_attempt_where_one_call_is_allowed(void **state UNUSED)
+static struct budget *one;
+
+static int setup_one_call(void **state UNUSED)
 {
-	assert_int_equal(teardown(NULL), 0);
-	struct budget *one = budget_new(1);
+	memset(&seen, 0, sizeof(seen));
+	one = budget_new(1);
 	rig_defaults();
 	rig.conf.raw_origin = true;
 	rig.conf.client.budget = one;
-	assert_int_equal(rig_begin(), 0);
+	return rig_begin();
+}
+
+static int teardown_one_call(void **state)
+{
+	int result = teardown(state);
+	assert_int_equal(budget_taken(one), 0);
+	budget_free(one);
+	return result;
+}
+
+/* The call that failed has given its place back: the next attempt may be made in failed(). */
+static void another_attempt_where_one_call_is_allowed(void **state UNUSED)
+{
 	int fd = rig_dial();
-	rig_put(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
 	rig_put(server, "HTTP/1.1 204 OK\r\n\r\n");
 	rig_head(fd);
 	assert_reaches(rig.closed, 1);
@@ -649,15 +652,10 @@ static void another_attempt_where_one_call_is_allowed(void **state UNUSED)
 	server = rig_accept();
 	assert_non_null(strstr(rig_head(server), "GET /2"));
 	assert_int_equal(budget_taken(one), 1);
-	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	rig_answer(server, fd);
 	assert_int_equal(rig.stale, 1);
 	close(fd);
 	close(server);
-	assert_int_equal(teardown(NULL), 0);
-	assert_int_equal(budget_taken(one), 0);
-	budget_free(one);
-	setup(NULL);
 }
 
 int main(void)
@@ -684,7 +682,8 @@ int main(void)
 		T(a_reused_connection_that_is_closing),
 		T(a_body_for_a_server_that_is_still_connecting),
 		T(an_empty_body_for_a_server_that_is_still_connecting),
-		T(another_attempt_where_one_call_is_allowed),
+		cmocka_unit_test_setup_teardown(another_attempt_where_one_call_is_allowed,
+						setup_one_call, teardown_one_call),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

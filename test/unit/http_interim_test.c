@@ -27,8 +27,7 @@ static void continue_is_the_servers_to_say(void **state UNUSED)
 	rig_put(fd, "abc");
 	char got[4] = "";
 	assert_int_equal(rig_get(server, got, 3), 3);
-	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	rig_answer(server, fd);
 	/* A server that refuses at once: the answer comes before any body, and the connection may not go on. */
 	rig_put(fd,
 		"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
@@ -46,9 +45,7 @@ static void continue_is_the_servers_to_say(void **state UNUSED)
 static void hints_have_links_and_nothing_else(void **state UNUSED)
 {
 	int fd = rig_dial();
-	rig_put(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	rig_put(server,
 		"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nServer: x\r\nSet-Cookie: s=1\r\n"
 		"link: </b.css>\r\nContent-Length: 5\r\n\r\n");
@@ -59,8 +56,7 @@ static void hints_have_links_and_nothing_else(void **state UNUSED)
 	assert_string_equal(rig_head(fd), "HTTP/1.1 103 Early Hints\r\n\r\n");
 	rig_put(server, "HTTP/1.1 102 Processing\r\nLink: </a>\r\nX: y\r\n\r\n");
 	assert_string_equal(rig_head(fd), "HTTP/1.1 102 Processing\r\n\r\n");
-	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	rig_answer(server, fd);
 	close(fd);
 	close(server);
 }
@@ -68,9 +64,7 @@ static void hints_have_links_and_nothing_else(void **state UNUSED)
 static void old_clients_get_none(void **state UNUSED)
 {
 	int fd = rig_dial();
-	rig_put(fd, "GET / HTTP/1.0\r\nHost: a\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(fd, "GET / HTTP/1.0\r\nHost: a\r\n\r\n");
 	rig_put(server,
 		"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	assert_memory_equal(rig_rest(fd, NULL), "HTTP/1.1 200 OK\r\n", 17);
@@ -86,9 +80,7 @@ static void hints_that_are_too_large(void **state UNUSED)
 	memset(head + n, 'x', 5000);
 	strcpy(head + n + 5000, "\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	int fd = rig_dial();
-	rig_put(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	rig_put(server, head);
 	assert_memory_equal(rig_one(fd), "HTTP/1.1 200 OK\r\n", 17);
 	close(fd);
@@ -103,9 +95,7 @@ static void a_flood_is_a_bad_response(void **state UNUSED)
 		strcat(flood + i * (sizeof(one) - 1), one);
 	int fd = rig_dial();
 	for (int round = 0; round < 2; round++) {
-		rig_put(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-		int server = rig_accept();
-		rig_head(server);
+		int server = rig_pass(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 		send(server, flood, strlen(flood), MSG_NOSIGNAL);
 		int seen = 0;
 		const char *got;
@@ -118,11 +108,8 @@ static void a_flood_is_a_bad_response(void **state UNUSED)
 		close(server);
 	}
 	/* The client's connection is as good as ever. */
-	rig_put(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
-	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	assert_non_null(strstr(rig_one(fd), "\r\n\r\nok"));
+	int server = rig_pass(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	rig_answer(server, fd);
 	close(fd);
 	close(server);
 	rig_check();
@@ -139,9 +126,7 @@ static void a_client_that_does_not_read(void **state UNUSED)
 	/* The proxy's sending side is small too. */
 	assert_int_equal(setsockopt(rig.proxy_fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
 	fd = rig_dial_to(&rig.proxy_addr, 4096);
-	rig_put(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	for (int i = 0; i < 60; i++) {
 		rig_put(server, head);
 		usleep(1000);

@@ -260,9 +260,7 @@ static void an_interim_response_in_parts(void **state UNUSED)
 		io.write_most = most;
 		start(0);
 		int fd = rig_dial();
-		rig_put(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-		int server = rig_accept();
-		rig_head(server);
+		int server = rig_pass(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 		snprintf(head, sizeof(head), "HTTP/1.1 103 Early Hints\r\nLink: %.700s\r\n\r\n",
 			 links);
 		rig_put(server, head);
@@ -291,9 +289,7 @@ static void a_connection_that_breaks_in_an_interim_response(void **state UNUSED)
 	io.breaks_after = 20;
 	start(0);
 	int fd = rig_dial();
-	rig_put(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	rig_put(server, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
 	assert_reaches(rig.closed, 1);
 	assert_int_equal(rig.last_end, HTTP_END_CLIENT);
@@ -308,10 +304,9 @@ static void a_tunnel_that_is_over_before_its_head_has_left(void **state UNUSED)
 	io.write_none = true;
 	start(0);
 	int fd = rig_dial();
-	rig_put(fd,
+	int server = rig_pass(
+		fd,
 		"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
 	rig_put(server,
 		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
 	close(server);

@@ -718,6 +718,20 @@ const char *rig_one(int fd)
 	return text;
 }
 
+int rig_pass(int client, const char *request)
+{
+	rig_put(client, request);
+	int server = rig_accept();
+	rig_head(server);
+	return server;
+}
+
+void rig_answer(int server, int client)
+{
+	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	assert_non_null(strstr(rig_one(client), "\r\n\r\nok"));
+}
+
 /* ---- the pattern on its way */
 
 static bool send_piece(struct rig_sender *s, char *mem, size_t n)

@@ -81,6 +81,10 @@ const char *rig_rest(int fd, size_t *n);
 const char *rig_head(int fd);
 /* One response with Content-Length (or none: no body); the same. */
 const char *rig_one(int fd);
+/* A request, to where the proxy sends it over a new connection, which is returned; its head there, as of rig_head(). */
+int rig_pass(int client, const char *request);
+/* The server answers 200 and "ok", and that is what the client gets. */
+void rig_answer(int server, int client);
 
 /* ---- an io for listeners that behaves as TLS may: rig.conf.listener.open_io = rig_io_open, io_arg = &a rig_io */
 struct rig_io {

@@ -303,9 +303,7 @@ static void expect_reset(int client)
 static void a_cut_is_seen_by_a_client_that_reads_until_close(void **state UNUSED)
 {
 	int client = rig_dial();
-	rig_put(client, ask10);
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(client, ask10);
 	rig_put(server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
 	rig_head(client);
 	char got[6] = "";
@@ -319,9 +317,7 @@ static void a_reset_is_no_end_of_a_body_until_close(void **state UNUSED)
 	static char body[100000];
 	struct unit_hold hold;
 	int client = rig_dial();
-	rig_put(client, ask10);
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(client, ask10);
 	rig_put(server, "HTTP/1.1 200 OK\r\n\r\n!");
 	rig_head(client);
 	assert_int_equal(rig_get(client, body, 1), 1);
@@ -342,9 +338,8 @@ static void a_reset_that_a_write_meets_is_no_end_either(void **state UNUSED)
 	char got[5];
 	struct unit_hold hold;
 	int client = rig_dial();
-	rig_put(client, "POST /f HTTP/1.0\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(client,
+			      "POST /f HTTP/1.0\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
 	rig_put(server, "HTTP/1.1 200 OK\r\n\r\nhello");
 	rig_head(client);
 	assert_int_equal(rig_get(client, got, 5), 5);

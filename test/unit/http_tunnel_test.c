@@ -151,16 +151,19 @@ static void a_side_that_does_not_read_is_silent(void **state UNUSED)
 	close(t.server);
 }
 
-/* However the other side drips. */
-static void a_side_that_takes_nothing_is_silent(void **state UNUSED)
+static int setup_full_client(void **state UNUSED)
 {
 	static const struct rig_io io = {.write_limit = 50};
-	rig_teardown(NULL);
 	rig_defaults();
 	rig.conf.raw_origin = true;
 	rig.conf.listener.open_io = rig_io_open;
 	rig.conf.listener.io_arg = &io;
-	assert_int_equal(rig_begin(), 0);
+	return rig_begin();
+}
+
+/* However the other side drips. */
+static void a_side_that_takes_nothing_is_silent(void **state UNUSED)
+{
 	struct tunnel t = begin();
 	int64_t began = clock_now_us();
 	for (int i = 0; i < 60 && !rig.silent; i++) {
@@ -178,9 +181,7 @@ static void bytes_behind_both_heads(void **state UNUSED)
 	char got[16] = "";
 	int client = rig_dial();
 	/* An impatient client: RFC 6455 forbids it, other protocols do not. */
-	rig_put(client, ASK "early");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(client, ASK "early");
 	rig_put(server, SWITCH "at once");
 	assert_int_equal(rig_get(server, got, 5), 5);
 	assert_string_equal(got, "early");
@@ -198,9 +199,7 @@ static void a_client_that_half_closed_before_the_101(void **state UNUSED)
 {
 	char got[16] = "";
 	int client = rig_dial();
-	rig_put(client, ASK "all of it");
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(client, ASK "all of it");
 	shutdown(client, SHUT_WR);
 	assert_reaches(rig.half_closed, 1);
 	rig_put(server, SWITCH);
@@ -279,9 +278,7 @@ static void server_resets_while_the_client_sends(void **state UNUSED)
 static void the_server_declines(void **state UNUSED)
 {
 	int client = rig_dial();
-	rig_put(client, ASK);
-	int server = rig_accept();
-	rig_head(server);
+	int server = rig_pass(client, ASK);
 	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
 	assert_non_null(strstr(rig_one(client), "\r\n\r\nno"));
 	/* Both connections go on as before. */
@@ -348,7 +345,8 @@ int main(void)
 		T(silence_is_cut),
 		T(silence_counts_after_a_half_close_too),
 		T(a_side_that_does_not_read_is_silent),
-		T(a_side_that_takes_nothing_is_silent),
+		cmocka_unit_test_setup_teardown(a_side_that_takes_nothing_is_silent,
+						setup_full_client, rig_teardown),
 		T(bytes_behind_both_heads),
 		T(a_client_that_half_closed_before_the_101),
 		T(client_resets),

@@ -49,12 +49,6 @@ static void begin(int client, int *server, uint64_t length, struct rig_sender *s
 	assert_non_null(strstr(rig_head(*server), "Content-Length: "));
 }
 
-static void answer(int client, int server)
-{
-	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	assert_non_null(strstr(rig_one(client), "\r\n\r\nok"));
-}
-
 static void all_of(int client, int *server, uint64_t length, int slow_us)
 {
 	struct rig_sender s = {.size = length};
@@ -63,7 +57,7 @@ static void all_of(int client, int *server, uint64_t length, int slow_us)
 	if (got != length)
 		fail_msg("%" PRIu64 " bytes of %" PRIu64, got, length);
 	rig_send_join(&s);
-	answer(client, *server);
+	rig_answer(*server, client);
 }
 
 static void bodies_of_many_sizes(void **state UNUSED)
@@ -102,7 +96,7 @@ static void goes_through_a_pipe(void **state UNUSED)
 		rig_put_n(client, rest, sizeof(rest));
 		assert_int_equal(rig_get_pattern(server, sizeof(rest), at, 0), sizeof(rest));
 	}
-	answer(client, server);
+	rig_answer(server, client);
 	assert_int_equal(rig_pipes_out(), 0);
 	assert_true(rig.by_listener.bytes_in > 3 * MB);
 	assert_true(http_client_stats(rig.client)->bytes_out > 3 * MB);
@@ -124,9 +118,9 @@ static void what_follows_is_the_next_request(void **state UNUSED)
 		memcpy(body + n, next, sizeof(next) - 1);
 		rig_put_n(client, body, n + sizeof(next) - 1);
 		assert_int_equal(rig_get_pattern(server, n, 0, 0), n);
-		answer(client, server);
+		rig_answer(server, client);
 		assert_non_null(strstr(rig_head(server), "GET /next "));
-		answer(client, server);
+		rig_answer(server, client);
 		close(client);
 		close(server);
 	}
@@ -149,7 +143,7 @@ static void many_at_once(void **state UNUSED)
 			assert_int_equal(rig_get_pattern(server[i], MB / 4, at, 0), MB / 4);
 	for (int i = 0; i < N; i++) {
 		rig_send_join(&s[i]);
-		answer(client[i], server[i]);
+		rig_answer(server[i], client[i]);
 		close(client[i]);
 		close(server[i]);
 	}
@@ -166,7 +160,7 @@ static void a_server_that_reads_slowly(void **state UNUSED)
 	assert_true(s.sent < s.size);
 	assert_int_equal(rig_get_pattern(server, 30 * MB - 200000, 200000, 500), 30 * MB - 200000);
 	rig_send_join(&s);
-	answer(client, server);
+	rig_answer(server, client);
 	all_of(client, &server, 200000, 0); /* and the connection goes on */
 	close(client);
 	close(server);
@@ -344,7 +338,7 @@ static void a_body_that_waits_for_100(void **state UNUSED)
 	rig_send_start(&s);
 	assert_int_equal(rig_get_pattern(server, MB, 0, 0), MB);
 	rig_send_join(&s);
-	answer(client, server);
+	rig_answer(server, client);
 	assert_int_equal(rig_pipes_out(), 0);
 	close(client);
 	close(server);
