@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "fetch.h"
 #include "edge_worker.h"
+#include "rig_socket.h"
 #include "serve.h"
 
 static struct {
@@ -123,8 +124,7 @@ static int setup(void **state UNUSED)
 	struct err e;
 	struct daemon_generation *g = &edge.gen;
 	memset(&edge, 0, sizeof(edge));
-	for (size_t i = 0; i < sizeof(big); i++)
-		big[i] = (char)(i * 2654435761u >> 11);
+	rig_fill(big, sizeof(big), 0);
 	origin_start(&edge.origin, answer);
 	snprintf(text, sizeof(text),
 		 "[edge]\norigin = 127.0.0.1:%u\ngrace = 0\npurge-from = 192.0.2.7\n",

@@ -7,11 +7,14 @@
 
 #include <sys/socket.h>
 
+#include "rig_io.h"
+
 static struct rig_io io;
 
 static int setup(void **state UNUSED)
 {
 	io = (struct rig_io){0};
+	rig_io_refusals = 0;
 	rig_defaults();
 	rig.conf.listener.open_io = rig_io_open;
 	rig.conf.listener.io_arg = &io;

@@ -1,194 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "http_rig.h"
 
-#include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#define WAIT_MS 5000
-
 struct rig rig;
-
-/* ---- the pattern */
-
-char rig_byte(uint64_t offset)
-{
-	return (char)(offset * 2654435761u >> 13);
-}
-
-void rig_fill(char *to, size_t n, uint64_t offset)
-{
-	for (size_t i = 0; i < n; i++)
-		to[i] = rig_byte(offset + i);
-}
-
-/* ---- the io */
-
-struct ahead {
-	const struct rig_io *conf;
-	char mem[32768];
-	size_t at, n, written;
-	unsigned step;
-	bool locked; /* mem waits for the socket to be writable */
-	bool full;   /* the last write was taken */
-	bool keyed;  /* '!' has come */
-	bool eof;
-};
-
-_Atomic int rig_io_refusals;
-
-static ssize_t again(struct io *io, enum io_want want)
-{
-	rig_io_refusals++;
-	io->want = (uint8_t)want;
-	errno = EAGAIN;
-	return -1;
-}
-
-/* Reads the socket empty, as far as there is room. -1: nothing there (or an error). */
-static ssize_t read_ahead(struct io *io, struct ahead *a)
-{
-	ssize_t n = recv(io->fd, a->mem + a->n, sizeof(a->mem) - a->n, 0);
-	if (n == 0)
-		a->eof = true;
-	if (n <= 0)
-		return n;
-	char *key = a->conf->write_wants_read ? memchr(a->mem + a->n, '!', (size_t)n) : NULL;
-	a->n += (size_t)n;
-	if (key) {
-		a->keyed = true;
-		memmove(key, key + 1, (size_t)(a->mem + a->n - key - 1));
-		a->n--;
-	}
-	return n;
-}
-
-static ssize_t ahead_read(struct io *io, void *to, size_t n)
-{
-	struct ahead *a = io->state;
-	if (a->at == a->n) {
-		a->at = a->n = 0;
-		ssize_t got = read_ahead(io, a);
-		if (got < 0)
-			return errno == EAGAIN ? again(io, IO_WANT_READ) : -1;
-		if (a->n == 0)
-			return a->eof ? 0 : again(io, IO_WANT_READ);
-		a->locked = a->conf->read_wants_write;
-		if (a->locked)
-			return again(io, IO_WANT_WRITE);
-	}
-	a->locked =
-		false; /* only the event of a socket that can be written leads here: it has nothing to read */
-	size_t most = a->conf->read_most ? MIN(n, a->conf->read_most) : n;
-	size_t give = MIN(most, a->n - a->at);
-	memcpy(to, a->mem + a->at, give);
-	a->at += give;
-	return (ssize_t)give;
-}
-
-static size_t ahead_pending(const struct io *io)
-{
-	const struct ahead *a = io->state;
-	return a->locked ? 0 : a->n - a->at;
-}
-
-static ssize_t ahead_writev(struct io *io, const struct iovec *iov, int n, bool more UNUSED)
-{
-	struct ahead *a = io->state;
-	size_t left = a->conf->write_most ? a->conf->write_most : SIZE_MAX, done = 0;
-	if (a->conf->breaks_after && a->written == a->conf->breaks_after) {
-		errno = EPIPE;
-		return -1;
-	}
-	if (a->conf->breaks_after)
-		left = MIN(left, a->conf->breaks_after - a->written);
-	if (a->conf->write_none)
-		return again(io, IO_WANT_WRITE);
-	if (a->conf->write_wants_read && !a->keyed)
-		read_ahead(io, a);
-	if (a->conf->write_wants_read && !a->keyed)
-		return again(io, IO_WANT_READ);
-	if (a->conf->write_limit && a->written >= a->conf->write_limit)
-		return again(io, IO_WANT_READ); /* no event will come */
-	a->full = !a->full && a->conf->write_most;
-	if (!a->full && a->conf->write_most)
-		return again(io, IO_WANT_WRITE);
-	for (int i = 0; i < n && left; i++) {
-		size_t want = MIN(left, iov[i].iov_len);
-		ssize_t put = send(io->fd, iov[i].iov_base, want, MSG_NOSIGNAL);
-		if (put < 0 && done)
-			break;
-		if (put < 0)
-			return errno == EAGAIN ? again(io, IO_WANT_WRITE) : -1;
-		done += (size_t)put;
-		left -= (size_t)put;
-		if ((size_t)put < want)
-			break;
-	}
-	a->written += done;
-	return (ssize_t)done;
-}
-
-static enum io_handshake ahead_handshake(struct io *io)
-{
-	struct ahead *a = io->state;
-	if (!a->conf->handshake)
-		return IO_READY;
-	read_ahead(io, a);
-	if (a->step == 0 && a->n - a->at >= 3) {
-		if (memcmp(a->mem + a->at, "one", 3) != 0) {
-			io->error = "not the word";
-			return IO_REFUSE;
-		}
-		a->at += 3;
-		a->step = a->conf->waits_to_write ? 1 : 2;
-		io->want = IO_WANT_WRITE;
-		if (a->step == 1)
-			return IO_WAIT;
-	}
-	if (a->step == 1) { /* asked again because the socket is writable, though nothing came */
-		a->step = 2;
-		io->want = IO_WANT_WRITE;
-		return IO_WAIT;
-	}
-	if (a->step == 2) {
-		MUST(send(io->fd, "ONE", 3, MSG_NOSIGNAL) == 3);
-		a->step = 3;
-	}
-	if (a->step == 3 && a->n - a->at >= 3) {
-		a->at += 3;
-		return IO_READY;
-	}
-	io->want = IO_WANT_READ;
-	return IO_WAIT;
-}
-
-static int ahead_shutdown(struct io *io)
-{
-	return shutdown(io->fd, SHUT_WR);
-}
-
-static void ahead_close(struct io *io)
-{
-	free(io->state);
-	close(io->fd);
-	io->fd = -1;
-}
-
-static const struct io_ops ahead_ops = {.name = "ahead",
-					.handshake = ahead_handshake,
-					.read = ahead_read,
-					.writev = ahead_writev,
-					.pending = ahead_pending,
-					.shutdown = ahead_shutdown,
-					.close = ahead_close};
-
-void rig_io_open(struct io *io, int fd, struct addr *peer UNUSED, const void *arg)
-{
-	struct ahead *a = def_xcalloc(1, sizeof(*a));
-	a->conf = arg;
-	*io = (struct io){.ops = &ahead_ops, .fd = fd, .want = IO_WANT_READ, .state = a};
-}
 
 /* ---- the origin: answers by path */
 
@@ -543,7 +359,6 @@ static int listen_somewhere(struct addr *a)
 void rig_defaults(void)
 {
 	memset(&rig, 0, sizeof(rig));
-	rig_io_refusals = 0;
 	rig.conf.listener = HTTP_LISTENER_CONF_DEFAULT;
 	rig.conf.listener.head_us = 300 * CLOCK_MSEC;
 	rig.conf.listener.idle_us = 500 * CLOCK_MSEC;
@@ -611,17 +426,7 @@ unsigned rig_pipes_out(void)
 	return n;
 }
 
-/* ---- blocking sockets */
-
-int rig_dial_to(const struct addr *to, int rcvbuf)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-	if (rcvbuf)
-		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)), 0);
-	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
-	assert_int_equal(connect(fd, &to->sa, to->len), 0);
-	return fd;
-}
+/* ---- both ends of a conversation */
 
 int rig_dial(void)
 {
@@ -632,90 +437,12 @@ int rig_accept(void)
 {
 	struct pollfd p = {.fd = rig.raw_fd, .events = POLLIN};
 	int on = 1;
-	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(poll(&p, 1, RIG_WAIT_MS), 1);
 	int fd = accept4(rig.raw_fd, NULL, NULL,
 			 SOCK_CLOEXEC); /* blocking, though the listener is not */
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
 	return fd;
-}
-
-void rig_reset(int fd)
-{
-	struct linger l = {.l_onoff = 1};
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l)), 0);
-	close(fd);
-}
-
-void rig_put_n(int fd, const void *p, size_t n)
-{
-	assert_int_equal(send(fd, p, n, MSG_NOSIGNAL), n);
-}
-
-void rig_put(int fd, const char *text)
-{
-	rig_put_n(fd, text, strlen(text));
-}
-
-size_t rig_get(int fd, char *to, size_t want)
-{
-	size_t n = 0;
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	while (n < want && poll(&p, 1, WAIT_MS) == 1) {
-		ssize_t r = recv(fd, to + n, want - n, 0);
-		if (r <= 0)
-			break;
-		n += (size_t)r;
-	}
-	return n;
-}
-
-bool rig_ended(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	char c;
-	return poll(&p, 1, WAIT_MS) == 1 && recv(fd, &c, 1, 0) <= 0;
-}
-
-static char text[8u << 20];
-
-const char *rig_rest(int fd, size_t *n)
-{
-	size_t got = rig_get(fd, text, sizeof(text) - 1);
-	text[got] = '\0';
-	if (n)
-		*n = got;
-	return text;
-}
-
-static size_t head(int fd)
-{
-	size_t n = 0;
-	do {
-		size_t got = rig_get(fd, text + n, 1);
-		n += got;
-		text[n] = '\0';
-		if (!got)
-			break;
-	} while (n < 4 || strcmp(text + n - 4, "\r\n\r\n") != 0);
-	return n;
-}
-
-const char *rig_head(int fd)
-{
-	head(fd);
-	return text;
-}
-
-const char *rig_one(int fd)
-{
-	size_t n = head(fd);
-	const char *cl = strstr(text, "Content-Length: ");
-	size_t length = cl ? strtoul(cl + 16, NULL, 10) : 0;
-	assert_true(n + length < sizeof(text));
-	n += rig_get(fd, text + n, length);
-	text[n] = '\0';
-	return text;
 }
 
 int rig_pass(int client, const char *request)
@@ -730,65 +457,4 @@ void rig_answer(int server, int client)
 {
 	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	assert_non_null(strstr(rig_one(client), "\r\n\r\nok"));
-}
-
-/* ---- the pattern on its way */
-
-static bool send_piece(struct rig_sender *s, char *mem, size_t n)
-{
-	char line[20];
-	rig_fill(mem, n, s->sent);
-	size_t size = s->chunked ? http_body_chunk_line(line, n) : 0;
-	if (!unit_send_all(s->fd, line, size) || !unit_send_all(s->fd, mem, n))
-		return false;
-	s->sent += n;
-	return !s->chunked || unit_send_all(s->fd, "\r\n", 2);
-}
-
-static void *send_main(void *arg)
-{
-	struct rig_sender *s = arg;
-	char *mem = def_xmalloc(s->piece);
-	while (s->sent < s->size) {
-		if (!send_piece(s, mem, (size_t)MIN((uint64_t)s->piece, s->size - s->sent)))
-			break;
-		if (s->pause_us)
-			usleep((useconds_t)s->pause_us);
-	}
-	if (s->chunked && s->sent == s->size)
-		unit_send_all(s->fd, "0\r\n\r\n", 5);
-	free(mem);
-	if (s->then_close)
-		close(s->fd);
-	return NULL;
-}
-
-void rig_send_start(struct rig_sender *s)
-{
-	s->piece = s->piece ? s->piece : 65536;
-	assert_int_equal(pthread_create(&s->thread, NULL, send_main, s), 0);
-}
-
-void rig_send_join(struct rig_sender *s)
-{
-	assert_int_equal(pthread_join(s->thread, NULL), 0);
-}
-
-uint64_t rig_get_pattern(int fd, uint64_t n, uint64_t offset, int slow_us)
-{
-	char mem[65536];
-	uint64_t done = 0;
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	while (done < n && poll(&p, 1, WAIT_MS) == 1) {
-		ssize_t r = recv(fd, mem, (size_t)MIN(n - done, (uint64_t)sizeof(mem)), 0);
-		if (r <= 0)
-			break;
-		for (ssize_t i = 0; i < r; i++)
-			if (mem[i] != rig_byte(offset + done + (uint64_t)i))
-				return done + (uint64_t)i;
-		done += (uint64_t)r;
-		if (slow_us)
-			usleep((useconds_t)slow_us);
-	}
-	return done;
 }

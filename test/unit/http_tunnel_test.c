@@ -4,6 +4,8 @@
 
 #include <sys/socket.h>
 
+#include "rig_io.h"
+
 #define ASK "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 #define SWITCH                                                                                     \
 	"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Y: z\r\n\r\n"

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "lb_worker.h"
 #include "proxy.h"
+#include "rig_socket.h"
 #include "server.h"
 
 static struct {
@@ -133,8 +134,7 @@ static int start(bool with_dead)
 	char text[1024];
 	struct err e;
 	memset(&lb, 0, sizeof(lb));
-	for (size_t i = 0; i < sizeof(big); i++)
-		big[i] = (char)(i * 2654435761u >> 11);
+	rig_fill(big, sizeof(big), 0);
 	origin_start(&lb.origin, answer);
 	int n = snprintf(text, sizeof(text),
 			 "[lb]\naccess-log = no\n[frontend w]\nbind = 127.0.0.1:1\npool = p\n"
