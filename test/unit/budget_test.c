@@ -312,7 +312,7 @@ static void workers_share_it_and_none_is_forgotten(void **state UNUSED)
 		budget_set_limit(many.b, i % (LIMIT + 1));
 		budget_check(many.b);
 		budget_set_limit(many.b, LIMIT);
-		usleep(50);
+		usleep(50); /* a pause between two changes */
 	}
 	assert_int_equal(many.finished, WORKERS);
 	assert_int_equal(budget_taken(many.b), 0);
@@ -328,7 +328,7 @@ static void workers_that_end_leave_nothing_taken(void **state UNUSED)
 		many.b = budget_new(1);
 		many.holding = many.finished = 0;
 		struct worker_set *set = worker_set_start(WORKERS, 1, &ops, NULL);
-		usleep(i * 50);
+		usleep(i * 50); /* into their rounds, each time further */
 		worker_set_join(set);
 		budget_check(many.b);
 		assert_int_equal(budget_taken(many.b), many.holding);

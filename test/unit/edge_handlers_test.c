@@ -64,7 +64,7 @@ static void answer(struct origin_call *c)
 		origin_say(c, "7\r\n, whole\r\n0\r\n\r\n");
 	} else if (str_eq(t, STR("/hints"))) {
 		origin_say(c, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
-		usleep(10000);
+		usleep(10000); /* a packet of its own */
 		origin_reply(c, "200 OK", "Cache-Control: max-age=60\r\n", STR("hinted"));
 	} else if (str_eq(t, STR("/drop"))) {
 		c->close = true;
@@ -321,10 +321,12 @@ static void slow_consumers(void **state UNUSED)
 	for (int i = 0; i < 3; i++) {
 		if (i == 2)
 			m[2] = begin_on(0, &r);
-		while (!m[i]->closed) {
+		int64_t until_us = clock_now_us() + UNIT_WAIT_US;
+		while (!m[i]->closed && clock_now_us() < until_us) {
 			memory_room(m[i], 20011);
-			usleep(100);
+			usleep(100); /* it reads slowly */
 		}
+		assert_true(m[i]->closed);
 		assert_int_equal(m[i]->body_n, sizeof(big));
 		assert_memory_equal(m[i]->body, big, sizeof(big));
 		assert_true(m[i]->short_writes > 10);

@@ -289,7 +289,7 @@ static void done_for_a_slow_reader(void **state UNUSED)
 		int fd = dial();
 		ask(fd, targets[i]);
 		assert_non_null(strstr(rig_head(fd), "X-Heap: from the heap\r\n"));
-		usleep(100000);
+		usleep(100000); /* time to be closed too early */
 		rig_check();
 		assert_int_equal(seen.closed, 2 * i);
 		assert_int_equal(rig_get_pattern(fd, BODY, 0, 0), BODY);
@@ -440,7 +440,7 @@ static void a_waiting_handler_hears_of_it_once(void **state UNUSED)
 			assert_reaches(seen.opened, i + 1);
 		shutdown(fd, SHUT_WR);
 		assert_reaches(seen.half_closed, i + 1);
-		usleep(20000);
+		usleep(20000); /* time to hear of it twice */
 		rig_check();
 		assert_int_equal(seen.half_closed, i + 1);
 		rig_on_worker(answer_waiting, NULL);
@@ -462,7 +462,7 @@ static void pipelined_requests_hear_of_it(void **state UNUSED)
 	rig_on_worker(answer_waiting, NULL);
 	assert_null(strstr(rig_one(fd), "Connection: close\r\n"));
 	assert_reaches(seen.opened, 2);
-	usleep(20000);
+	usleep(20000); /* time to hear of it too */
 	assert_int_equal(seen.half_closed, 1);
 	rig_on_worker(answer_waiting, NULL);
 	assert_non_null(strstr(rig_one(fd), "Connection: close\r\n"));
@@ -505,7 +505,7 @@ static void an_early_answer_is_relayed(void **state UNUSED)
 	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n");
 	rig_head(fd);
 	for (int i = 0; i < 6; i++) {
-		usleep(100000);
+		usleep(100000); /* it drips, for longer than body_us */
 		rig_put(server, "x");
 		assert_int_equal(rig_get(fd, got, 1), 1);
 	}
@@ -571,6 +571,7 @@ static void a_body_for_a_server_that_is_still_connecting(void **state UNUSED)
 	int fd = rig_dial();
 	rig_put(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n");
 	assert_reaches(rig.requests, 1);
+	/* In packets of their own, each read while there is no connection yet. */
 	rig_put(fd, "abc");
 	usleep(50000);
 	rig_put(fd, "def");
@@ -604,7 +605,7 @@ static void an_empty_body_for_a_server_that_is_still_connecting(void **state UNU
 	close(idle);
 	assert_reaches(rig.stale, 1);
 	rig_put(fd, "0\r\n\r\n");
-	usleep(50000);
+	usleep(50000); /* it is read while there is no connection yet */
 	close(rig_accept());
 	int server = rig_accept();
 	assert_non_null(strstr(rig_head(server), "Transfer-Encoding: chunked"));

@@ -40,7 +40,7 @@ static void answers_pipelined_requests_of_a_client_that_half_closed(void **state
 		rig_put(fd,
 			"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /chunked HTTP/1.1\r\nHost: a\r\n\r\n"
 			"GET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
-		usleep(pause * 20000u);
+		usleep(pause * 20000u); /* a packet of its own, or the same */
 		shutdown(fd, SHUT_WR);
 		size_t n;
 		const char *text = rig_rest(fd, &n);

@@ -129,10 +129,10 @@ static void a_client_that_does_not_read(void **state UNUSED)
 	int server = rig_pass(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 	for (int i = 0; i < 60; i++) {
 		rig_put(server, head);
-		usleep(1000);
+		usleep(1000); /* a packet each */
 	}
 	rig_put(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	usleep(20000);
+	usleep(20000); /* as much of it is read as will be */
 	rig_check();
 	int seen = 0;
 	const char *got;

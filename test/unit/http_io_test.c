@@ -188,7 +188,7 @@ static void a_handshake_comes_first(void **state UNUSED)
 		start(2);
 		int fd = rig_dial();
 		rig_put(fd, "o");
-		usleep(10000);
+		usleep(10000); /* a packet of its own */
 		rig_put(fd, "ne");
 		assert_int_equal(rig_get(fd, got, 3), 3);
 		assert_string_equal(got, "ONE");
@@ -245,7 +245,7 @@ static void a_client_that_goes_within_its_handshake(void **state UNUSED)
 		else
 			close(fd);
 	}
-	usleep(300000);
+	usleep(300000); /* a deadline that is left behind would pass */
 	rig_check();
 }
 
@@ -314,7 +314,7 @@ static void a_tunnel_that_is_over_before_its_head_has_left(void **state UNUSED)
 		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
 	close(server);
 	shutdown(fd, SHUT_WR);
-	usleep(50000);
+	usleep(50000); /* time to end too early */
 	assert_int_equal(rig.closed, 0);
 	io.write_none = false;
 	assert_non_null(strstr(rig_head(fd), "Connection: Upgrade\r\nUpgrade: websocket\r\n"));

@@ -144,7 +144,7 @@ static void a_server_that_drips(void **state UNUSED)
 		if (took_ms > 100)
 			fail_msg("%zu bytes took %d ms", n, (int)took_ms);
 		at += n;
-		usleep(5000);
+		usleep(5000); /* a piece at a time */
 	}
 	close(client);
 	close(server);

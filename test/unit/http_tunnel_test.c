@@ -114,7 +114,7 @@ static void silence_is_cut(void **state UNUSED)
 	int64_t began = clock_now_us();
 	/* Either direction's bytes put it off; nothing else does. */
 	for (int i = 0; i < 4; i++) {
-		usleep(150000);
+		usleep(150000); /* half of silence_us */
 		pass(i % 2 ? t.server : t.client, i % 2 ? t.client : t.server, "here");
 	}
 	assert_int_equal(rig.silent, 0);
@@ -170,7 +170,7 @@ static void a_side_that_takes_nothing_is_silent(void **state UNUSED)
 	int64_t began = clock_now_us();
 	for (int i = 0; i < 60 && !rig.silent; i++) {
 		send(t.server, "x", 1, MSG_NOSIGNAL);
-		usleep(50000);
+		usleep(50000); /* it drips */
 	}
 	assert_int_equal(rig.silent, 1);
 	assert_in_range((clock_now_us() - began) / CLOCK_MSEC, 290, 1500);

@@ -36,11 +36,11 @@ static void answer(struct origin_call *c)
 		origin_reply(c, "200 OK", "", str_of(big, sizeof(big)));
 	} else if (str_eq(t, STR("/chunked"))) {
 		origin_say(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-		usleep(10000);
+		usleep(10000); /* a packet of its own */
 		origin_say(c, "3\r\ndef\r\n0\r\n\r\n");
 	} else if (str_eq(t, STR("/hints"))) {
 		origin_say(c, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
-		usleep(10000);
+		usleep(10000); /* a packet of its own */
 		origin_reply(c, "200 OK", "", STR("hinted"));
 	} else if (str_eq(t, STR("/wait"))) {
 		origin_wait(c);
@@ -267,7 +267,7 @@ static void a_body_of_known_and_unknown_length(void **state UNUSED)
 	r.body_length = HTTP_NO_LENGTH;
 	struct memory_exchange *m = begin(&r);
 	memory_body(m, "abc", 3, false);
-	usleep(20000);
+	memory_taken(m);
 	memory_body(m, NULL, 0, true);
 	memory_wait(m);
 	expect(m, 200, "abc");
@@ -309,12 +309,14 @@ static void a_slow_consumer(void **state UNUSED)
 	struct memory_request r = request("GET", "/big");
 	r.room = 1000;
 	struct memory_exchange *m = begin(&r);
-	while (!m->closed) {
+	int64_t until_us = clock_now_us() + UNIT_WAIT_US;
+	while (!m->closed && clock_now_us() < until_us) {
 		int seen = m->short_writes;
 		for (int i = 0; i < 100 && m->short_writes == seen && !m->closed; i++)
-			usleep(10);
+			usleep(10); /* it reads on when no more is taken, or a moment later */
 		memory_room(m, 10007);
 	}
+	assert_true(m->closed);
 	assert_int_equal(m->body_n, sizeof(big));
 	assert_memory_equal(m->body, big, sizeof(big));
 	assert_true(m->short_writes > 20);
@@ -355,7 +357,7 @@ static void breaks_off_within_a_body(void **state UNUSED)
 	r.body_length = 100;
 	struct memory_exchange *m = begin(&r);
 	memory_body(m, "abc", 3, false);
-	usleep(20000);
+	memory_taken(m);
 	memory_break(m, HTTP_END_BODY_TIMEOUT);
 	memory_free(m);
 	r = request("GET", "/big");

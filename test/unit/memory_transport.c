@@ -21,7 +21,8 @@ struct memory {
 	/* the request body */
 	char *in;
 	size_t in_at, in_n;
-	bool in_last, wants_body;
+	bool in_last;
+	_Atomic bool wants_body;
 	/* the response */
 	struct http_response response;
 	char *copies[HTTP_RESPONSE_BLOCKS]; /* of its blocks, as they were at respond() */
@@ -333,6 +334,12 @@ void memory_body(struct memory_exchange *m, const void *p, size_t n, bool last)
 {
 	struct memory *y = container_of(m, struct memory, m);
 	unit_on_worker(y->worker, add_body, &(struct piece){y, p, n, last});
+}
+
+void memory_taken(struct memory_exchange *m)
+{
+	const struct memory *y = container_of(m, struct memory, m);
+	assert_soon(y->wants_body);
 }
 
 static void half_close(void *arg)

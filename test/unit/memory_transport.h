@@ -52,6 +52,8 @@ struct memory_exchange *memory_ask(struct worker *w, const struct http_handler *
 				   const struct memory_request *r);
 /* More of the request body; last: all of it. */
 void memory_body(struct memory_exchange *m, const void *p, size_t n, bool last);
+/* Waits until the handler has taken all of it that came so far and wants more, at most 5 s. */
+void memory_taken(struct memory_exchange *m);
 void memory_half_close(struct memory_exchange *m);
 /* The client is gone, or what why says. */
 void memory_break(struct memory_exchange *m, enum http_end why);

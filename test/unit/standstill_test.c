@@ -48,7 +48,7 @@ static void all(bool still, void *arg UNUSED)
 	plan.stills += still;
 	if (still) {
 		memcpy(plan.seen, plan.moves, sizeof(plan.seen));
-		usleep(5000);
+		usleep(5000); /* time to move */
 		assert_memory_equal(plan.seen, plan.moves, sizeof(plan.seen));
 	}
 	ev_break(plan.loop, EVBREAK_ALL);

@@ -201,7 +201,7 @@ static void cancels_while_threads_wake(void **state UNUSED)
 		for (int i = 0; i < THREADS; i++)
 			start_waker(&k[i], w, t, 50);
 		ticket_unref(t);
-		usleep((useconds_t)(round % 10) * 20);
+		usleep((useconds_t)(round % 10) * 20); /* into their wakes, more or less far */
 		unit_on_worker(worker, cancel, w);
 		int last = w->woken;
 		for (int i = 0; i < THREADS; i++)
