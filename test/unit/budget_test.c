@@ -338,20 +338,17 @@ static void workers_that_end_leave_nothing_taken(void **state UNUSED)
 
 int main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_limit_is_exact, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_unit_wakes_the_first_waiter_only, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_waiter_is_not_overtaken, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_unused_unit_goes_to_the_next, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_raised_limit_serves_the_waiters, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_lowered_limit_holds_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_waiter_leaves_the_queue_from_anywhere, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(the_last_waiter_leaves_an_empty_queue, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_unit_on_its_way_to_a_freed_waiter_is_not_lost,
-						setup, teardown),
+		T(the_limit_is_exact),
+		T(a_unit_wakes_the_first_waiter_only),
+		T(a_waiter_is_not_overtaken),
+		T(an_unused_unit_goes_to_the_next),
+		T(a_raised_limit_serves_the_waiters),
+		T(a_lowered_limit_holds_at_once),
+		T(a_waiter_leaves_the_queue_from_anywhere),
+		T(the_last_waiter_leaves_an_empty_queue),
+		T(a_unit_on_its_way_to_a_freed_waiter_is_not_lost),
 		cmocka_unit_test(workers_share_it_and_none_is_forgotten),
 		cmocka_unit_test(workers_that_end_leave_nothing_taken),
 	};

@@ -186,15 +186,15 @@ static void log_lines(void **state UNUSED)
 
 int main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(requests, setup, teardown),
-		cmocka_unit_test_setup_teardown(requests_of_a_trusted_peer, setup, teardown),
-		cmocka_unit_test_setup_teardown(forwarded_for_may_be_left_to_others, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_long_host_finds_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(responses, setup, teardown),
-		cmocka_unit_test_setup_teardown(too_small_an_arena_says_so, setup, teardown),
-		cmocka_unit_test_setup_teardown(log_lines, setup, teardown),
+		T(requests),
+		T(requests_of_a_trusted_peer),
+		T(forwarded_for_may_be_left_to_others),
+		T(a_long_host_finds_room),
+		T(responses),
+		T(too_small_an_arena_says_so),
+		T(log_lines),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,11 +156,11 @@ static void a_stop_ends_all_and_says_so_once(void **state)
 
 int main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_reload_pairs_instances_by_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(another_router_of_the_same_name_begins_anew, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_stop_ends_all_and_says_so_once, setup, teardown),
+		T(a_reload_pairs_instances_by_name),
+		T(another_router_of_the_same_name_begins_anew),
+		T(a_stop_ends_all_and_says_so_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

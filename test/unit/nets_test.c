@@ -123,10 +123,11 @@ static void a_list_grows_and_finds_all(void **state UNUSED)
 
 int main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_is_in_a_network, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_no_network, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_list_grows_and_finds_all, setup, teardown),
+		T(what_is_in_a_network),
+		T(what_is_no_network),
+		T(a_list_grows_and_finds_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

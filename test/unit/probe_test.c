@@ -159,12 +159,12 @@ static void test_same(void **state)
 
 int main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_a_silent_peer_is_late, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_refusal_comes_from_the_loop, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_a_freed_probe_is_silent, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_same, setup, teardown),
+		T(test_a_silent_peer_is_late),
+		T(test_a_refusal_comes_from_the_loop),
+		T(test_a_freed_probe_is_silent),
+		T(test_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,19 +229,19 @@ static void keys_longer_than_the_path_are_cut(void **state UNUSED)
 
 int main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, fresh, gone)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(rows_are_lines_of_text, fresh, gone),
-		cmocka_unit_test_setup_teardown(rows_are_an_array_in_json, fresh, gone),
-		cmocka_unit_test_setup_teardown(rows_are_a_table_in_csv, fresh, gone),
-		cmocka_unit_test_setup_teardown(objects_give_each_value_a_line_behind_their_keys,
-						fresh, gone),
-		cmocka_unit_test_setup_teardown(objects_nest_in_json, fresh, gone),
-		cmocka_unit_test_setup_teardown(objects_are_a_value_a_row_in_csv, fresh, gone),
-		cmocka_unit_test_setup_teardown(bytes_that_are_no_text_are_replaced, fresh, gone),
-		cmocka_unit_test_setup_teardown(quotes_of_csv_are_doubled, fresh, gone),
-		cmocka_unit_test_setup_teardown(a_value_makes_no_line, fresh, gone),
-		cmocka_unit_test_setup_teardown(json_has_no_infinity, fresh, gone),
-		cmocka_unit_test_setup_teardown(keys_longer_than_the_path_are_cut, fresh, gone),
+		T(rows_are_lines_of_text),
+		T(rows_are_an_array_in_json),
+		T(rows_are_a_table_in_csv),
+		T(objects_give_each_value_a_line_behind_their_keys),
+		T(objects_nest_in_json),
+		T(objects_are_a_value_a_row_in_csv),
+		T(bytes_that_are_no_text_are_replaced),
+		T(quotes_of_csv_are_doubled),
+		T(a_value_makes_no_line),
+		T(json_has_no_infinity),
+		T(keys_longer_than_the_path_are_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
