@@ -95,12 +95,12 @@ def bench(lab, request):
 def send_dripping(c, data):
     for i in range(len(data)):
         c.send(data[i:i + 1])
-        time.sleep(0.001)
+        time.sleep(0.001)  # a packet each
 
 
 def send_in_two(c, data):
     c.send(data[:9])
-    time.sleep(0.05)
+    time.sleep(0.05)  # a packet of its own, looked at before the rest is there
     c.send(data[9:])
 
 
@@ -123,7 +123,7 @@ def test_a_header_names_the_client(bench, name, how):
         assert c.read().status == 200
     with bench.balancer.conn() as c:
         how(c, header)
-        time.sleep(0.02)
+        time.sleep(0.02)  # the handshake is over before the request comes
         assert c.ask(apart).status == 200
     assert bench.clients([together, apart]) == [client, client]
     assert bench.errors() == 0
@@ -206,7 +206,7 @@ def test_a_header_cut_by_a_close(bench, header, part):
         assert c.closed()
     with bench.balancer.conn() as c:
         c.send(header[:part])
-        time.sleep(0.05)
+        time.sleep(0.05)  # it is looked at before the reset comes
         c.reset()
     wait_until(lambda: bench.errors() == 2, deadline=5)
     assert bench.logs("closed inside its PROXY header", 2)
@@ -230,7 +230,7 @@ def test_a_header_has_a_deadline_that_drops_do_not_move(lab, kind, said):
         began = time.monotonic()
         for byte in said:
             c.send(bytes([byte]))
-            time.sleep(0.01)
+            time.sleep(0.01)  # it drips
         assert c.closed()
         assert 0.3 < time.monotonic() - began < 3
     assert bench.errors() == 1 and bench.logs("handshake not complete in time")
@@ -243,9 +243,9 @@ def test_half_a_header_costs_no_cpu(bench):
             return sum(int(w) for w in f.read().rsplit(")", 1)[1].split()[11:13])
     with bench.balancer.conn() as c:
         c.send(v2()[:20])
-        time.sleep(0.1)
+        time.sleep(0.1)  # what there is of it is looked at
         before = ticks()
-        time.sleep(1)
+        time.sleep(1)  # the time that is measured
         assert ticks() - before < 30  # of 100
         assert c.say(v2()[20:] + GET % b"/t/x").status == 200
 
@@ -257,7 +257,7 @@ def test_a_stop_waits_a_moment_for_a_header(bench):
         wait_until(lambda: bench.daemon.counter("clients") == 2, deadline=5)
         bench.daemon.proc.signal(signal.SIGTERM)
         began = time.monotonic()
-        time.sleep(0.5)
+        time.sleep(0.5)  # within the moment
         answer = begun.say(v1()[20:] + GET % b"/t/x")
         assert (answer.status, answer.header("Connection")) == (200, "close")
         assert silent.closed() and 1 < time.monotonic() - began < 4

@@ -32,6 +32,12 @@ def log_line(lb, part):
     return found()[-1]
 
 
+async def echoed(c, message):
+    """It is sent to the server and comes back."""
+    await c.send(message)
+    assert await c.recv() == message
+
+
 def flags(line):
     """Termination state, and the status before it."""
     return re.search(r" (-?\d+) \d+ - - (\S{4}) ", line).groups()
@@ -43,15 +49,11 @@ def test_a_websocket_through_both(lab):
         large = os.urandom(1 << 20)
 
         async def talk(c):
-            await c.send("grüezi")
-            assert await c.recv() == "grüezi"
-            await c.send(b"\0\xff" * 500)
-            assert await c.recv() == b"\0\xff" * 500
+            await echoed(c, "grüezi")
+            await echoed(c, b"\0\xff" * 500)
             for n in (125, 126, 65535, 65536, 16384, 100001):
-                await c.send(large[:n])
-                assert await c.recv() == large[:n]
-            await c.send(large)
-            assert await c.recv() == large
+                await echoed(c, large[:n])
+            await echoed(c, large)
             pong = await c.ping(b"are you there")
             await asyncio.wait_for(pong, 5)
         converse(lab.ns, LBD, talk)
@@ -81,8 +83,7 @@ def test_many_websockets_at_once(lab):
 
         async def talk(c):
             for i in range(20):
-                await c.send(f"message {i}" * 100)
-                assert await c.recv() == f"message {i}" * 100
+                await echoed(c, f"message {i}" * 100)
 
         threads = [threading.Thread(target=converse, args=(lab.ns, LBD, talk)) for _ in range(20)]
         for t in threads:
@@ -103,9 +104,8 @@ def test_an_idle_websocket_stays(lab):
 
         async def talk(c):
             for _ in range(3):
-                await asyncio.sleep(1.2)
-                await c.send("still here")
-                assert await c.recv() == "still here"
+                await asyncio.sleep(1.2)  # idle, for longer than all timeouts but one
+                await echoed(c, "still here")
         converse(lab.ns, LBD, talk)
 
 
@@ -116,8 +116,7 @@ def test_a_silent_websocket_is_cut(lab, short):
                      **({"tunnel_timeout": "700ms"} if short == "edged" else {}))
 
         async def talk(c):
-            await c.send("hello")
-            assert await c.recv() == "hello"
+            await echoed(c, "hello")
             with pytest.raises(websockets.ConnectionClosed):
                 await asyncio.wait_for(c.recv(), 5)
             return c.close_code
@@ -133,13 +132,11 @@ def test_a_websocket_ends_before_the_daemon_does(lab):
         lb, e = both(lab, ws)
 
         async def talk(c):
-            await c.send("before")
-            assert await c.recv() == "before"
+            await echoed(c, "before")
             for d in (lb, e):
                 os.kill(d.pid, signal.SIGTERM)
-            await asyncio.sleep(0.5)
-            await c.send("while they drain")
-            assert await c.recv() == "while they drain"
+            await asyncio.sleep(0.5)  # they are well within their drain
+            await echoed(c, "while they drain")
         converse(lab.ns, LBD, talk)
         assert flags(log_line(lb, "GET /chat")) == ("101", "----")
         lb.stop(timeout=5)
@@ -151,8 +148,7 @@ def test_a_websocket_is_ended_with_the_daemon(lab):
         lb, _ = both(lab, ws)
 
         async def talk(c):
-            await c.send("before")
-            assert await c.recv() == "before"
+            await echoed(c, "before")
             os.kill(lb.pid, signal.SIGTERM)
             with pytest.raises(websockets.ConnectionClosed):
                 await asyncio.wait_for(c.recv(), 20)
