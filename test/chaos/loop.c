@@ -170,6 +170,18 @@ void conn_send(struct conn *c, const void *p, size_t n)
 	c->out_n += n;
 }
 
+void conn_printf(struct conn *c, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		abort();
+	conn_send(c, text, (size_t)n);
+}
+
 bool conn_pending(const struct conn *c)
 {
 	return c->out_at < c->out_n;

@@ -56,6 +56,8 @@ struct conn *conn_new(int fd, const struct conn_ops *ops, void *user);
 struct conn *conn_connect(uint16_t port, int receive_buffer, const struct conn_ops *ops,
 			  void *user);
 void conn_send(struct conn *c, const void *p, size_t n);
+/* At most 511 bytes. */
+void conn_printf(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool conn_pending(const struct conn *c); /* something waits to be sent */
 void conn_consume(struct conn *c, size_t n);
 /* From any callback; c is freed when it returns. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The origin: answers by the path (page.h), and by its whims drips, splits, cuts, resets, hangs, answers early, sends
+ * The origin: answers by the path (page.h), and at random drips, splits, cuts, resets, hangs, answers early, sends
  * interim responses, or refuses connections for a while. It never lies: whatever it answers in full is right.
  */
 #ifndef CHAOS_ORIGIN_H
@@ -11,7 +11,7 @@
 
 /* mark 'f': refuses at times. */
 void origin_listen(uint16_t port, char mark);
-/* Once a turn. calm: no whims any more. */
+/* Once a turn. calm: no faults any more. */
 void origin_turn(bool calm);
 void origin_print(void);
 

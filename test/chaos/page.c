@@ -112,11 +112,11 @@ bool page_personal(const struct page *p)
 
 /* ---- bodies */
 
-size_t page_unit(const struct page *p, const char *who, char to[PAGE_UNIT_SIZE])
+size_t page_unit(const struct page *p, const char *key, char to[PAGE_UNIT_SIZE])
 {
 	char path[PAGE_PATH_SIZE];
 	return (size_t)snprintf(to, PAGE_UNIT_SIZE, "h%u.test%s %s|", p->host, page_path(p, path),
-				who);
+				key);
 }
 
 void page_fill(char *to, size_t n, const char *unit, size_t unit_n, uint64_t at)

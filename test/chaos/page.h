@@ -53,8 +53,8 @@ unsigned page_status(const struct page *p);
 /* Does the answer belong to the client that asked? */
 bool page_personal(const struct page *p);
 
-/* A body's unit. who: the client's nonce, the variant or the version, as the kind wants; returns its length. */
-size_t page_unit(const struct page *p, const char *who, char to[PAGE_UNIT_SIZE]);
+/* A body's unit. key: the request's nonce, the variant or the version, as the kind wants, or "-"; returns its length. */
+size_t page_unit(const struct page *p, const char *key, char to[PAGE_UNIT_SIZE]);
 /* The bytes [at, at + n) of the repeated unit. */
 void page_fill(char *to, size_t n, const char *unit, size_t unit_n, uint64_t at);
 /* Are they? Returns the place of the first that is not, or n. */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """lbd before edged and before bare origins, while an operator reloads, purges and takes servers away.
 
-The clients and the origins are one program (main.c), which knows whose each byte is. Whatever happens, no client
+The clients and the origins are one program (main.c), which knows of each byte whose it is. Whatever happens, no client
 gets another's response, a wrong body as a whole one, another's Set-Cookie; none waits for ever; no sanitizer
 complains; and when the last client has gone every gauge is back at zero and SIGTERM ends the daemons cleanly.
 
@@ -96,17 +96,17 @@ def edge_conf(rng):
 
 
 class Operator:
-    """Does something every now and then that must not be felt as a wrong answer."""
+    """Does something every now and then that must not cause a wrong response."""
 
     def __init__(self, rng, lb, edge):
         self.rng, self.lb, self.edge = rng, lb, edge
-        self.deeds = {}
+        self.actions = {}
 
-    def deed(self):
+    def act(self):
         kinds = [self.reload_lb, self.reload_edge, self.server_away, self.purge, self.ask]
         kinds += [self.restart, self.crash] if RESTARTS else []
         kind = self.rng.choice(kinds)
-        self.deeds[kind.__name__] = self.deeds.get(kind.__name__, 0) + 1
+        self.actions[kind.__name__] = self.actions.get(kind.__name__, 0) + 1
         kind()
 
     def reload_lb(self):
@@ -122,7 +122,7 @@ class Operator:
         for name in servers:
             if self.rng.random() < 0.3:
                 self.lb.tell(f"{self.rng.choice(('disable', 'drain'))} server {name}")
-        time.sleep(self.rng.random() * 0.15)
+        time.sleep(self.rng.random() * 0.15)  # they are away for a while
         for name in servers:
             self.lb.tell(f"enable server {name}")
 
@@ -191,8 +191,8 @@ def test_chaos(lab):
     checkers = [Checker(lb), Checker(edge)]
     try:
         while chaos.busy() and lb.running() and edge.running():
-            operator.deed()
-            time.sleep(rng.random() * 0.8)
+            operator.act()
+            time.sleep(rng.random() * 0.8)  # the operator's pace
         assert lb.running() and edge.running() and chaos.lines == []
         settle(lb, edge)
         for c in checkers:
@@ -206,6 +206,6 @@ def test_chaos(lab):
             c.end()
         chaos.end()
         print(*(f"{c.daemon_.name}: {c.checks} checks, {c.still} of all at a standstill" for c in checkers), sep="\n")
-        print(f"CHAOS_SEED={SEED} {operator.deeds} {chaos.summary}", *chaos.lines[:20], sep="\n")
+        print(f"CHAOS_SEED={SEED} {operator.actions} {chaos.summary}", *chaos.lines[:20], sep="\n")
     assert chaos.proc.returncode == 0
     assert chaos.summary["good"] > 20 * SECONDS, "hardly anything was answered"
