@@ -261,8 +261,8 @@ def run(args):
             stack.callback(servers[name].stop)
             memory[name] = servers[name].rss_kb()
         for n in range(args.rounds):
-            for row, path, keep, connections, who in ROWS:
-                for name in who:
+            for row, path, keep, connections, names in ROWS:
+                for name in names:
                     us = measure(servers[name], PORTS[name], path, args.seconds, keep, connections, script)
                     figures.setdefault((row, name), []).append(us)
                     print(f"round {n + 1}: {row}: {name} {us:.1f} us", file=sys.stderr)
@@ -280,18 +280,18 @@ def report(figures, memory, args):
              f"`make bench BENCH_ARGS=\"--rounds {args.rounds} --seconds {args.seconds}\"`, "
              f"{time.strftime('%Y-%m-%d')}; {versions()}. Microseconds, medians of {args.rounds} rounds in one run; "
              "in brackets ours as a part of the peer's, the median of the rounds' ratios.", ""]
-    for row, _, _, _, who in ROWS:
-        cells = [f"**{who[0]} {median[row, who[0]]:.1f}**"] + \
-            [f"{p} {median[row, p]:.1f} ({ratio(row, who[0], p):.2f})" for p in who[1:]]
+    for row, _, _, _, names in ROWS:
+        cells = [f"**{names[0]} {median[row, names[0]]:.1f}**"] + \
+            [f"{p} {median[row, p]:.1f} ({ratio(row, names[0], p):.2f})" for p in names[1:]]
         lines.append(f"- {row}: " + ", ".join(cells))
     lines += ["", "Resident memory after start, kB (Rss of all the program's processes): " +
               ", ".join(f"{n} {kb}" for n, kb in memory.items()), "", "Promises:", ""]
     broken = 0
     for r, peer, most in PROMISES:
-        row, _, _, _, who = ROWS[r]
-        part = ratio(row, who[0], peer)
+        row, _, _, _, names = ROWS[r]
+        part = ratio(row, names[0], peer)
         broken += part > most
-        lines.append(f"- {row}: {who[0]} at most {most} of {peer}: {part:.2f}, {'BROKEN' if part > most else 'kept'}")
+        lines.append(f"- {row}: {names[0]} at most {most} of {peer}: {part:.2f}, {'BROKEN' if part > most else 'kept'}")
     return "\n".join(lines) + "\n", broken
 
 
