@@ -126,26 +126,13 @@ static void a_reader_that_stops(void **state UNUSED)
 /* What the server says now is not kept back for what it may say later. */
 static void a_server_that_drips(void **state UNUSED)
 {
-	static char piece[100000];
 	int client = rig_dial(), server = -1;
 	uint64_t at = 200000;
 	struct rig_sender s = {.size = at};
 	begin(client, &server, 20 * MB, &s);
 	assert_int_equal(rig_get_pattern(client, at, 0, 0), at);
 	rig_send_join(&s);
-	static const size_t sizes[] = {1, 1000, 1460, 9000, 33000, 65536, 70000, 100000};
-	for (size_t i = 0; i < 3 * ARRAY_LEN(sizes); i++) {
-		size_t n = sizes[i % ARRAY_LEN(sizes)];
-		rig_fill(piece, n, at);
-		int64_t began = clock_now_us();
-		rig_put_n(server, piece, n);
-		assert_int_equal(rig_get_pattern(client, n, at, 0), n);
-		int64_t took_ms = (clock_now_us() - began) / CLOCK_MSEC;
-		if (took_ms > 100)
-			fail_msg("%zu bytes took %d ms", n, (int)took_ms);
-		at += n;
-		usleep(5000); /* a piece at a time */
-	}
+	rig_drip_pattern(server, client, at);
 	close(client);
 	close(server);
 }

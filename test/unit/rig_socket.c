@@ -166,3 +166,21 @@ uint64_t rig_get_pattern(int fd, uint64_t n, uint64_t offset, int slow_us)
 	}
 	return done;
 }
+
+void rig_drip_pattern(int from, int to, uint64_t offset)
+{
+	static const size_t sizes[] = {1, 1000, 1460, 9000, 33000, 65536, 70000, 100000};
+	static char piece[100000];
+	for (size_t i = 0; i < 3 * ARRAY_LEN(sizes); i++) {
+		size_t n = sizes[i % ARRAY_LEN(sizes)];
+		rig_fill(piece, n, offset);
+		int64_t began = clock_now_us();
+		rig_put_n(from, piece, n);
+		assert_int_equal(rig_get_pattern(to, n, offset, 0), n);
+		int64_t took_ms = (clock_now_us() - began) / CLOCK_MSEC;
+		if (took_ms > 100)
+			fail_msg("%zu bytes took %d ms", n, (int)took_ms);
+		offset += n;
+		usleep(5000); /* a piece at a time */
+	}
+}

@@ -50,5 +50,8 @@ void rig_send_join(struct rig_sender *s);
 /* Reads n bytes and compares them with the pattern from offset on; slow_us: pause after each read. Returns how many
  * came and were as they must be. */
 uint64_t rig_get_pattern(int fd, uint64_t n, uint64_t offset, int slow_us);
+/* 840 KB of the pattern from offset on, in pieces of many sizes: each has to come out at the other end within 100 ms,
+ * before the next is sent. */
+void rig_drip_pattern(int from, int to, uint64_t offset);
 
 #endif
