@@ -15,7 +15,6 @@ int ask_command(const char *run_dir, const char *daemon, char *const *words, int
 	struct text line, reply;
 	struct err e;
 	int rc = 1;
-
 	text_init(&line, 1000);
 	text_init(&reply, REPLY_MAX);
 	for (int i = 0; i < n; i++)

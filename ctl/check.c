@@ -40,7 +40,6 @@ static void read_all(int fd, struct text *out)
 {
 	char part[4096];
 	ssize_t n;
-
 	while ((n = read(fd, part, sizeof(part))) > 0 || (n < 0 && errno == EINTR))
 		if (n > 0)
 			text_add(out, str_of(part, (size_t)n));
@@ -51,7 +50,6 @@ static int run(const char *program, const char *conf_path, struct text *out)
 {
 	int ends[2], status;
 	pid_t pid;
-
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -1;
 	pid = start(program, conf_path, ends[1]);
@@ -70,7 +68,6 @@ static int run(const char *program, const char *conf_path, struct text *out)
 static bool has_line(const struct text *t, struct str wanted)
 {
 	struct str rest = str_of(t->p, t->n), line;
-
 	while (t->n && str_split(&rest, '\n', &line))
 		if (str_eq(line, wanted))
 			return true;
@@ -81,7 +78,6 @@ static bool has_line(const struct text *t, struct str wanted)
 static void merge(struct text *all, const struct text *more)
 {
 	struct str rest = str_of(more->p, more->n), line;
-
 	while (more->n && str_split(&rest, '\n', &line))
 		if (line.n && !has_line(all, line))
 			text_printf(all, "%.*s\n", STR_ARG(line));
@@ -93,7 +89,6 @@ static int check_by(const char *daemon, const char *conf_path, struct text *all)
 	char program[DAEMONS_PATH_SIZE];
 	struct text out;
 	int status;
-
 	if (!daemons_program(daemon, program)) {
 		fprintf(stderr, "greenpictl: no program %s: its sections are not checked\n",
 			daemon);
@@ -112,7 +107,6 @@ int check_command(const char *conf_path)
 {
 	struct text all;
 	int rc = 0;
-
 	text_init(&all, DAEMONS_COUNT * OUTPUT_MAX);
 	for (size_t i = 0; i < DAEMONS_COUNT; i++)
 		rc = MAX(rc, check_by(daemons_names[i], conf_path, &all));

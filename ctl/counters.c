@@ -12,7 +12,6 @@
 int counters_take(struct counters *c, const char *path, int64_t now_us, struct err *e)
 {
 	struct stats_view v;
-
 	*c = (struct counters){.at_us = now_us};
 	if (stats_view_open(&v, path, e) < 0)
 		return -1;
@@ -41,7 +40,6 @@ static bool growth(const struct counters *before, const struct counters *after, 
 		   uint64_t *by)
 {
 	uint64_t a = 0, b;
-
 	if (!counters_get(after, name, &b))
 		return false;
 	if (before && (before->pid != after->pid || !counters_get(before, name, &a) || b < a))
@@ -54,7 +52,6 @@ bool counters_rate(const struct counters *before, const struct counters *after, 
 		   double *per_second)
 {
 	uint64_t by;
-
 	if (after->at_us <= before->at_us || !growth(before, after, name, &by))
 		return false;
 	*per_second = (double)by * 1e6 / (double)(after->at_us - before->at_us);
@@ -65,7 +62,6 @@ bool counters_share(const struct counters *before, const struct counters *after,
 		    const char *whole, double *share)
 {
 	uint64_t p, w;
-
 	if (!growth(before, after, part, &p) || !growth(before, after, whole, &w) || w == 0)
 		return false;
 	*share = (double)p / (double)w;

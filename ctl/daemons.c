@@ -26,14 +26,12 @@ const char *daemons_path(const char *run_dir, const char *daemon, const char *su
 static bool runs(struct str dir, const char *below, const char *daemon, char to[DAEMONS_PATH_SIZE])
 {
 	int n = snprintf(to, DAEMONS_PATH_SIZE, "%.*s%s/%s", STR_ARG(dir), below, daemon);
-
 	return dir.n > 0 && n < DAEMONS_PATH_SIZE && access(to, X_OK) == 0;
 }
 
 static bool runs_in_one_of(const char *dirs, const char *daemon, char to[DAEMONS_PATH_SIZE])
 {
 	struct str rest = str_c(dirs), dir;
-
 	while (str_split(&rest, ':', &dir))
 		if (runs(dir, "", daemon, to))
 			return true;
@@ -44,12 +42,10 @@ bool daemons_program(const char *daemon, char to[DAEMONS_PATH_SIZE])
 {
 	char own[DAEMONS_PATH_SIZE];
 	ssize_t n = readlink("/proc/self/exe", own, sizeof(own));
-
 	while (n > 0 && own[n - 1] != '/')
 		n--;
 	if (n > 0) {
 		struct str here = str_of(own, (size_t)n - 1);
-
 		if (runs(here, "", daemon, to) || runs(here, "/../sbin", daemon, to))
 			return true;
 	}

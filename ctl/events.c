@@ -18,7 +18,6 @@ static void print(struct watch *w, struct str what)
 	char when[16];
 	time_t t = time(NULL);
 	struct tm tm;
-
 	localtime_r(&t, &tm);
 	strftime(when, sizeof(when), "%H:%M:%S", &tm);
 	printf("%s %s: %.*s\n", when, f->daemon, STR_ARG(what));
@@ -47,7 +46,6 @@ int events_command(const char *run_dir)
 	struct follower followers[DAEMONS_COUNT];
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
 	char path[DAEMONS_PATH_SIZE];
-
 	MUST(loop);
 	for (size_t i = 0; i < DAEMONS_COUNT; i++) {
 		followers[i] = (struct follower){

@@ -43,7 +43,6 @@ static bool ask(const char *run_dir, const char *daemon, const char *question, b
 		struct text *reply, struct err *e)
 {
 	char path[DAEMONS_PATH_SIZE], line[64];
-
 	snprintf(line, sizeof(line), "%s%s", question, json ? " json" : "");
 	text_init(reply, REPLY_MAX);
 	if (watch_ask(daemons_path(run_dir, daemon, ".sock", path), line, reply, ASK_MS, e) == 0 &&
@@ -56,10 +55,8 @@ static bool ask(const char *run_dir, const char *daemon, const char *question, b
 static void count(struct seen *s, const char *run_dir, bool again)
 {
 	char path[DAEMONS_PATH_SIZE];
-
 	for (size_t i = 0; i < DAEMONS_COUNT; i++) {
 		struct seen_daemon *d = &s->daemon[i];
-
 		(void)counters_take(again ? &d->after : &d->before,
 				    daemons_path(run_dir, d->name, ".shm", path), clock_now_us(),
 				    NULL);
@@ -70,7 +67,6 @@ static void look_at_health(struct seen *s, const char *run_dir)
 {
 	char path[DAEMONS_PATH_SIZE];
 	int64_t now_us = clock_now_us();
-
 	(void)health_open(&s->health, daemons_path(run_dir, HEALTH_FILE, "", path), NULL);
 	s->health_stale = health_stale(&s->health, now_us);
 	if (s->health.shmem.mem)
@@ -81,7 +77,6 @@ static void gather(struct seen *s, const char *run_dir, bool json)
 {
 	for (size_t i = 0; i < DAEMONS_COUNT; i++) {
 		struct seen_daemon *d = &s->daemon[i];
-
 		d->name = daemons_names[i];
 		d->runs = ask(run_dir, d->name, "version", json, &d->version, &d->why_not);
 	}
@@ -108,7 +103,6 @@ static void release(struct seen *s)
 static bool hit_ratio(const struct counters *before, const struct counters *after, double *share)
 {
 	double r;
-
 	if (counters_share(before, after, "hits", "misses", &r))
 		*share = r / (1 + r);
 	else if (counters_share(before, after, "misses", "hits", &r))
@@ -221,7 +215,6 @@ int status_command(const char *run_dir, bool json)
 	static struct seen s; /* large */
 	struct text out;
 	int rc = 0;
-
 	gather(&s, run_dir, json);
 	text_init(&out, 4u << 20);
 	report(&out, &s, json);

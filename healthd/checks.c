@@ -53,7 +53,6 @@ struct checks {
 static void schedule(struct check *c, int64_t wait_us)
 {
 	struct ev_loop *loop = c->set->env.loop;
-
 	ev_timer_stop(loop, &c->due);
 	ev_timer_set(&c->due, (double)wait_us / 1e6, 0.);
 	ev_timer_start(loop, &c->due);
@@ -62,7 +61,6 @@ static void schedule(struct check *c, int64_t wait_us)
 static void on_due(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct check *c = container_of(w, struct check, due);
-
 	MAGIC_CHECK(c, CHECK_MAGIC);
 	probe_start(c->probe);
 }
@@ -78,7 +76,6 @@ static void count_result(struct check *c, const struct probe_result *r)
 {
 	stats_cell *all = counters_of(c->set), *own = c->counters;
 	bool made = r->result != HEALTH_SOCKERR, good = probe_good(r->result);
-
 	stats_add(&all[STAT_probes], made);
 	stats_add(&own[TARGET_STAT_probes], made);
 	stats_add(&all[STAT_failures], made && !good);
@@ -98,7 +95,6 @@ static void count_change(struct check *c, uint32_t changes_before)
 static void update_status(const struct checks *s)
 {
 	unsigned up = 0;
-
 	for (unsigned i = 0; i < s->n; i++)
 		up += s->list[i].target.state == HEALTH_UP;
 	stats_set(&counters_of(s)[STAT_targets], s->n);
@@ -125,7 +121,6 @@ static void announce(const struct check *c)
 	const char *state = up ? "UP" : "DOWN";
 	const char *result = health_result_text(c->record.result);
 	char name[80], text[256];
-
 	describe(c, name, sizeof(name));
 	struct str rest = str_c(c->conf->name), part;
 	char pool[80] = "", server[80] = "";
@@ -148,7 +143,6 @@ static void announce(const struct check *c)
 static void log_result(const struct check *c, const struct probe_result *r)
 {
 	char name[80];
-
 	if (!c->set->conf->log_checks ||
 	    (r->result == c->record.result && r->code == c->record.code))
 		return;
@@ -182,7 +176,6 @@ static void take_result(struct check *c, const struct probe_result *r)
 static void begin_check(struct checks *s, struct check *c, unsigned index)
 {
 	const struct health_conf_target *t = &s->conf->targets[index];
-
 	MAGIC_SET(c, CHECK_MAGIC);
 	c->set = s;
 	c->conf = t;
@@ -221,7 +214,6 @@ static void on_probed(struct probe *p, const struct probe_result *r)
 	struct checks *s = c->set;
 	uint32_t changes = c->target.changes;
 	bool changed = false;
-
 	MAGIC_CHECK(c, CHECK_MAGIC);
 	MUST(c->probe == p);
 	log_result(c, r);
@@ -254,7 +246,6 @@ static void adopt_from_table(struct check *c, const struct health_view *v)
 {
 	struct health_record r;
 	struct target old;
-
 	if (!health_find(v, c->conf->name, &r) || (r.state != HEALTH_UP && r.state != HEALTH_DOWN))
 		return;
 	str_sanitize(r.reason);
@@ -265,7 +256,6 @@ static void adopt_from_table(struct check *c, const struct health_view *v)
 static void adopt_all_from_table(struct checks *s)
 {
 	struct health_view v;
-
 	if (publish_open_last(&s->publish, &v) < 0)
 		return;
 	for (unsigned i = 0; i < s->n; i++)
@@ -276,7 +266,6 @@ static void adopt_all_from_table(struct checks *s)
 static void adopt_check(struct check *c, const struct check *old)
 {
 	bool sure = probe_same(&c->conf->spec, &old->conf->spec);
-
 	adopt_record(c, &old->record, &old->target, &old->conf->rules, sure);
 }
 
@@ -285,7 +274,6 @@ static void adopt_check(struct check *c, const struct check *old)
 static int publish_all(struct checks *s, const struct check *list, unsigned n, struct err *e)
 {
 	AUTO_FREE struct health_record *records = def_xcalloc(MAX(n, 1u), sizeof(*records));
-
 	for (unsigned i = 0; i < n; i++)
 		records[i] = list[i].record;
 	return publish_table(&s->publish, records, n, e);
@@ -317,7 +305,6 @@ struct checks *checks_new(const struct checks_env *env, const struct health_conf
 			  struct err *e)
 {
 	struct checks *s = def_xcalloc(1, sizeof(*s));
-
 	MAGIC_SET(s, CHECKS_MAGIC);
 	s->env = *env;
 	publish_init(&s->publish, env->loop, env->table_path);
@@ -348,7 +335,6 @@ void checks_free(struct checks *s)
 static void carry_over_schedule(struct checks *s, struct check *c, struct check *old)
 {
 	ev_tstamp left = 0.;
-
 	if (old && probe_same(&c->conf->spec, &old->conf->spec) && ev_is_active(&old->due))
 		left = ev_timer_remaining(s->env.loop, &old->due);
 	schedule(c, MIN((int64_t)(left * 1e6), (int64_t)c->conf->rules.inter_ms * CLOCK_MSEC));
@@ -361,7 +347,6 @@ int checks_reload(struct checks *s, const struct health_conf *conf, struct err *
 	struct check *old = s->list, *was;
 	struct check *list = def_xcalloc(MAX(conf->n, 1u), sizeof(*list));
 	unsigned old_n = s->n;
-
 	s->conf = conf;
 	for (unsigned i = 0; i < conf->n; i++) {
 		begin_check(s, &list[i], i);
@@ -399,7 +384,6 @@ void checks_check(const struct checks *s)
 	MUST(s->n == s->conf->n && s->publish.table.count == s->n);
 	for (unsigned i = 0; i < s->n; i++) {
 		struct check *c = &s->list[i];
-
 		MAGIC_CHECK(c, CHECK_MAGIC);
 		MUST(c->set == s && c->index == i && c->conf == &s->conf->targets[i]);
 		MUST(str_eq(str_c(c->record.name), str_c(c->conf->name)));
@@ -418,7 +402,6 @@ bool checks_now(struct checks *s, struct str name)
 {
 	MAGIC_CHECK(s, CHECKS_MAGIC);
 	struct check *c = find(s->list, s->n, name);
-
 	if (!c)
 		return false;
 	if (ev_is_active(&c->due))

@@ -8,7 +8,6 @@
 static void state(struct text *reply, struct str args UNUSED, bool json, void *arg)
 {
 	const struct checks *s = daemon_user(arg);
-
 	if (s)
 		checks_report(s, reply, json);
 }
@@ -16,7 +15,6 @@ static void state(struct text *reply, struct str args UNUSED, bool json, void *a
 static void probe(struct text *reply, struct str args, bool json UNUSED, void *arg)
 {
 	struct checks *s = daemon_user(arg);
-
 	if (s && checks_now(s, args))
 		text_add(reply, STR("done\n"));
 	else

@@ -38,11 +38,9 @@ static void reap(struct curl_loop *l)
 {
 	const CURLMsg *m;
 	int left;
-
 	while ((m = curl_multi_info_read(l->multi, &left))) {
 		struct curl_call *call = NULL;
 		CURLcode code = m->data.result;
-
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call);
@@ -57,7 +55,6 @@ static void tell(struct curl_loop *l, curl_socket_t fd, int what)
 {
 	int running;
 	CURLMcode rc = curl_multi_socket_action(l->multi, fd, what, &running);
-
 	if (rc != CURLM_OK)
 		log_err("curl: %s", curl_multi_strerror(rc));
 	reap(l);
@@ -70,7 +67,6 @@ static void on_io(struct ev_loop *loop UNUSED, struct ev_io *w, int events)
 	struct watched *d = container_of(w, struct watched, io);
 	int what = (events & EV_READ ? CURL_CSELECT_IN : 0) |
 		   (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
-
 	MAGIC_CHECK(d, WATCHED_MAGIC);
 	tell(d->in, w->fd, what);
 }
@@ -79,7 +75,6 @@ static int set_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, 
 {
 	struct curl_loop *l = checked(arg);
 	struct watched *d = known;
-
 	if (!d && what == CURL_POLL_REMOVE)
 		return 0;
 	if (!d) {
@@ -106,14 +101,12 @@ static int set_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, 
 static void on_time(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct curl_loop *l = checked(container_of(w, struct curl_loop, timer));
-
 	tell(l, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int set_time(CURLM *multi UNUSED, long ms, void *arg)
 {
 	struct curl_loop *l = checked(arg);
-
 	ev_timer_stop(l->loop, &l->timer);
 	if (ms < 0)
 		return 0;
@@ -127,7 +120,6 @@ static int set_time(CURLM *multi UNUSED, long ms, void *arg)
 struct curl_loop *curl_loop_new(struct ev_loop *loop, struct err *e)
 {
 	struct curl_loop *l = def_xcalloc(1, sizeof(*l));
-
 	MAGIC_SET(l, LOOP_MAGIC);
 	l->loop = loop;
 	ev_timer_init(&l->timer, on_time, 0., 0.);
@@ -157,7 +149,6 @@ void curl_loop_free(struct curl_loop *l)
 int curl_loop_add(struct curl_loop *l, struct curl_call *call, struct err *e)
 {
 	CURLMcode rc;
-
 	MUST(!call->in);
 	curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
 	rc = curl_multi_add_handle(l->multi, call->easy);

@@ -32,7 +32,6 @@ static int parse_probe(void *field, struct str text, struct arena *arena, struct
 	struct probe_value *v = field;
 	struct conf_check check;
 	struct str rest = text, kind;
-
 	conf_word(&rest, &kind);
 	if (str_eq(kind, STR("mysql"))) {
 		if (str_trim(rest).n == 0)
@@ -91,7 +90,6 @@ static int finish_check(void *section, struct arena *arena UNUSED, struct err *e
 {
 	struct check *c = section;
 	bool login = c->user.n > 0 || c->password.n > 0 || c->database.n > 0;
-
 	if (c->fastinter_ms == 0)
 		c->fastinter_ms = MIN(250u, c->inter_ms);
 	if (c->downinter_ms == 0)
@@ -149,7 +147,6 @@ static struct health_conf_target *add(struct build *b, struct str group, struct 
 {
 	struct str full = arena_printf(b->arena, "%.*s/%.*s", STR_ARG(group), STR_ARG(name));
 	struct health_conf_target *t;
-
 	if (full.n >= sizeof(((struct health_record *)NULL)->name)) {
 		conf_error_at(b->errors, at, NULL, "\"%.*s\" is longer than 63 bytes",
 			      STR_ARG(full));
@@ -170,7 +167,6 @@ static void add_server(struct build *b, size_t i)
 	const struct conf_server *s = conf_at(b->conf, "server", i);
 	const struct conf_pool *p = conf_find(b->conf, "pool", s->pool);
 	struct health_conf_target *t;
-
 	if (!p || p->check.kind == CONF_CHECK_NONE)
 		return;
 	t = add(b, p->name, s->name, conf_loc(b->conf, "server", i));
@@ -200,7 +196,6 @@ static void add_check(struct build *b, size_t i)
 {
 	const struct check *c = conf_at(b->conf, "check", i);
 	struct health_conf_target *t = add(b, STR("check"), c->name, conf_loc(b->conf, "check", i));
-
 	if (!t)
 		return;
 	t->spec = (struct probe_spec){
@@ -243,7 +238,6 @@ struct health_conf *health_conf_build(const struct conf *c, struct arena *arena,
 		.conf = c, .arena = arena, .errors = errors, .room = (unsigned)(servers + checks)};
 	const struct health *health = conf_at(c, "health", 0);
 	struct health_conf *made = ARENA_NEW(arena, struct health_conf);
-
 	conf_check_cluster(c, errors);
 	refuse_pool_check(&b);
 	b.targets = ARENA_ARRAY(arena, struct health_conf_target, b.room);

@@ -31,7 +31,6 @@ static int start(struct daemon *d, struct err *e)
 		.arg = d,
 	};
 	struct checks *s = checks_new(&env, daemon_current(d)->config, e);
-
 	daemon_set_user(d, s);
 	return s ? 0 : -1;
 }
@@ -67,6 +66,5 @@ int main(int argc, char **argv)
 				       .reload = reload,
 				       .stop = stop,
 				       .finish = finish};
-
 	return daemon_main(argc, argv, &ops);
 }

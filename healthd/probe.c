@@ -48,7 +48,6 @@ bool probe_same(const struct probe_spec *a, const struct probe_spec *b)
 void probe_error_text(int error, char to[PROBE_REASON])
 {
 	const char *text = strerrordesc_np(error);
-
 	if (!text)
 		snprintf(to, PROBE_REASON, "error %d", error);
 	else
@@ -83,7 +82,6 @@ static void conclude(struct probe *p, enum health_result result, uint32_t code)
 void probe_end(struct probe *p, enum health_result result, uint32_t code, const char *fmt, ...)
 {
 	va_list ap;
-
 	MAGIC_CHECK(p, PROBE_MAGIC);
 	MUST(p->running);
 	va_start(ap, fmt);
@@ -97,7 +95,6 @@ void probe_end(struct probe *p, enum health_result result, uint32_t code, const 
 static void on_limit(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct probe *p = container_of(w, struct probe, limit);
-
 	MAGIC_CHECK(p, PROBE_MAGIC);
 	if (p->running) {
 		snprintf(p->result.reason, sizeof(p->result.reason), "no answer within %u ms",
@@ -112,7 +109,6 @@ struct probe *probe_new(const struct probe_env *env, const struct probe_spec *sp
 {
 	const struct probe_ops *ops = kinds[spec->kind];
 	struct probe *p = def_xcalloc(1, ops->size);
-
 	MAGIC_SET(p, PROBE_MAGIC);
 	p->ops = ops;
 	p->env = env;

@@ -34,7 +34,6 @@ static struct http *http_of(struct probe *p)
 static long status_of(const struct http *h)
 {
 	long status = 0;
-
 	curl_easy_getinfo(h->call.easy, CURLINFO_RESPONSE_CODE, &status);
 	return status;
 }
@@ -51,7 +50,6 @@ static void end_by_status(struct http *h, long status)
 {
 	const struct probe_spec *spec = h->probe.spec;
 	bool good = status >= (long)spec->status_lo && status <= (long)spec->status_hi;
-
 	probe_end(&h->probe, good ? HEALTH_L7OK : HEALTH_L7STS, (uint32_t)status, "status %ld",
 		  status);
 }
@@ -60,7 +58,6 @@ static void end_unconnected(struct http *h)
 {
 	char reason[PROBE_REASON];
 	long error = 0;
-
 	curl_easy_getinfo(h->call.easy, CURLINFO_OS_ERRNO, &error);
 	probe_error_text(error ? (int)error : ECONNREFUSED, reason);
 	probe_end(&h->probe, error == ETIMEDOUT ? HEALTH_L4TOUT : HEALTH_L4CON, 0, "%s", reason);
@@ -70,10 +67,8 @@ static void on_done(struct curl_call *call, CURLcode code)
 {
 	struct http *h = container_of(call, struct http, call);
 	struct probe *p = &h->probe;
-
 	MAGIC_CHECK(p, PROBE_MAGIC);
 	long status = status_of(h);
-
 	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && h->body > BODY_MAX))
 		end_by_status(h, status);
 	else if (code == CURLE_COULDNT_CONNECT)
@@ -97,7 +92,6 @@ static void on_done(struct curl_call *call, CURLcode code)
 static size_t take_body(char *bytes UNUSED, size_t size, size_t n, void *arg)
 {
 	struct http *h = arg;
-
 	MAGIC_CHECK(&h->probe, PROBE_MAGIC);
 	h->body += size * n;
 	return h->body > BODY_MAX ? 0 : size * n;
@@ -106,7 +100,6 @@ static size_t take_body(char *bytes UNUSED, size_t size, size_t n, void *arg)
 static void set_target(CURL *easy, const struct probe_spec *spec)
 {
 	char where[ADDR_TEXT_SIZE], url[ADDR_TEXT_SIZE + 16];
-
 	snprintf(url, sizeof(url), "http://%s/", addr_format(&spec->address, where));
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, spec->path.p);
@@ -136,7 +129,6 @@ static int begin(void *arg, char *ip UNUSED, char *own_ip UNUSED, int port UNUSE
 static void set_proxy_header(struct http *h)
 {
 	CURL *easy = h->call.easy;
-
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, begin);
@@ -147,7 +139,6 @@ static void http_init(struct probe *p)
 {
 	struct http *h = http_of(p);
 	CURL *easy = curl_easy_init();
-
 	MUST(easy);
 	h->call = (struct curl_call){.easy = easy, .done = on_done};
 	h->fields = curl_slist_append(NULL, "Connection: close");
@@ -172,7 +163,6 @@ static void http_start(struct probe *p)
 {
 	struct http *h = http_of(p);
 	struct err e;
-
 	h->body = 0;
 	if (curl_loop_add(p->env->curl, &h->call, &e) < 0)
 		probe_end(p, HEALTH_SOCKERR, 0, "%s", e.text);
@@ -186,7 +176,6 @@ static void http_stop(struct probe *p)
 static void http_fini(struct probe *p)
 {
 	struct http *h = http_of(p);
-
 	curl_easy_cleanup(h->call.easy);
 	curl_slist_free_all(h->fields);
 }

@@ -99,7 +99,6 @@ static void set_error(struct job *j, MYSQL *db)
 {
 	unsigned code = mysql_errno(db);
 	enum health_result result = classify(code);
-
 	if (result == HEALTH_L4CON)
 		set_result(j, result, code, "cannot connect");
 	else if (code == CR_PLUGIN_NOT_ALLOWED)
@@ -111,7 +110,6 @@ static void set_error(struct job *j, MYSQL *db)
 static bool set_options(MYSQL *db, uint32_t timeout_ms)
 {
 	unsigned seconds = (timeout_ms + 999) / 1000, no = 0;
-
 	mysql_options(db, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
 	mysql_options(db, MYSQL_OPT_READ_TIMEOUT, &seconds);
 	mysql_options(db, MYSQL_OPT_WRITE_TIMEOUT, &seconds);
@@ -123,7 +121,6 @@ static bool login(struct job *j, MYSQL *db)
 {
 	const struct probe_spec *s = &j->spec;
 	char host[ADDR_TEXT_SIZE];
-
 	addr_format_ip(&s->address, host);
 	if (!set_options(db, s->timeout_ms)) {
 		set_result(j, HEALTH_SOCKERR, 0, "the client library cannot restrict logins");
@@ -139,7 +136,6 @@ static bool login(struct job *j, MYSQL *db)
 static void run_query(struct job *j, MYSQL *db)
 {
 	MYSQL_RES *rows;
-
 	if (mysql_real_query(db, j->spec.query.p, j->spec.query.n) != 0) {
 		set_error(j, db);
 		return;
@@ -160,7 +156,6 @@ static void *job_main(void *arg)
 {
 	struct job *j = arg;
 	MYSQL db;
-
 	MAGIC_CHECK(j, JOB_MAGIC);
 	mysql_thread_init();
 	if (!mysql_init(&db)) {
@@ -204,7 +199,6 @@ static int start_thread(struct job *j)
 {
 	pthread_attr_t attr;
 	int rc;
-
 	MUST0(pthread_attr_init(&attr));
 	MUST0(pthread_attr_setstacksize(&attr, STACK));
 	rc = pthread_create(&j->thread, &attr, job_main, j);
@@ -219,7 +213,6 @@ static void start_job(struct mysql_probe *m)
 	struct probe_mysql_jobs *jobs = m->probe.env->mysql;
 	struct job *j = def_xcalloc(1, sizeof(*j));
 	int rc;
-
 	MUST(!m->job && m->probe.running);
 	MAGIC_SET(j, JOB_MAGIC);
 	j->message.run = on_job_end;
@@ -243,7 +236,6 @@ static void start_job(struct mysql_probe *m)
 static void on_job_end(struct message *message)
 {
 	struct job *j = container_of(message, struct job, message);
-
 	MAGIC_CHECK(j, JOB_MAGIC);
 	struct mysql_probe *m = j->probe;
 	MUST(!m || m->job == j);
@@ -262,7 +254,6 @@ static void on_job_end(struct message *message)
 struct probe_mysql_jobs *probe_mysql_jobs_new(struct ev_loop *loop)
 {
 	struct probe_mysql_jobs *jobs = def_xcalloc(1, sizeof(*jobs));
-
 	MUST(mysql_library_init(0, NULL, NULL) == 0);
 	mailbox_init(&jobs->mailbox, loop);
 	return jobs;
@@ -271,7 +262,6 @@ struct probe_mysql_jobs *probe_mysql_jobs_new(struct ev_loop *loop)
 void probe_mysql_jobs_check(const struct probe_mysql_jobs *jobs)
 {
 	const struct job *before = NULL;
-
 	for (const struct job *j = jobs->first; j; before = j, j = j->next) {
 		MAGIC_CHECK(j, JOB_MAGIC);
 		MUST(j->prev == before && j->jobs == jobs);
@@ -302,7 +292,6 @@ static void mysql_probe_init(struct probe *p UNUSED)
 static void mysql_probe_start(struct probe *p)
 {
 	struct mysql_probe *m = mysql_of(p);
-
 	if (m->job)
 		m->waiting = true;
 	else
@@ -317,7 +306,6 @@ static void mysql_probe_stop(struct probe *p)
 static void mysql_probe_fini(struct probe *p)
 {
 	struct mysql_probe *m = mysql_of(p);
-
 	if (m->job)
 		m->job->probe = NULL;
 }

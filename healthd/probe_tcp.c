@@ -22,7 +22,6 @@ static struct tcp *tcp_of(struct probe *p)
 static void end_by(struct probe *p, int error)
 {
 	char reason[PROBE_REASON];
-
 	probe_error_text(error, reason);
 	if (error == ETIMEDOUT)
 		probe_end(p, HEALTH_L4TOUT, 0, "%s", reason);
@@ -59,7 +58,6 @@ static void tcp_start(struct probe *p)
 	struct tcp *t = tcp_of(p);
 	struct err e;
 	int fd = sock_connect(&p->spec->address, &e);
-
 	if (fd >= 0) {
 		ev_io_set(&t->writable, fd, EV_WRITE);
 		ev_io_start(p->env->loop, &t->writable);
@@ -73,7 +71,6 @@ static void tcp_start(struct probe *p)
 static void tcp_stop(struct probe *p)
 {
 	struct tcp *t = tcp_of(p);
-
 	if (!ev_is_active(&t->writable))
 		return;
 	ev_io_stop(p->env->loop, &t->writable);

@@ -22,7 +22,6 @@
 static void on_beat(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct publish *p = container_of(w, struct publish, beat);
-
 	MAGIC_CHECK(p, MAGIC);
 	shmem_heartbeat(&p->table.shmem, clock_now_us());
 }
@@ -48,7 +47,6 @@ int publish_open_last(const struct publish *p, struct health_view *v)
 {
 	char path[sizeof(p->path)];
 	AUTO_CLOSE int fd = sd_take_fd(STORE_NAME);
-
 	if (fd < 0)
 		return health_open(v, p->path, NULL);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -58,7 +56,6 @@ int publish_open_last(const struct publish *p, struct health_view *v)
 static void store(const char *path)
 {
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-
 	sd_forget(STORE_NAME);
 	if (fd >= 0)
 		sd_store(STORE_NAME, fd);
@@ -68,7 +65,6 @@ int publish_table(struct publish *p, const struct health_record *records, unsign
 {
 	char aside[sizeof(p->path) + 8];
 	struct health_table fresh;
-
 	snprintf(aside, sizeof(aside), "%s.new", p->path);
 	if (health_create(&fresh, aside, n, e) < 0)
 		return -1;

@@ -43,7 +43,6 @@ static void fail(struct target *t, const struct target_rules *rules)
 bool target_result(struct target *t, const struct target_rules *rules, bool good, int64_t wall_s)
 {
 	enum health_state before = t->state;
-
 	if (good)
 		pass(t, rules);
 	else
@@ -62,7 +61,6 @@ static uint32_t rescale(const struct target *old, const struct target_rules *old
 			const struct target_rules *rules)
 {
 	uint32_t failures;
-
 	if (old->state == HEALTH_DOWN)
 		return MIN(old->health, rules->rise - 1);
 	failures = top(old_rules) - MIN(old->health, top(old_rules));
@@ -87,7 +85,6 @@ int64_t target_delay_us(const struct target *t, const struct target_rules *rules
 {
 	uint32_t ms = rules->fastinter_ms;
 	int64_t us, most;
-
 	if (t->state != HEALTH_UNKNOWN && t->health == top(rules))
 		ms = rules->inter_ms;
 	else if (t->state == HEALTH_DOWN && t->health == 0)
@@ -101,7 +98,6 @@ void target_progress(const struct target *t, const struct target_rules *rules, u
 		     unsigned *of)
 {
 	bool up = t->health >= rules->rise;
-
 	*at = up ? t->health - rules->rise + 1 : t->health;
 	*of = up ? rules->fall : rules->rise;
 }

@@ -29,7 +29,6 @@ void announce_frame(uint8_t to[ANNOUNCE_FRAME_SIZE], const uint8_t mac[6], uint3
 		    enum announce_form form)
 {
 	static const uint8_t fixed[] = {0x08, 0x06, /* ARP */ 0, 1, 0x08, 0, 6, 4, 0};
-
 	memset(to, 0xff, 6);
 	memcpy(to + 6, mac, 6);
 	memcpy(to + 12, fixed, sizeof(fixed));
@@ -45,7 +44,6 @@ static void send_one(struct announce *a, uint32_t ip, enum announce_form form)
 	struct sockaddr_ll to = {
 		.sll_family = AF_PACKET, .sll_ifindex = a->ifindex, .sll_halen = ETH_ALEN};
 	uint8_t frame[ANNOUNCE_FRAME_SIZE];
-
 	MUST(a->fd >= 0 && ip);
 	announce_frame(frame, a->mac, ip, form);
 	memset(to.sll_addr, 0xff, ETH_ALEN);
@@ -68,7 +66,6 @@ static void arm(struct announce *a)
 {
 	double wait = a->step < ARRAY_LEN(wait_before_s) ? wait_before_s[a->step]
 							 : a->refresh_ms / 1e3;
-
 	if (a->step >= ARRAY_LEN(wait_before_s) && a->refresh_ms == 0)
 		return;
 	ev_timer_set(&a->timer, wait, 0);
@@ -85,7 +82,6 @@ static void advance(struct announce *a)
 static void on_timer(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct announce *a = container_of(w, struct announce, timer);
-
 	MAGIC_CHECK(a, ANNOUNCE_MAGIC);
 	advance(a);
 }

@@ -11,7 +11,6 @@
 static void state(struct text *reply, struct str args UNUSED, bool json, void *arg)
 {
 	const struct instances *s = daemon_user(arg);
-
 	if (s)
 		instances_report(s, reply, json);
 }

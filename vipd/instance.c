@@ -86,7 +86,6 @@ static void send_advert(struct instance *i, uint8_t priority)
 {
 	uint8_t raw[VRRP_PKT_SIZE_MAX];
 	size_t n = vrrp_pkt_build(&i->packet, priority, raw);
-
 	MUST(i->packet.source != 0 || i->fd < 0);
 	if (i->fd < 0)
 		return;
@@ -111,7 +110,6 @@ static void note_state(struct instance *i, enum vrrp_fsm_state was, const char *
 	const char *state = vrrp_fsm_state_name(i->fsm.state);
 	const char *detail = i->fsm.state == VRRP_FSM_FAULT && i->fault ? i->fault : why;
 	char text[192];
-
 	if (i->fsm.state == was)
 		return;
 	if (i->fsm.state != VRRP_FSM_INIT)
@@ -145,7 +143,6 @@ static void address_failed(struct instance *i, const char *why)
 static void keep_renewing(struct instance *i)
 {
 	double quarter_s = i->conf.addrs.lifetime_s / 4.0;
-
 	MUST(quarter_s > 0);
 	ev_timer_stop(i->env->loop, &i->renew);
 	ev_timer_set(&i->renew, quarter_s, quarter_s);
@@ -155,7 +152,6 @@ static void keep_renewing(struct instance *i)
 static void hold(struct instance *i)
 {
 	struct err e = {0};
-
 	keep_renewing(i);
 	if (vip_addr_hold(&i->addrs, &e) < 0)
 		address_failed(i, e.text);
@@ -182,7 +178,6 @@ static void perform(struct instance *i, const struct vrrp_fsm_out *out)
 static void arm(struct instance *i)
 {
 	int64_t due = vrrp_fsm_due(&i->fsm);
-
 	ev_timer_stop(i->env->loop, &i->timer);
 	if (due == VRRP_FSM_NEVER)
 		return;
@@ -202,7 +197,6 @@ static void feed(struct instance *i, struct vrrp_fsm_event e)
 	enum vrrp_fsm_state was = i->fsm.state;
 	int64_t now = clock_now_us();
 	struct vrrp_fsm_out out;
-
 	if (i->done)
 		return;
 	out = vrrp_fsm_step(&i->rules, &i->fsm, &e, now);
@@ -229,7 +223,6 @@ static void feed(struct instance *i, struct vrrp_fsm_event e)
 static void log_drop(struct instance *i, enum vrrp_pkt_drop d, const struct vrrp_pkt *p)
 {
 	char source[16];
-
 	if (d == VRRP_PKT_DROP_vrid || d == VRRP_PKT_DROP_own || i->dropped & UINT32_C(1) << d)
 		return;
 	i->dropped |= UINT32_C(1) << d;
@@ -252,7 +245,6 @@ static void take_advert(struct instance *i, struct str packet)
 {
 	struct vrrp_pkt p;
 	enum vrrp_pkt_drop d = vrrp_pkt_parse(packet, &p);
-
 	if (d != VRRP_PKT_OK) {
 		drop(i, d, NULL);
 		return;
@@ -277,7 +269,6 @@ static void read_adverts(struct instance *i)
 {
 	char raw[PACKET_MAX];
 	ssize_t n = 1;
-
 	for (unsigned k = 0; k < READ_MAX && !i->done && i->fd >= 0 && n > 0; k++) {
 		n = vrrp_sock_receive(i->fd, raw, sizeof(raw));
 		if (n > 0)
@@ -295,7 +286,6 @@ static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int revent
 static void on_timer(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct instance *i = instance_of(w, timer);
-
 	read_adverts(i);
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_TIMER});
 }
@@ -305,7 +295,6 @@ static void on_renew(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct instance *i = instance_of(w, renew);
 	struct err e = {0};
-
 	on_timer(loop, &i->timer, revents);
 	if (vip_addr_renew(&i->addrs, &e) == 0)
 		return;
@@ -328,7 +317,6 @@ static void close_sockets(struct instance *i)
 static void open_sockets(struct instance *i)
 {
 	struct err e = {0};
-
 	close_sockets(i);
 	ev_timer_stop(i->env->loop, &i->reopen);
 	i->fd = vrrp_sock_open(i->link.name, i->link.ifindex, &e);
@@ -350,7 +338,6 @@ static void open_sockets(struct instance *i)
 static enum link_role role_of(void *arg, uint32_t ip)
 {
 	const struct instance *i = checked(arg);
-
 	if (vip_addr_is(&i->addrs, ip))
 		return LINK_VIRTUAL;
 	return i->conf.n_boards == 0 || vip_conf_is_board(&i->conf, ip) ? LINK_OWN : LINK_UNLISTED;
@@ -360,7 +347,6 @@ static enum link_role role_of(void *arg, uint32_t ip)
 static void make_rules(struct instance *i)
 {
 	const struct vip_conf_instance *c = &i->conf;
-
 	i->packet = c->packet;
 	i->packet.source = i->link.source;
 	i->rules = (struct vrrp_fsm_rules){
@@ -381,7 +367,6 @@ static void make_rules(struct instance *i)
 static void note_link(const struct instance *i)
 {
 	char text[128], ip[16];
-
 	if (i->fault)
 		snprintf(text, sizeof(text), ": %s; waiting", i->fault);
 	else
@@ -400,7 +385,6 @@ static void refresh_link(struct instance *i)
 	const struct link was = i->link;
 	const char *fault = i->fault;
 	struct err e = {0};
-
 	if (link_read(&i->link, i->env->netlink, role_of, i, &e) < 0)
 		log_err("instance %s: %s", i->conf.name, e.text);
 	i->fault = link_fault(&i->link);
@@ -433,7 +417,6 @@ static void on_reopen(struct ev_loop *loop UNUSED, struct ev_timer *w, int reven
 static void on_fault_hold(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct instance *i = instance_of(w, fault_hold);
-
 	i->address_fault = false;
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_FAULTS, .faults = faults(i)});
 }
@@ -441,7 +424,6 @@ static void on_fault_hold(struct ev_loop *loop UNUSED, struct ev_timer *w, int r
 static void on_link(struct netlink_watch *w, const struct netlink_link *l, bool gone UNUSED)
 {
 	struct instance *i = instance_of(w, watch);
-
 	if (l->ifindex == i->link.ifindex || strcmp(l->name, i->link.name) == 0)
 		refresh_link(i);
 }
@@ -449,7 +431,6 @@ static void on_link(struct netlink_watch *w, const struct netlink_link *l, bool 
 static void on_our_addr(struct instance *i, const struct netlink_addr *a, bool gone)
 {
 	char which[16];
-
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_TIMER}); /* still entitled to it? */
 	switch (vip_addr_notify(&i->addrs, a, gone, clock_now_us())) {
 	case VIP_ADDR_NOTHING:
@@ -476,7 +457,6 @@ static void on_our_addr(struct instance *i, const struct netlink_addr *a, bool g
 static void on_addr(struct netlink_watch *w, const struct netlink_addr *a, bool gone)
 {
 	struct instance *i = instance_of(w, watch);
-
 	if (i->done || a->ifindex != i->link.ifindex)
 		return;
 	if (vip_addr_is(&i->addrs, a->ip))
@@ -488,7 +468,6 @@ static void on_addr(struct netlink_watch *w, const struct netlink_addr *a, bool 
 static void on_lost(struct netlink_watch *w)
 {
 	struct instance *i = instance_of(w, watch);
-
 	refresh_link(i);
 	for (unsigned k = 0; k < i->addrs.want.count && !i->done; k++)
 		on_our_addr(i,
@@ -501,7 +480,6 @@ static void on_lost(struct netlink_watch *w)
 static void on_track(struct track *t)
 {
 	struct instance *i = instance_of(t, track);
-
 	feed(i, (struct vrrp_fsm_event){.type = VRRP_FSM_ELIGIBLE,
 					.eligible = track_eligible(t),
 					.bonus = track_bonus(t)});
@@ -526,7 +504,6 @@ static void set_announced(struct instance *i)
 struct instance *instance_new(const struct instance_env *env, const struct vip_conf_instance *conf)
 {
 	struct instance *i = def_xcalloc(1, sizeof(*i));
-
 	MAGIC_SET(i, INSTANCE_MAGIC);
 	i->env = env;
 	i->conf = *conf;
@@ -584,7 +561,6 @@ void instance_change(struct instance *i, const struct vip_conf_instance *conf)
 {
 	bool other_track = memcmp(&i->conf.track, &conf->track, sizeof(conf->track)) != 0;
 	struct err e = {0};
-
 	MAGIC_CHECK(i, INSTANCE_MAGIC);
 	MUST(vip_conf_same_router(&i->conf, conf));
 	i->conf = *conf;

@@ -41,7 +41,6 @@ static void remove_from(struct instance **list, unsigned *n, const struct instan
 static void on_reap(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct instances *s = checked(container_of(w, struct instances, reap));
-
 	while (s->n_done > 0)
 		instance_free(s->done[--s->n_done]);
 	if (s->stopping && s->n == 0 && s->n_leaving == 0)
@@ -51,7 +50,6 @@ static void on_reap(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents
 static void on_done(void *arg, struct instance *i)
 {
 	struct instances *s = checked(arg);
-
 	remove_from(s->at, &s->n, i);
 	remove_from(s->leaving, &s->n_leaving, i);
 	MUST(s->n_done < ARRAY_LEN(s->done));
@@ -62,7 +60,6 @@ static void on_done(void *arg, struct instance *i)
 static void on_event(void *arg, const char *text)
 {
 	struct instances *s = checked(arg);
-
 	s->env.event(s->env.arg, text);
 }
 
@@ -70,7 +67,6 @@ struct instances *instances_new(const struct instances_env *env, const struct vi
 				struct err *e)
 {
 	struct instances *s = def_xcalloc(1, sizeof(*s));
-
 	MAGIC_SET(s, INSTANCES_MAGIC);
 	s->env = *env;
 	ev_timer_init(&s->reap, on_reap, 0, 0);
@@ -141,7 +137,6 @@ static void take_out(struct instances *s, struct instance *i, bool planned)
 static unsigned times(struct instance *const *list, unsigned n, const struct instance *i)
 {
 	unsigned found = 0;
-
 	for (unsigned k = 0; k < n; k++)
 		found += list[k] == i;
 	return found;
@@ -155,7 +150,6 @@ void instances_check(const struct instances *s)
 	     s->n_done <= ARRAY_LEN(s->done));
 	for (unsigned k = 0; k < s->n; k++) {
 		const struct instance *i = s->at[k];
-
 		instance_check(i);
 		MUST(running(s, instance_conf(i)->name) == i);
 		MUST(times(s->at, s->n, i) == 1 && times(s->leaving, s->n_leaving, i) == 0 &&
@@ -163,7 +157,6 @@ void instances_check(const struct instances *s)
 	}
 	for (unsigned k = 0; k < s->n_leaving; k++) {
 		const struct instance *i = s->leaving[k];
-
 		instance_check(i);
 		MUST(instance_state(i) == VRRP_FSM_MASTER);
 		MUST(times(s->leaving, s->n_leaving, i) == 1 && times(s->done, s->n_done, i) == 0);
@@ -181,7 +174,6 @@ void instances_reload(struct instances *s, const struct vip_conf *conf)
 	for (unsigned k = s->n; k-- > 0;) {
 		struct instance *i = s->at[k];
 		const struct vip_conf_instance *c = wanted(conf, instance_conf(i)->name);
-
 		if (!c)
 			take_out(s, i, true);
 		else if (!vip_conf_same_router(instance_conf(i), c))
@@ -189,7 +181,6 @@ void instances_reload(struct instances *s, const struct vip_conf *conf)
 	}
 	for (unsigned k = 0; k < conf->n; k++) {
 		struct instance *i = running(s, conf->instances[k].name);
-
 		if (i)
 			instance_change(i, &conf->instances[k]);
 		else

@@ -19,7 +19,6 @@ static void consider(void *arg, const struct netlink_addr *a)
 {
 	struct choice *c = arg;
 	enum link_role role = c->role(c->arg, a->ip);
-
 	c->unlisted = c->unlisted || role == LINK_UNLISTED;
 	if (role == LINK_OWN && (!c->source || (c->secondary && !a->secondary))) {
 		c->source = a->ip;
@@ -33,7 +32,6 @@ int link_read(struct link *l, struct netlink *n, enum link_role (*role)(void *ar
 	struct choice c = {.role = role, .arg = arg};
 	struct netlink_link found = {0};
 	int rc = netlink_link_get(n, l->name, &found, e);
-
 	if (rc > 0)
 		rc = netlink_addr_each(n, found.ifindex, consider, &c, e) < 0 ? -1 : 1;
 	if (rc <= 0)

@@ -46,7 +46,6 @@ static int start(struct daemon *d, struct err *e)
 					  .stopped = on_stopped,
 					  .arg = d};
 	struct instances *s;
-
 	if (conf->n == 0)
 		log_notice("there is no [vrrp] in the configuration: nothing to do");
 	if (conf->mlock)
@@ -88,6 +87,5 @@ int main(int argc, char **argv)
 				       .reload = reload,
 				       .stop = stop,
 				       .finish = finish};
-
 	return daemon_main(argc, argv, &ops);
 }

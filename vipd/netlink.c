@@ -43,7 +43,6 @@ static struct netlink *checked(struct netlink *n)
 static bool is_watching(const struct netlink *n, const struct netlink_watch *w)
 {
 	const struct netlink_watch *at = n->watches;
-
 	while (at && at != w)
 		at = at->next;
 	return at;
@@ -60,7 +59,6 @@ void netlink_watch(struct netlink *n, struct netlink_watch *w)
 void netlink_unwatch(struct netlink *n, struct netlink_watch *w)
 {
 	struct netlink_watch **at = &n->watches;
-
 	while (*at && *at != w)
 		at = &(*at)->next;
 	if (!*at)
@@ -84,7 +82,6 @@ static bool ip_of(struct nl_addr *a, uint32_t *ip)
 static bool addr_of(struct rtnl_addr *ra, struct netlink_addr *a)
 {
 	const char *label = rtnl_addr_get_label(ra);
-
 	*a = (struct netlink_addr){.ifindex = rtnl_addr_get_ifindex(ra),
 				   .prefix = (uint8_t)rtnl_addr_get_prefixlen(ra),
 				   .secondary = rtnl_addr_get_flags(ra) & IFA_F_SECONDARY};
@@ -97,7 +94,6 @@ static void link_of(struct rtnl_link *rl, struct netlink_link *l)
 {
 	const char *name = rtnl_link_get_name(rl);
 	struct nl_addr *mac = rtnl_link_get_addr(rl);
-
 	*l = (struct netlink_link){.ifindex = rtnl_link_get_ifindex(rl),
 				   .flags = rtnl_link_get_flags(rl)};
 	if (name)
@@ -111,7 +107,6 @@ static void link_of(struct rtnl_link *rl, struct netlink_link *l)
 static void notify_addr(struct netlink *n, const struct netlink_addr *a, bool gone)
 {
 	struct netlink_watch *w;
-
 	for (w = n->watches; w; w = n->next) {
 		n->next = w->next;
 		w->addr(w, a, gone);
@@ -121,7 +116,6 @@ static void notify_addr(struct netlink *n, const struct netlink_addr *a, bool go
 static void notify_link(struct netlink *n, const struct netlink_link *l, bool gone)
 {
 	struct netlink_watch *w;
-
 	for (w = n->watches; w; w = n->next) {
 		n->next = w->next;
 		w->link(w, l, gone);
@@ -131,7 +125,6 @@ static void notify_link(struct netlink *n, const struct netlink_link *l, bool go
 static void notify_lost(struct netlink *n)
 {
 	struct netlink_watch *w;
-
 	for (w = n->watches; w; w = n->next) {
 		n->next = w->next;
 		w->lost(w);
@@ -144,7 +137,6 @@ static void on_object(struct nl_object *o, void *arg)
 	int type = nl_object_get_msgtype(o);
 	struct netlink_addr a;
 	struct netlink_link l;
-
 	if (type == RTM_NEWADDR || type == RTM_DELADDR) {
 		if (addr_of((struct rtnl_addr *)o, &a))
 			notify_addr(n, &a, type == RTM_DELADDR);
@@ -164,7 +156,6 @@ static void on_readable(struct ev_loop *loop UNUSED, struct ev_io *w, int revent
 {
 	struct netlink *n = checked(container_of(w, struct netlink, readable));
 	int rc;
-
 	do {
 		rc = nl_recvmsgs_default(n->events);
 	} while (rc >= 0);
@@ -180,7 +171,6 @@ static struct nl_sock *open_socket(struct err *e)
 {
 	struct nl_sock *s = nl_socket_alloc();
 	int rc;
-
 	if (!s) {
 		err_set(e, "netlink: out of memory");
 		return NULL;
@@ -197,7 +187,6 @@ static struct nl_sock *open_socket(struct err *e)
 static int listen_to_events(struct netlink *n, struct err *e)
 {
 	int rc;
-
 	nl_socket_disable_seq_check(n->events);
 	nl_socket_modify_cb(n->events, NL_CB_VALID, NL_CB_CUSTOM, on_event, n);
 	nl_socket_set_buffer_size(n->events, EVENT_BUFFER, 0);
@@ -211,7 +200,6 @@ struct netlink *netlink_new(struct ev_loop *loop, struct err *e)
 {
 	struct netlink *n = def_xcalloc(1, sizeof(*n));
 	const struct timeval second = {.tv_sec = 1};
-
 	MAGIC_SET(n, NETLINK_MAGIC);
 	n->loop = loop;
 	n->requests = open_socket(e);
@@ -244,7 +232,6 @@ void netlink_free(struct netlink *n)
 void netlink_check(const struct netlink *n, unsigned watches)
 {
 	unsigned found = 0;
-
 	MAGIC_CHECK(n, NETLINK_MAGIC);
 	MUST(n->events && n->requests && ev_is_active(&n->readable));
 	MUST(!n->next || is_watching(n, n->next));
@@ -262,7 +249,6 @@ static int set_local(struct rtnl_addr *ra, const struct netlink_addr *a)
 	uint32_t ip = htonl(a->ip);
 	struct nl_addr *local = nl_addr_build(AF_INET, &ip, sizeof(ip));
 	int rc;
-
 	if (!local)
 		return -NLE_NOMEM;
 	nl_addr_set_prefixlen(local, a->prefix);
@@ -275,7 +261,6 @@ static int set_local(struct rtnl_addr *ra, const struct netlink_addr *a)
 static struct rtnl_addr *object_of(const struct netlink_addr *a, uint32_t lifetime_s)
 {
 	struct rtnl_addr *ra = rtnl_addr_alloc();
-
 	if (!ra)
 		return NULL;
 	rtnl_addr_set_ifindex(ra, a->ifindex);
@@ -294,7 +279,6 @@ static struct rtnl_addr *object_of(const struct netlink_addr *a, uint32_t lifeti
 static int request(struct netlink *n, struct nl_msg *msg)
 {
 	int rc = nl_send_auto(n->requests, msg);
-
 	nlmsg_free(msg);
 	return rc < 0 ? rc : nl_wait_for_ack(n->requests);
 }
@@ -312,7 +296,6 @@ int netlink_addr_set(struct netlink *n, const struct netlink_addr *a, uint32_t l
 	struct rtnl_addr *ra = object_of(a, lifetime_s);
 	struct nl_msg *msg = NULL;
 	int rc = ra ? rtnl_addr_build_add_request(ra, NLM_F_REPLACE, &msg) : -NLE_NOMEM;
-
 	if (ra)
 		rtnl_addr_put(ra);
 	if (rc == 0) {
@@ -329,7 +312,6 @@ int netlink_addr_del(struct netlink *n, const struct netlink_addr *a, struct err
 	struct rtnl_addr *ra;
 	struct nl_msg *msg = NULL;
 	int rc;
-
 	bare.label[0] = '\0'; /* whatever its label is */
 	ra = object_of(&bare, 0);
 	rc = ra ? rtnl_addr_build_delete_request(ra, 0, &msg) : -NLE_NOMEM;
@@ -352,7 +334,6 @@ static void on_dumped(struct nl_object *o, void *arg)
 {
 	struct walk *w = arg;
 	struct netlink_addr a;
-
 	if (addr_of((struct rtnl_addr *)o, &a) && a.ifindex == w->ifindex)
 		w->each(w->arg, &a);
 }
@@ -370,7 +351,6 @@ int netlink_addr_each(struct netlink *n, int ifindex,
 	struct walk w = {.ifindex = ifindex, .each = each, .arg = arg};
 	struct nl_cb *old = nl_socket_get_cb(n->requests), *cb = nl_cb_clone(old);
 	int rc;
-
 	nl_cb_put(old);
 	if (!cb)
 		return err_set(e, "netlink: out of memory");
@@ -386,7 +366,6 @@ int netlink_link_get(struct netlink *n, const char *name, struct netlink_link *l
 {
 	struct rtnl_link *rl;
 	int rc = rtnl_link_get_kernel(n->requests, 0, name, &rl);
-
 	if (rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV)
 		return 0;
 	if (rc < 0)

@@ -25,7 +25,6 @@ static struct track *checked(struct track *t)
 static void update_state(struct track *t)
 {
 	bool alive = (t->watch.connected || ev_is_active(&t->grace)) && !t->hangs;
-
 	if (alive == t->alive)
 		return;
 	t->alive = alive;
@@ -43,7 +42,6 @@ static void update_state(struct track *t)
 static bool heartbeat_stale(struct track *t)
 {
 	struct err e;
-
 	if (stats_view_is_open(&t->table) && stats_view_stale(&t->table, t->table_path))
 		stats_view_close(&t->table);
 	if (!stats_view_is_open(&t->table) && stats_view_open(&t->table, t->table_path, &e) < 0)
@@ -54,7 +52,6 @@ static bool heartbeat_stale(struct track *t)
 static void on_poll(struct ev_loop *loop UNUSED, struct ev_timer *w, int revents UNUSED)
 {
 	struct track *t = track_of(w, poll);
-
 	t->hangs = t->watch.connected && heartbeat_stale(t);
 	update_state(t);
 }
@@ -67,7 +64,6 @@ static void on_grace(struct ev_loop *loop UNUSED, struct ev_timer *w, int revent
 static void on_up(struct watch *w)
 {
 	struct track *t = track_of(w, watch);
-
 	ev_timer_stop(t->loop, &t->grace);
 	t->stopping = false;
 	t->hangs = false;
@@ -77,7 +73,6 @@ static void on_up(struct watch *w)
 static void on_line(struct watch *w, struct str line)
 {
 	struct track *t = track_of(w, watch);
-
 	if (str_eq(line, STR("stopping")))
 		t->stopping = true;
 }
@@ -85,7 +80,6 @@ static void on_line(struct watch *w, struct str line)
 static void on_down(struct watch *w)
 {
 	struct track *t = track_of(w, watch);
-
 	t->hangs = false;
 	if (t->stopping && t->alive) {
 		ev_timer_set(&t->grace, TRACK_RESTART_S, 0);
@@ -98,7 +92,6 @@ void track_start(struct track *t, struct ev_loop *loop, const struct vip_conf_tr
 		 const char *run_dir, void (*changed)(struct track *t))
 {
 	char path[sizeof(t->watch.path)];
-
 	*t = (struct track){.rule = *rule, .changed = changed, .loop = loop};
 	if (rule->mode == VIP_CONF_TRACK_NONE)
 		return;

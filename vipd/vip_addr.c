@@ -17,7 +17,6 @@
 static struct netlink_addr nth(const struct vip_addr *v, const struct vip_addr_set *set, unsigned i)
 {
 	struct netlink_addr a = {.ifindex = v->ifindex, .ip = set->ip[i], .prefix = 32};
-
 	memcpy(a.label, set->label, sizeof(a.label));
 	return a;
 }
@@ -25,7 +24,6 @@ static struct netlink_addr nth(const struct vip_addr *v, const struct vip_addr_s
 static void remove_one(struct vip_addr *v, const struct netlink_addr *a)
 {
 	struct err e = {0};
-
 	if (netlink_addr_del(v->netlink, a, &e) < 0)
 		log_err("%s", e.text);
 }
@@ -33,10 +31,8 @@ static void remove_one(struct vip_addr *v, const struct netlink_addr *a)
 static int set_all(struct vip_addr *v, struct err *e)
 {
 	int rc = 0;
-
 	for (unsigned i = 0; i < v->want.count; i++) {
 		struct netlink_addr a = nth(v, &v->want, i);
-
 		if (netlink_addr_set(v->netlink, &a, v->want.lifetime_s, e) < 0)
 			rc = -1;
 	}
@@ -74,7 +70,6 @@ struct copies {
 static void note_copy(void *arg, const struct netlink_addr *a)
 {
 	struct copies *c = arg;
-
 	if (has(c->of, a->ip) && c->count < ARRAY_LEN(c->at))
 		c->at[c->count++] = *a;
 }
@@ -83,7 +78,6 @@ static void note_copy(void *arg, const struct netlink_addr *a)
 static int find_copies(const struct vip_addr *v, struct copies *c)
 {
 	struct err e = {0};
-
 	c->of = &v->want;
 	c->count = 0;
 	if (netlink_addr_each(v->netlink, v->ifindex, note_copy, c, &e) == 0)
@@ -101,7 +95,6 @@ static void remove_copies(struct vip_addr *v, const struct copies *c)
 void vip_addr_bind(struct vip_addr *v, int ifindex)
 {
 	struct copies left;
-
 	v->ifindex = ifindex;
 	if (ifindex == 0 || v->held || find_copies(v, &left) < 0)
 		return;
@@ -122,13 +115,11 @@ int vip_addr_hold(struct vip_addr *v, struct err *e)
 void vip_addr_drop(struct vip_addr *v)
 {
 	struct copies others;
-
 	v->held = false;
 	if (v->ifindex == 0)
 		return;
 	for (unsigned i = 0; i < v->want.count; i++) {
 		struct netlink_addr a = nth(v, &v->want, i);
-
 		remove_one(v, &a);
 	}
 	if (find_copies(v, &others) == 0)
@@ -144,7 +135,6 @@ int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct 
 {
 	struct vip_addr_set old = v->want;
 	int rc;
-
 	MUST(want->count >= 1 && want->count <= VIP_ADDR_MAX);
 	v->want = *want;
 	if (!v->held) {
@@ -154,7 +144,6 @@ int vip_addr_change(struct vip_addr *v, const struct vip_addr_set *want, struct 
 	rc = set_all(v, e);
 	for (unsigned i = 0; i < old.count; i++) {
 		struct netlink_addr a = nth(v, &old, i);
-
 		if (!has(want, a.ip))
 			remove_one(v, &a);
 	}
@@ -180,7 +169,6 @@ static bool is_there(const struct vip_addr *v, const struct copies *c, uint32_t 
 static enum vip_addr_event restore(struct vip_addr *v, int64_t now)
 {
 	struct err e = {0};
-
 	if (too_many(v, now))
 		return VIP_ADDR_LOST;
 	if (set_all(v, &e) == 0)
@@ -193,7 +181,6 @@ enum vip_addr_event vip_addr_notify(struct vip_addr *v, const struct netlink_add
 				    int64_t now)
 {
 	struct copies c;
-
 	if (v->ifindex == 0 || a->ifindex != v->ifindex || !vip_addr_is(v, a->ip) ||
 	    gone != v->held)
 		return VIP_ADDR_NOTHING;

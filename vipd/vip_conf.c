@@ -46,7 +46,6 @@ static int parse_prefixed(struct str text, uint32_t *ip, struct err *e)
 	struct str rest = text, host;
 	struct addr a;
 	uint64_t bits;
-
 	str_split(&rest, '/', &host);
 	if (addr_parse_ip(&a, host, e) < 0)
 		return -1;
@@ -65,10 +64,8 @@ static int parse_address(void *field, struct str text, struct arena *arena UNUSE
 {
 	struct vip_addr_set *set = field;
 	struct str word;
-
 	while (conf_word(&text, &word)) {
 		uint32_t ip = 0;
-
 		if (str_ends(word, STR(",")))
 			word.n--;
 		if (parse_prefixed(word, &ip, e) < 0)
@@ -87,7 +84,6 @@ static int parse_weight(struct str text, int *weight, struct err *e)
 {
 	bool negative = str_starts(text, STR("-"));
 	uint64_t n;
-
 	if (!str_to_u64(negative ? str_skip(text, 1) : text, 253, &n) || n == 0)
 		return err_set(e, "the weight must be -253..253 and not 0");
 	*weight = negative ? -(int)n : (int)n;
@@ -98,7 +94,6 @@ static int parse_track(void *field, struct str text, struct arena *arena UNUSED,
 {
 	struct vip_conf_track t = {0};
 	struct str daemon, how = STR_NONE, n = STR_NONE, more;
-
 	conf_word(&text, &daemon);
 	conf_word(&text, &how);
 	conf_word(&text, &n);
@@ -227,7 +222,6 @@ static unsigned same_interface_before(const struct build *b)
 {
 	const struct vrrp_section *mine = conf_at(b->c, "vrrp", b->at), *v;
 	unsigned n = 0;
-
 	for (size_t k = 0; k < b->at; k++) {
 		v = conf_at(b->c, "vrrp", k);
 		n += str_eq(v->interface, mine->interface);
@@ -238,7 +232,6 @@ static unsigned same_interface_before(const struct build *b)
 static void set_label(struct build *b, const struct vrrp_section *v, struct vip_conf_instance *i)
 {
 	char text[IF_NAMESIZE + 16];
-
 	if (str_eq(v->label, STR("none")))
 		return;
 	if (v->label.n == 0) {
@@ -256,7 +249,6 @@ static void set_label(struct build *b, const struct vrrp_section *v, struct vip_
 static void set_packet(struct build *b, const struct vrrp_section *v, struct vip_conf_instance *i)
 {
 	struct vrrp_pkt_rules *p = &i->packet;
-
 	p->version = (uint8_t)v->version;
 	p->vrid = (uint8_t)v->virtual_router_id;
 	p->interval_us = v->advert_ms * 1000;
@@ -273,11 +265,9 @@ static void set_packet(struct build *b, const struct vrrp_section *v, struct vip
 static void set_boards(struct build *b, struct vip_conf_instance *i)
 {
 	const struct conf_board *board;
-
 	for (size_t k = 0; (board = conf_at(b->c, "board", k)); k++) {
 		unsigned at = i->n_boards;
 		uint32_t ip;
-
 		if (board->address.len == 0 || board->address.sa.sa_family != AF_INET)
 			continue;
 		if (i->n_boards == VIP_CONF_BOARDS_MAX) {
@@ -307,7 +297,6 @@ static void build_instance(struct build *b, struct vip_conf_instance *i)
 {
 	const struct vrrp_section *v = conf_at(b->c, "vrrp", b->at);
 	const struct vip_section *vip = conf_at(b->c, "vip", 0);
-
 	if (!str_copy(i->name, sizeof(i->name), v->name))
 		conf_error_at(b->errors, conf_loc(b->c, "vrrp", b->at), NULL,
 			      "the name is longer than %zu bytes", sizeof(i->name) - 1);
@@ -342,10 +331,8 @@ static bool share_address(const struct vip_conf_instance *a, const struct vip_co
 static void check_against_earlier(struct build *b)
 {
 	const struct vip_conf_instance *mine = &b->out->instances[b->at];
-
 	for (size_t k = 0; k < b->at; k++) {
 		const struct vip_conf_instance *other = &b->out->instances[k];
-
 		if (strcmp(other->interface, mine->interface) == 0 &&
 		    other->packet.vrid == mine->packet.vrid)
 			wrong(b, "virtual_router_id",
@@ -361,7 +348,6 @@ struct vip_conf *vip_conf_build(const struct conf *c, struct arena *arena,
 	const struct vip_section *vip = conf_at(c, "vip", 0);
 	struct vip_conf *out = ARENA_NEW(arena, struct vip_conf);
 	struct build b = {.c = c, .errors = errors, .out = out};
-
 	conf_check_cluster(c, errors);
 	out->n = (unsigned)conf_count(c, "vrrp");
 	out->instances = ARENA_ARRAY(arena, struct vip_conf_instance, out->n);
@@ -402,7 +388,6 @@ uint32_t vip_conf_rank_us(const struct vip_conf_instance *i, uint32_t ip, bool a
 	uint32_t interval_us = MIN(i->packet.interval_us, UINT32_C(1000000));
 	uint8_t own = vip_conf_priority(i, ip);
 	unsigned before = 0;
-
 	if (!vip_conf_is_board(i, ip))
 		return (255 - (ip & 255)) * (interval_us / 1000);
 	for (unsigned k = 0; i->boards[k].ip != ip; k++)

@@ -41,7 +41,6 @@ const char *vrrp_fsm_state_name(enum vrrp_fsm_state state)
 		VRRP_FSM_STATES(X)
 #undef X
 	};
-
 	MUST(state < ARRAY_LEN(names));
 	return names[state];
 }
@@ -75,7 +74,6 @@ int64_t vrrp_fsm_skew_us(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *
 	uint8_t own = vrrp_fsm_priority(r, s);
 	bool tie = r->tie_known || s->master_priority == 0 || s->master_priority == own;
 	uint32_t apart = !s->eligible ? r->rank_us : tie ? r->tie_us : 0;
-
 	return (256 - own) * unit / 256 + apart;
 }
 
@@ -95,7 +93,6 @@ static int64_t wait_us(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)
 static void arm_backup(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s, int64_t now)
 {
 	int64_t wait = wait_us(r, s);
-
 	s->due_us = wait == VRRP_FSM_NEVER ? VRRP_FSM_NEVER : MAX(now, s->silent_since_us + wait);
 }
 
@@ -125,7 +122,6 @@ static void to_fault(struct vrrp_fsm *s, struct vrrp_fsm_out *out, int64_t now)
 {
 	const char *why = s->faults & VRRP_FSM_FAULT_LINK ? "the interface cannot be used"
 							  : "the address does not stay";
-
 	enter(s, VRRP_FSM_FAULT, why, out, now);
 	s->master = 0;
 	s->master_priority = 0;
@@ -160,7 +156,6 @@ static void become_master(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 	const char *why = !s->eligible	   ? "last resort: no eligible router is there"
 			  : s->master_left ? "the master sent priority 0"
 					   : "no master is heard";
-
 	enter(s, VRRP_FSM_MASTER, why, out, now);
 	s->master = r->self;
 	s->master_priority = vrrp_fsm_priority(r, s);
@@ -226,7 +221,6 @@ static void backup_receives(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 {
 	uint8_t own = vrrp_fsm_priority(r, s);
 	bool last_resort = e->priority == VRRP_FSM_LAST_RESORT_PRIORITY && own > e->priority;
-
 	if (e->priority == 0) {
 		s->master_left = true;
 		s->silent_since_us = now;
@@ -245,7 +239,6 @@ static void master_receives(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 			    const struct vrrp_fsm_event *e, struct vrrp_fsm_out *out, int64_t now)
 {
 	uint8_t own = vrrp_fsm_priority(r, s);
-
 	if (s->leaving) {
 		if (e->priority == 0)
 			return;
@@ -322,7 +315,6 @@ static void on_eligible(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 {
 	bool was_eligible = s->eligible;
 	uint8_t was = vrrp_fsm_priority(r, s);
-
 	s->eligible = e->eligible;
 	s->bonus = e->bonus;
 	switch (s->state) {
@@ -333,7 +325,6 @@ static void on_eligible(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 	case VRRP_FSM_MASTER:
 		if (was_eligible && !s->eligible) {
 			bool leaving = s->leaving;
-
 			release(s, out);
 			if (leaving)
 				to_init(s, "stopped; what it served is gone", out, now);
@@ -358,7 +349,6 @@ static void on_faults(const struct vrrp_fsm_rules *r, struct vrrp_fsm *s,
 	case VRRP_FSM_MASTER:
 		if (s->faults) {
 			bool leaving = s->leaving;
-
 			release(s, out);
 			if (leaving)
 				to_init(s, "stopped; the interface is gone", out, now);
@@ -405,7 +395,6 @@ static bool was_suspended(const struct vrrp_fsm_rules *r, const struct vrrp_fsm 
 void vrrp_fsm_check(const struct vrrp_fsm_rules *r, const struct vrrp_fsm *s)
 {
 	bool runs = s->state == VRRP_FSM_BACKUP || s->state == VRRP_FSM_MASTER;
-
 	MUST(r->version == 2 || r->version == 3);
 	MUST(r->priority >= 1 && r->priority <= 254);
 	MUST(r->interval_us > 0);
@@ -427,7 +416,6 @@ static void check_acts(const struct vrrp_fsm *s, enum vrrp_fsm_state was,
 		       const struct vrrp_fsm_out *out)
 {
 	bool is_master = s->state == VRRP_FSM_MASTER, was_master = was == VRRP_FSM_MASTER;
-
 	MUST(!(out->acts & VRRP_FSM_HOLD) == !(is_master && !was_master));
 	MUST(!(out->acts & VRRP_FSM_DROP) == !(was_master && !is_master));
 	MUST(!(out->acts & VRRP_FSM_ANNOUNCE) || is_master);
@@ -441,7 +429,6 @@ struct vrrp_fsm_out vrrp_fsm_step(const struct vrrp_fsm_rules *r, struct vrrp_fs
 {
 	enum vrrp_fsm_state was = s->state;
 	struct vrrp_fsm_out out = {0};
-
 	if (was_suspended(r, s, now)) {
 		out.acts |= VRRP_FSM_DROP;
 		to_backup(r, s, "woke up late: listening before it is master again", &out, now);

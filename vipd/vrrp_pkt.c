@@ -70,7 +70,6 @@ const char *vrrp_pkt_drop_text(enum vrrp_pkt_drop d)
 					    VRRP_PKT_DROPS(X)
 #undef X
 	};
-
 	MUST(d < ARRAY_LEN(texts));
 	return texts[d];
 }
@@ -82,7 +81,6 @@ const char *vrrp_pkt_drop_name(enum vrrp_pkt_drop d)
 					    VRRP_PKT_DROPS(X)
 #undef X
 	};
-
 	MUST(d < ARRAY_LEN(names));
 	return names[d];
 }
@@ -120,7 +118,6 @@ static size_t message_size(unsigned version, unsigned count)
 static bool sum_is_good(const uint8_t *m, size_t n, struct vrrp_pkt *p)
 {
 	uint32_t sum = sum_words(m, n, 0);
-
 	p->plain_sum = fold(sum) == 0;
 	if (p->plain_sum || p->version == 2)
 		return p->plain_sum;
@@ -133,7 +130,6 @@ enum vrrp_pkt_drop vrrp_pkt_parse(struct str packet, struct vrrp_pkt *out)
 	size_t head, n;
 	struct vrrp_pkt p;
 	enum vrrp_pkt_drop d = check_ip(ip, packet.n, &head);
-
 	if (d != VRRP_PKT_OK)
 		return d;
 	m = ip + head;
@@ -171,7 +167,6 @@ static bool shares_address(const struct vrrp_pkt *p, const struct vrrp_pkt_rules
 {
 	for (unsigned i = 0; i < p->count; i++) {
 		uint32_t a = get32(p->addrs + 4 * (size_t)i);
-
 		for (unsigned k = 0; k < r->count; k++)
 			if (r->addrs[k] == a)
 				return true;
@@ -222,7 +217,6 @@ size_t vrrp_pkt_build(const struct vrrp_pkt_rules *r, uint8_t priority,
 	uint8_t *m = to + IP_HEAD;
 	size_t n = message_size(r->version, r->count);
 	uint32_t sum;
-
 	MUST(r->version == 2 || r->version == 3);
 	MUST(r->vrid > 0);
 	MUST(r->count >= 1 && r->count <= VRRP_PKT_ADDRS_MAX);

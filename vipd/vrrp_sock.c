@@ -26,7 +26,6 @@ static int set_up(int fd, const char *interface, int ifindex)
 				       .imr_ifindex = ifindex};
 	const struct sockaddr_in to = {.sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(VRRP_PKT_GROUP)};
-
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) <
 		    0 ||
 	    set_int(fd, IPPROTO_IP, IP_HDRINCL, 1) < 0 ||
@@ -43,7 +42,6 @@ int vrrp_sock_open(const char *interface, int ifindex, struct err *e)
 {
 	MUST(ifindex > 0);
 	int fd = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, VRRP_PKT_PROTO);
-
 	if (fd >= 0 && set_up(fd, interface, ifindex) == 0)
 		return fd;
 	err_set(e, "VRRP socket on %s: %m", interface);
@@ -56,17 +54,14 @@ int vrrp_sock_send(int fd, struct str packet)
 {
 	const struct sockaddr_in to = {.sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(VRRP_PKT_GROUP)};
-
 	MUST(fd >= 0 && packet.n <= VRRP_PKT_SIZE_MAX);
 	ssize_t n = sendto(fd, packet.p, packet.n, 0, (const struct sockaddr *)&to, sizeof(to));
-
 	return n < 0 ? -1 : 0;
 }
 
 ssize_t vrrp_sock_receive(int fd, void *to, size_t size)
 {
 	ssize_t n;
-
 	MUST(fd >= 0 && size > 0);
 	do {
 		n = recv(fd, to, size, 0);

@@ -290,7 +290,7 @@ unsigned http_server_check(const struct http_server *s)
 	MAGIC_CHECK(s, HTTP_SERVER_MAGIC);
 	for (const struct http_conn *c = s->conns.next; c != &s->conns; c = c->next, n++) {
 		http_h1_check(c);
-		exchanges += c->h1 != NULL;
+		exchanges += !!c->h1;
 	}
 	MUST(n == s->conn_slab.used && exchanges == s->h1_slab.used);
 	for (const struct http_listener *l = s->listeners; l; l = l->next) {
