@@ -158,8 +158,10 @@ static void trim(struct index *ix, struct object *o)
 			(struct extent){.page = last->page + last->count, .count = give});
 }
 
+/* With the lock held. */
 static void write_record(struct index *ix, const struct object *o)
 {
+	MUST(index_locked(ix, o) && o->linked);
 	struct store_record *r = store_at(index_store(ix), o->record);
 	store_uncommit(index_store(ix), o->record);
 	*r = (struct store_record){.hash = o->hash,

@@ -6,12 +6,11 @@
  */
 #include "index.h"
 
-#include <pthread.h>
-
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 
 #define SHARDS	     16u
 #define FIRST_SIZE   64u
@@ -20,9 +19,7 @@
 #define INDEX_MAGIC 0x494e4458u
 
 struct index_shard {
-	pthread_mutex_t lock;
-	pthread_t owner; /* of the lock, while held */
-	bool held;
+	struct mutex lock;
 	struct object **table;
 	uint32_t size, count; /* size: a power of two */
 	uint32_t epoch;	      /* counts purges */
@@ -58,25 +55,12 @@ uint64_t index_hash(const struct index *ix, struct str key)
 	return XXH3_64bits_withSeed(key.p, key.n, ix->store->seed);
 }
 
-static void lock(struct index_shard *sh)
-{
-	MUST0(pthread_mutex_lock(&sh->lock));
-	sh->owner = pthread_self();
-	sh->held = true;
-}
-
-static void assert_locked(const struct index_shard *sh)
-{
-	MUST(sh->held && pthread_equal(sh->owner, pthread_self()));
-}
-
 /* Unlocks, then releases the objects dropped meanwhile. */
 static void unlock(struct index *ix, struct index_shard *sh)
 {
 	struct object *o = sh->dropped;
 	sh->dropped = NULL;
-	sh->held = false;
-	MUST0(pthread_mutex_unlock(&sh->lock));
+	mutex_unlock(&sh->lock);
 	while (o) {
 		struct object *next = o->next;
 		o->next = NULL;
@@ -87,12 +71,17 @@ static void unlock(struct index *ix, struct index_shard *sh)
 
 void index_lock(struct index *ix, const struct object *o)
 {
-	lock(shard_of(ix, o->hash));
+	mutex_lock(&shard_of(ix, o->hash)->lock);
 }
 
 void index_unlock(struct index *ix, const struct object *o)
 {
 	unlock(ix, shard_of(ix, o->hash));
+}
+
+bool index_locked(struct index *ix, const struct object *o)
+{
+	return mutex_held(&shard_of(ix, o->hash)->lock);
 }
 
 /* ---- linking */
@@ -124,7 +113,7 @@ static void grow(struct index_shard *sh)
 static void unlink_at(struct index_shard *sh, struct object **at)
 {
 	struct object *o = *at;
-	assert_locked(sh);
+	MUST(mutex_held(&sh->lock));
 	*at = o->next;
 	o->linked = false;
 	sieve_remove(&sh->sieve, &o->sieve);
@@ -165,7 +154,7 @@ static void remove_superseded(struct index *ix, struct index_shard *sh, struct o
 void index_link(struct index *ix, struct object *o)
 {
 	struct index_shard *sh = shard_of(ix, o->hash);
-	assert_locked(sh);
+	MUST(mutex_held(&sh->lock));
 	if (!o->linked && o->epoch != sh->epoch)
 		return;
 	if (object_state(o) != OBJECT_BUSY)
@@ -185,7 +174,7 @@ void index_link(struct index *ix, struct object *o)
 void index_unlink(struct index *ix, struct object *o)
 {
 	struct index_shard *sh = shard_of(ix, o->hash);
-	assert_locked(sh);
+	MUST(mutex_held(&sh->lock));
 	if (!o->linked)
 		return;
 	struct object **at = bucket_of(sh, o->hash);
@@ -200,7 +189,7 @@ struct object *index_new_object(struct index *ix, uint64_t hash, struct str key)
 	struct object *o = object_new(hash, key);
 	if (!o)
 		return NULL;
-	lock(sh);
+	mutex_lock(&sh->lock);
 	o->epoch = sh->epoch;
 	unlock(ix, sh);
 	return o;
@@ -237,7 +226,7 @@ enum index_result index_lookup(struct index *ix, uint64_t hash, struct str key, 
 	struct index_shard *sh = shard_of(ix, hash);
 	struct object *busy = NULL, *hit_for_miss = NULL;
 	enum index_result result = INDEX_FULL;
-	lock(sh);
+	mutex_lock(&sh->lock);
 	for (struct object **at = bucket_of(sh, hash); *at;) {
 		struct object *o = *at;
 		if (!same_key(o, hash, key)) {
@@ -309,7 +298,7 @@ unsigned index_purge(struct index *ix, uint64_t hash, struct str key, bool soft)
 {
 	struct index_shard *sh = shard_of(ix, hash);
 	unsigned n = 0;
-	lock(sh);
+	mutex_lock(&sh->lock);
 	sh->epoch++;
 	for (struct object **at = bucket_of(sh, hash); *at;) {
 		if (!same_key(*at, hash, key)) {
@@ -327,7 +316,7 @@ unsigned index_purge(struct index *ix, uint64_t hash, struct str key, bool soft)
 static unsigned purge_shard(struct index *ix, struct index_shard *sh, struct str prefix, bool soft)
 {
 	unsigned n = 0;
-	lock(sh);
+	mutex_lock(&sh->lock);
 	sh->epoch++;
 	for (uint32_t i = 0; i < sh->size; i++) {
 		for (struct object **at = &sh->table[i]; *at;) {
@@ -366,7 +355,7 @@ static bool pinned(const struct sieve_node *n)
 
 static bool evict_one(struct index *ix, struct index_shard *sh)
 {
-	lock(sh);
+	mutex_lock(&sh->lock);
 	struct sieve_node *n = sieve_victim(&sh->sieve, pinned);
 	if (n) {
 		index_unlink(ix, container_of(n, struct object, sieve));
@@ -419,7 +408,7 @@ void index_unsubscribe(struct index *ix, struct waiter *w)
 
 void index_wake(struct index *ix, struct object *o)
 {
-	assert_locked(shard_of(ix, o->hash));
+	MUST(index_locked(ix, o));
 	for (struct waiter *w = o->waiters; w; w = w->next) {
 		MAGIC_CHECK(w, WAITER_MAGIC);
 		ticket_wake(w->ticket);
@@ -455,7 +444,7 @@ static bool restore_record(void *arg, uint32_t record)
 	atomic_store(&o->length, r->body_len);
 	atomic_store(&o->state, OBJECT_SEALED);
 	struct index_shard *sh = shard_of(ix, o->hash);
-	lock(sh);
+	mutex_lock(&sh->lock);
 	index_link(ix, o);
 	unlock(ix, sh);
 	object_unref(ix->store, o);
@@ -470,7 +459,7 @@ struct index *index_new(struct store *s)
 	for (unsigned i = 0; i < SHARDS; i++) {
 		ix->shards[i].size = FIRST_SIZE;
 		ix->shards[i].table = def_xcalloc(FIRST_SIZE, sizeof(struct object *));
-		MUST0(pthread_mutex_init(&ix->shards[i].lock, NULL));
+		mutex_init(&ix->shards[i].lock);
 	}
 	store_scan(s, restore_record, ix);
 	return ix;
@@ -490,7 +479,7 @@ void index_free(struct index *ix)
 			}
 		}
 		free(sh->table);
-		MUST0(pthread_mutex_destroy(&sh->lock));
+		mutex_fini(&sh->lock);
 	}
 	MAGIC_WIPE(ix, INDEX_MAGIC);
 	free(ix);
@@ -502,7 +491,7 @@ void index_get_stats(struct index *ix, struct index_stats *st)
 				   .pages_free = store_pages_free(ix->store)};
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct index_shard *sh = &ix->shards[i];
-		lock(sh);
+		mutex_lock(&sh->lock);
 		st->objects += sh->count;
 		st->evicted += sh->evicted;
 		st->expired += sh->expired;
@@ -549,8 +538,7 @@ static void check_linked(const struct index *ix, const struct index_shard *sh,
 static unsigned check_shard(struct index *ix, struct index_shard *sh)
 {
 	unsigned n = 0;
-	lock(sh);
-	assert_locked(sh);
+	mutex_lock(&sh->lock);
 	MUST(sh->size >= FIRST_SIZE && (sh->size & (sh->size - 1)) == 0 && !sh->dropped);
 	for (uint32_t i = 0; i < sh->size; i++)
 		for (const struct object *o = sh->table[i]; o; o = o->next, n++) {
@@ -578,7 +566,7 @@ void index_each(struct index *ix, void (*one)(const struct object *o, void *arg)
 	MAGIC_CHECK(ix, INDEX_MAGIC);
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct index_shard *sh = &ix->shards[i];
-		lock(sh);
+		mutex_lock(&sh->lock);
 		for (uint32_t b = 0; b < sh->size; b++)
 			for (const struct object *o = sh->table[b]; o; o = o->next)
 				one(o, arg);

@@ -52,6 +52,7 @@ unsigned index_purge_prefix(struct index *ix, struct str prefix, bool soft);
 struct index_shard; /* private */
 void index_lock(struct index *ix, const struct object *o);
 void index_unlock(struct index *ix, const struct object *o);
+bool index_locked(struct index *ix, const struct object *o); /* by the calling thread */
 /* With the lock held. link: into table and queue, in place of the objects it supersedes; not if a purge came
  * since the object was requested. */
 void index_link(struct index *ix, struct object *o);

@@ -97,8 +97,10 @@ static void page_area(const struct store *s, struct extent e, bool in_use)
 		ASAN_POISON_MEMORY_REGION(at, n);
 }
 
+/* With the lock held, as claim(). */
 static void release(struct store *s, struct extent e)
 {
+	MUST(mutex_held(&s->lock));
 	page_area(s, e, false);
 	pages_release(&s->pages, e);
 }
@@ -111,7 +113,7 @@ static void attach(struct store *s, const struct superblock *b)
 	pages_init(&s->pages, b->pages);
 	page_area(s, (struct extent){.count = b->pages}, false);
 	s->free_records = def_xcalloc(b->records, sizeof(uint32_t));
-	MUST0(pthread_mutex_init(&s->lock, NULL));
+	mutex_init(&s->lock);
 }
 
 static bool adopt(struct store *s, int fd, const struct superblock *wanted, struct err *why)
@@ -166,7 +168,7 @@ void store_close(struct store *s)
 	close(s->fd);
 	pages_fini(&s->pages);
 	free(s->free_records);
-	MUST0(pthread_mutex_destroy(&s->lock));
+	mutex_fini(&s->lock);
 }
 
 /* ---- records */
@@ -203,6 +205,7 @@ void store_uncommit(struct store *s, uint32_t i)
 static bool claim(struct store *s, const struct store_record *r)
 {
 	uint64_t bytes = 0;
+	MUST(mutex_held(&s->lock));
 	if (r->extents == 0 || r->extents > STORE_EXTENTS)
 		return false;
 	for (unsigned i = 0; i < r->extents; i++) {
@@ -225,6 +228,7 @@ static bool claim(struct store *s, const struct store_record *r)
 
 void store_scan(struct store *s, bool (*keep)(void *arg, uint32_t record), void *arg)
 {
+	mutex_lock(&s->lock);
 	for (uint32_t i = s->record_count; i-- > 0;) {
 		if (!s->adopted) { /* reading a new table would only allocate its memory */
 			s->free_records[s->free_count++] = i;
@@ -232,7 +236,10 @@ void store_scan(struct store *s, bool (*keep)(void *arg, uint32_t record), void 
 		}
 		struct store_record *r = store_at(s, i);
 		if (r->commit && claim(s, r)) {
-			if (keep(arg, i))
+			mutex_unlock(&s->lock);
+			bool kept = keep(arg, i);
+			mutex_lock(&s->lock);
+			if (kept)
 				continue;
 			for (unsigned e = 0; e < r->extents; e++)
 				release(s, r->extent[e]);
@@ -241,48 +248,49 @@ void store_scan(struct store *s, bool (*keep)(void *arg, uint32_t record), void 
 			store_uncommit(s, i);
 		s->free_records[s->free_count++] = i;
 	}
+	mutex_unlock(&s->lock);
 }
 
 uint32_t store_record_get(struct store *s)
 {
 	uint32_t r = STORE_NO_RECORD;
-	MUST0(pthread_mutex_lock(&s->lock));
+	mutex_lock(&s->lock);
 	if (s->free_count)
 		r = s->free_records[--s->free_count];
-	MUST0(pthread_mutex_unlock(&s->lock));
+	mutex_unlock(&s->lock);
 	return r;
 }
 
 void store_record_put(struct store *s, uint32_t r)
 {
-	MUST0(pthread_mutex_lock(&s->lock));
-	MUST(s->free_count < s->record_count);
+	mutex_lock(&s->lock);
+	MUST(r < s->record_count && s->free_count < s->record_count);
 	s->free_records[s->free_count++] = r;
-	MUST0(pthread_mutex_unlock(&s->lock));
+	mutex_unlock(&s->lock);
 }
 
 bool store_pages_get(struct store *s, uint32_t want, struct extent *e)
 {
-	MUST0(pthread_mutex_lock(&s->lock));
+	mutex_lock(&s->lock);
 	bool got = pages_alloc(&s->pages, want, e);
 	if (got)
 		page_area(s, *e, true);
-	MUST0(pthread_mutex_unlock(&s->lock));
+	mutex_unlock(&s->lock);
 	return got;
 }
 
 void store_pages_put(struct store *s, struct extent e)
 {
-	MUST0(pthread_mutex_lock(&s->lock));
+	mutex_lock(&s->lock);
 	release(s, e);
-	MUST0(pthread_mutex_unlock(&s->lock));
+	mutex_unlock(&s->lock);
 }
 
 uint32_t store_pages_free(struct store *s)
 {
-	MUST0(pthread_mutex_lock(&s->lock));
+	mutex_lock(&s->lock);
 	uint32_t n = s->pages.free;
-	MUST0(pthread_mutex_unlock(&s->lock));
+	mutex_unlock(&s->lock);
 	return n;
 }
 
@@ -304,7 +312,7 @@ char *store_byte(const struct store *s, const struct extent *e, unsigned n, uint
 
 unsigned store_check(struct store *s)
 {
-	MUST0(pthread_mutex_lock(&s->lock));
+	mutex_lock(&s->lock);
 	unsigned n = pages_check(&s->pages);
 	MUST(s->free_count <= s->record_count);
 	AUTO_FREE bool *seen = def_xcalloc(s->record_count, sizeof(*seen));
@@ -313,6 +321,6 @@ unsigned store_check(struct store *s)
 		MUST(r < s->record_count && !seen[r]);
 		seen[r] = true;
 	}
-	MUST0(pthread_mutex_unlock(&s->lock));
+	mutex_unlock(&s->lock);
 	return n + 1;
 }

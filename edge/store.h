@@ -15,9 +15,8 @@
 #ifndef EDGE_STORE_H
 #define EDGE_STORE_H
 
-#include <pthread.h>
-
 #include "base/err.h"
+#include "base/mutex.h"
 #include "pages.h"
 
 #define STORE_PAGE	4096u
@@ -57,7 +56,7 @@ struct store {
 	struct store_record *records; /* private */
 	char *page_mem;		      /* private */
 	/* private; lock guards what follows */
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct pages pages;
 	uint32_t *free_records;
 	uint32_t free_count;
@@ -82,6 +81,7 @@ uint32_t store_pages_free(struct store *s);
 
 static inline struct store_record *store_at(const struct store *s, uint32_t r)
 {
+	MUST(r < s->record_count);
 	return &s->records[r];
 }
 

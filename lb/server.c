@@ -27,7 +27,7 @@ void server_pools_free(struct pools *p)
 			pool->servers = s->next;
 			free(s);
 		}
-		MUST0(pthread_mutex_destroy(&pool->lock));
+		mutex_fini(&pool->lock);
 		free(pool);
 	}
 	free(p);
@@ -45,7 +45,7 @@ static struct pool *attach_pool(struct pools *all, struct str name)
 	str_copy(p->name, sizeof(p->name), name);
 	p->id = all->count++;
 	p->slot = SERVER_NO_SLOT;
-	MUST0(pthread_mutex_init(&p->lock, NULL));
+	mutex_init(&p->lock);
 	p->next = all->first;
 	all->first = p;
 	return p;
@@ -86,11 +86,12 @@ bool server_attach(struct pools *all, struct lb_config *c, struct err *e)
 
 /*
  * Credit earned with other weights, or among other servers, is reset. A server that left the pool keeps its weight:
- * workers pick by the previous generation until they have applied this one.
+ * workers pick by the previous generation until they have applied this one. With the pool's lock held.
  */
 static void apply_weights(const struct lb_pool *p)
 {
 	struct pool *live = p->live;
+	MUST(mutex_held(&live->lock));
 	bool changed = live->members != p->n;
 	for (unsigned i = 0; i < p->n; i++) {
 		struct server *s = p->servers[i];
@@ -107,9 +108,9 @@ static void apply_weights(const struct lb_pool *p)
 void server_apply_weights(const struct lb_config *c)
 {
 	for (unsigned i = 0; i < c->n_pools; i++) {
-		MUST0(pthread_mutex_lock(&c->pools[i].live->lock));
+		mutex_lock(&c->pools[i].live->lock);
 		apply_weights(&c->pools[i]);
-		MUST0(pthread_mutex_unlock(&c->pools[i].live->lock));
+		mutex_unlock(&c->pools[i].live->lock);
 	}
 }
 
@@ -207,9 +208,9 @@ int server_pick(const struct lb_pool *p, uint64_t avoid, int64_t now_us)
 		return -1;
 	for (unsigned i = 0; i < p->n; i++)
 		rr[i] = &p->servers[i]->rr;
-	MUST0(pthread_mutex_lock(&p->live->lock));
+	mutex_lock(&p->live->lock);
 	int pick = pick_rr(rr, usable, p->n);
-	MUST0(pthread_mutex_unlock(&p->live->lock));
+	mutex_unlock(&p->live->lock);
 	return pick;
 }
 

@@ -13,9 +13,9 @@
 #ifndef LB_SERVER_H
 #define LB_SERVER_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/mutex.h"
 #include "conf.h"
 #include "ipc/health.h"
 #include "pick_rr.h"
@@ -46,9 +46,9 @@ struct server {
 
 struct pool {
 	char name[64];
-	unsigned id;	      /* 0.. in order of appearance: index of a worker's clients */
-	uint32_t slot;	      /* of its counters */
-	pthread_mutex_t lock; /* private: guards rr of its servers */
+	unsigned id;	   /* 0.. in order of appearance: index of a worker's clients */
+	uint32_t slot;	   /* of its counters */
+	struct mutex lock; /* private: guards rr of its servers */
 	/* Private, main thread: the number of apply_weights() so far, and of servers in the last one. */
 	unsigned round, members;
 	struct server *servers; /* private */

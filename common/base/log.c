@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/ring.h"
 #include "base/writer.h"
 
@@ -58,8 +58,8 @@ static _Atomic bool with_prefixes = true;
 static _Atomic int max_level = LOG_LEVEL_INFO;
 static log_sink *sink;
 
-static pthread_mutex_t lock =
-	PTHREAD_MUTEX_INITIALIZER; /* guards the ring's producing end, and samples of sites */
+/* Guards the ring's producing end, and samples of sites. */
+static struct mutex lock = MUTEX_INIT;
 static struct ring ring;
 
 static _Atomic uint64_t dropped_messages, dropped_events;
@@ -189,9 +189,9 @@ static size_t put_line(char to[WRITER_MESSAGE_MAX], const struct record *r)
 
 static bool hand_over(const struct record *r)
 {
-	MUST0(pthread_mutex_lock(&lock));
+	mutex_lock(&lock);
 	bool fits = ring_put(&ring, r, r->head.n, r->head.event ? 0 : EVENTS_ROOM);
-	MUST0(pthread_mutex_unlock(&lock));
+	mutex_unlock(&lock);
 	if (fits)
 		writer_wake();
 	return fits;
@@ -259,9 +259,9 @@ static uint32_t admit(struct log_site *site, uint32_t now_s, uint32_t *left_out)
 /* The last line before a site is muted stands for those that follow. */
 static void keep_sample(struct log_site *site, const char *text)
 {
-	MUST0(pthread_mutex_lock(&lock));
+	mutex_lock(&lock);
 	snprintf(site->sample, sizeof(site->sample), "%.*s", LOG_SAMPLE_SIZE - 1, text);
-	MUST0(pthread_mutex_unlock(&lock));
+	mutex_unlock(&lock);
 }
 
 /* The first muted line of a window: from now on the writer's thread looks after it. */
@@ -287,9 +287,9 @@ static bool end_window(struct log_site *site, uint32_t now_s, bool at_once)
 		return true;
 	if (!atomic_compare_exchange_strong(&site->window, &old, WINDOW_UNSET))
 		return true;
-	MUST0(pthread_mutex_lock(&lock));
+	mutex_lock(&lock);
 	memcpy(sample, site->sample, sizeof(sample));
-	MUST0(pthread_mutex_unlock(&lock));
+	mutex_unlock(&lock);
 	if (!say(LOG_LEVEL_WARN, "%u more lines like \"%s\" were left out", count - WINDOW_MAX,
 		 sample))
 		atomic_fetch_add_explicit(&dropped_messages, count - WINDOW_MAX,

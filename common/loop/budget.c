@@ -9,7 +9,7 @@
  */
 #include "loop/budget.h"
 
-#include <pthread.h>
+#include "base/mutex.h"
 
 #define BUDGET_MAGIC 0x62756467u
 #define WAITER_MAGIC 0x62776172u
@@ -36,19 +36,9 @@ struct budget {
 	uint32_t magic;
 	_Atomic uint32_t word;	/* the count, and WAITERS */
 	_Atomic uint32_t limit; /* changed under the lock */
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct budget_waiter *first, **end;
 };
-
-static void lock(struct budget *b)
-{
-	MUST0(pthread_mutex_lock(&b->lock));
-}
-
-static void unlock(struct budget *b)
-{
-	MUST0(pthread_mutex_unlock(&b->lock));
-}
 
 struct budget *budget_new(uint32_t limit)
 {
@@ -57,7 +47,7 @@ struct budget *budget_new(uint32_t limit)
 	MAGIC_SET(b, BUDGET_MAGIC);
 	atomic_init(&b->word, 0);
 	atomic_init(&b->limit, limit);
-	MUST0(pthread_mutex_init(&b->lock, NULL));
+	mutex_init(&b->lock);
 	b->end = &b->first;
 	return b;
 }
@@ -68,7 +58,7 @@ void budget_free(struct budget *b)
 		return;
 	MAGIC_WIPE(b, BUDGET_MAGIC);
 	MUST(!b->first);
-	MUST0(pthread_mutex_destroy(&b->lock));
+	mutex_fini(&b->lock);
 	free(b);
 }
 
@@ -87,6 +77,7 @@ uint32_t budget_taken(const struct budget *b)
 /* The first in the queue, no longer in it, or NULL. */
 static struct budget_waiter *dequeue(struct budget *b)
 {
+	MUST(mutex_held(&b->lock));
 	struct budget_waiter *w = b->first;
 	if (!w)
 		return NULL;
@@ -102,6 +93,7 @@ static struct budget_waiter *dequeue(struct budget *b)
 /* Counts one more if the limit allows it, whether or not there are waiters. */
 static bool count_one(struct budget *b)
 {
+	MUST(mutex_held(&b->lock));
 	uint32_t word = atomic_load_explicit(&b->word, memory_order_relaxed);
 	while ((word & ~WAITERS) < budget_limit(b))
 		if (atomic_compare_exchange_weak_explicit(
@@ -113,6 +105,7 @@ static bool count_one(struct budget *b)
 /* Counts one more, or marks the word: a unit given back after this finds the mark. */
 static bool count_one_or_mark(struct budget *b)
 {
+	MUST(mutex_held(&b->lock));
 	uint32_t word = atomic_load_explicit(&b->word, memory_order_relaxed);
 	for (;;) {
 		bool enough = !(word & WAITERS) && word < budget_limit(b);
@@ -126,7 +119,7 @@ static bool count_one_or_mark(struct budget *b)
 /* w gets a unit that is counted already. */
 static void grant(struct budget_waiter *w)
 {
-	MUST(w);
+	MUST(w && w->state == QUEUED && mutex_held(&w->budget->lock));
 	atomic_store_explicit(&w->state, GRANTED, memory_order_relaxed);
 	mailbox_post(w->mailbox, &w->message);
 }
@@ -143,26 +136,26 @@ bool budget_take(struct budget *b, struct budget_waiter *w)
 	if (!w || atomic_load_explicit(&w->state, memory_order_relaxed) != IDLE)
 		return false;
 	MAGIC_CHECK(w, WAITER_MAGIC);
-	lock(b);
+	mutex_lock(&b->lock);
 	bool taken = count_one_or_mark(b);
 	if (!taken) {
 		atomic_store_explicit(&w->state, QUEUED, memory_order_relaxed);
 		*b->end = w;
 		b->end = &w->next;
 	}
-	unlock(b);
+	mutex_unlock(&b->lock);
 	return taken;
 }
 
 /* The unit goes to the first waiter, unless the limit was lowered meanwhile. */
 static void give_waiter(struct budget *b)
 {
-	lock(b);
+	mutex_lock(&b->lock);
 	MUST(budget_taken(b) > 0);
 	atomic_fetch_sub_explicit(&b->word, 1, memory_order_release);
 	if (b->first && count_one(b))
 		grant(dequeue(b));
-	unlock(b);
+	mutex_unlock(&b->lock);
 }
 
 void budget_give(struct budget *b)
@@ -181,11 +174,11 @@ void budget_set_limit(struct budget *b, uint32_t limit)
 {
 	MUST(limit <= BUDGET_MAX);
 	MAGIC_CHECK(b, BUDGET_MAGIC);
-	lock(b);
+	mutex_lock(&b->lock);
 	atomic_store_explicit(&b->limit, limit, memory_order_relaxed);
 	while (b->first && count_one(b))
 		grant(dequeue(b));
-	unlock(b);
+	mutex_unlock(&b->lock);
 }
 
 /* ---- waiters */
@@ -221,9 +214,12 @@ struct budget_waiter *budget_waiter_new(struct budget *b, struct mailbox *mailbo
 
 static void leave_queue(struct budget *b, struct budget_waiter *w)
 {
+	MUST(mutex_held(&b->lock));
 	struct budget_waiter **at = &b->first;
-	while (*at != w)
+	while (*at != w) {
+		MUST(*at);
 		at = &(*at)->next;
+	}
 	*at = w->next;
 	if (b->end == &w->next)
 		b->end = at;
@@ -236,11 +232,11 @@ void budget_waiter_free(struct budget_waiter *w)
 	if (!w)
 		return;
 	MAGIC_CHECK(w, WAITER_MAGIC);
-	lock(w->budget);
+	mutex_lock(&w->budget->lock);
 	uint8_t state = atomic_load_explicit(&w->state, memory_order_relaxed);
 	if (state == QUEUED)
 		leave_queue(w->budget, w);
-	unlock(w->budget);
+	mutex_unlock(&w->budget->lock);
 	w->granted = NULL;
 	if (state == GRANTED)
 		return; /* on_granted() frees it */
@@ -251,7 +247,7 @@ void budget_waiter_free(struct budget_waiter *w)
 void budget_check(struct budget *b)
 {
 	MAGIC_CHECK(b, BUDGET_MAGIC);
-	lock(b);
+	mutex_lock(&b->lock);
 	uint32_t word = atomic_load_explicit(&b->word, memory_order_relaxed);
 	struct budget_waiter **at = &b->first;
 	for (; *at; at = &(*at)->next) {
@@ -261,5 +257,5 @@ void budget_check(struct budget *b)
 	MUST(b->end == at);
 	MUST(!(word & WAITERS) == !b->first);
 	MUST(!b->first || (word & ~WAITERS) >= budget_limit(b));
-	unlock(b);
+	mutex_unlock(&b->lock);
 }

@@ -5,8 +5,9 @@
  */
 #include "loop/standstill.h"
 
-#include <errno.h>
 #include <time.h>
+
+#include "base/mutex.h"
 
 #define ROUND_MAGIC 0x5354494cu
 
@@ -28,7 +29,7 @@ struct round {
 	void *arg;
 	struct mailbox *box;
 	struct message gathered;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	pthread_cond_t moved; /* monotonic clock */
 	/* under the lock */
 	enum state state;
@@ -37,20 +38,16 @@ struct round {
 	struct part parts[];
 };
 
-static void lock(struct round *r)
-{
-	MUST0(pthread_mutex_lock(&r->lock));
-}
-
 /* Unlocks, and gives one reference back. */
 static void leave(struct round *r)
 {
+	MUST(mutex_held(&r->lock) && r->refs > 0);
 	unsigned left = --r->refs;
-	MUST0(pthread_mutex_unlock(&r->lock));
+	mutex_unlock(&r->lock);
 	if (left)
 		return;
 	MUST0(pthread_cond_destroy(&r->moved));
-	MUST0(pthread_mutex_destroy(&r->lock));
+	mutex_fini(&r->lock);
 	MAGIC_WIPE(r, ROUND_MAGIC);
 	free(r);
 }
@@ -69,6 +66,7 @@ static struct timespec limit(void)
 /* Under the lock. */
 static void give_up(struct round *r)
 {
+	MUST(mutex_held(&r->lock));
 	if (r->state != GATHERING)
 		return;
 	r->broken = true;
@@ -82,15 +80,15 @@ static void on_worker(struct message *l)
 	MAGIC_CHECK(r, ROUND_MAGIC);
 	r->ops->each(p->worker, r->arg);
 	struct timespec until = limit();
-	lock(r);
+	mutex_lock(&r->lock);
 	if (++r->come == r->n)
 		mailbox_post(r->box, &r->gathered);
 	if (worker_stopping(p->worker))
 		give_up(r);
 	while (r->state == STILL || (r->state == GATHERING && !r->broken)) {
 		if (r->state == STILL)
-			MUST0(pthread_cond_wait(&r->moved, &r->lock));
-		else if (pthread_cond_timedwait(&r->moved, &r->lock, &until) == ETIMEDOUT)
+			mutex_wait(&r->lock, &r->moved);
+		else if (!mutex_wait_until(&r->lock, &r->moved, &until))
 			give_up(r);
 	}
 	leave(r);
@@ -100,13 +98,13 @@ static void on_gathered(struct message *l)
 {
 	struct round *r = container_of(l, struct round, gathered);
 	MAGIC_CHECK(r, ROUND_MAGIC);
-	lock(r);
+	mutex_lock(&r->lock);
 	bool still = !r->broken;
 	if (still)
 		r->state = STILL;
-	MUST0(pthread_mutex_unlock(&r->lock));
+	mutex_unlock(&r->lock);
 	r->ops->all(still, r->arg);
-	lock(r);
+	mutex_lock(&r->lock);
 	r->state = OVER;
 	MUST0(pthread_cond_broadcast(&r->moved));
 	leave(r);
@@ -125,7 +123,7 @@ void standstill_begin(struct worker_set *set, struct mailbox *box, const struct 
 	r->gathered.run = on_gathered;
 	r->n = n;
 	r->refs = n + 1;
-	MUST0(pthread_mutex_init(&r->lock, NULL));
+	mutex_init(&r->lock);
 	MUST0(pthread_condattr_init(&monotonic));
 	MUST0(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC));
 	MUST0(pthread_cond_init(&r->moved, &monotonic));

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mutex.h"
 
 #define WORKER_MAGIC 0x574f524bu
 
@@ -34,7 +35,7 @@ struct slot {
 struct worker_set {
 	const struct worker_ops *ops;
 	void *arg;
-	pthread_mutex_t lock; /* guards the counts */
+	struct mutex lock; /* guards the counts */
 	pthread_cond_t changed;
 	unsigned ready, failed; /* start() returned, and how many of those failed */
 	unsigned ended;		/* left their loop */
@@ -44,18 +45,18 @@ struct worker_set {
 
 static void count(struct worker_set *set, unsigned *what)
 {
-	MUST0(pthread_mutex_lock(&set->lock));
+	mutex_lock(&set->lock);
 	(*what)++;
 	MUST0(pthread_cond_broadcast(&set->changed));
-	MUST0(pthread_mutex_unlock(&set->lock));
+	mutex_unlock(&set->lock);
 }
 
 static void wait_for_all(struct worker_set *set, const unsigned *what)
 {
-	MUST0(pthread_mutex_lock(&set->lock));
+	mutex_lock(&set->lock);
 	while (*what < set->n)
-		MUST0(pthread_cond_wait(&set->changed, &set->lock));
-	MUST0(pthread_mutex_unlock(&set->lock));
+		mutex_wait(&set->lock, &set->changed);
+	mutex_unlock(&set->lock);
 }
 
 static void on_turn(struct ev_loop *loop UNUSED, struct ev_check *turn, int events UNUSED)
@@ -135,7 +136,7 @@ static void free_set(struct worker_set *set)
 	for (unsigned i = 0; i < set->n; i++)
 		fini_worker(&set->slots[i].worker);
 	MUST0(pthread_cond_destroy(&set->changed));
-	MUST0(pthread_mutex_destroy(&set->lock));
+	mutex_fini(&set->lock);
 	free(set);
 }
 
@@ -146,7 +147,7 @@ static struct worker_set *new_set(unsigned n, const struct worker_ops *ops, void
 	set->ops = ops;
 	set->arg = arg;
 	set->n = n;
-	MUST0(pthread_mutex_init(&set->lock, NULL));
+	mutex_init(&set->lock);
 	MUST0(pthread_cond_init(&set->changed, NULL));
 	return set;
 }

@@ -179,6 +179,18 @@ static void unlinking_under_another_lock(void)
 	index_unlink(ix, object);
 }
 
+static void waking_without_the_lock(void)
+{
+	make_index();
+	index_wake(ix, object);
+}
+
+static void a_record_that_does_not_exist(void)
+{
+	make_index();
+	store_uncommit(&store, store.record_count);
+}
+
 static void an_object_that_was_freed_while_linked(void)
 {
 	make_index();
@@ -241,6 +253,8 @@ static void each_is_found(void **state UNUSED)
 		BROKEN(a_queue_in_disorder),
 		BROKEN(linking_without_the_lock),
 		BROKEN(unlinking_under_another_lock),
+		BROKEN(waking_without_the_lock),
+		BROKEN(a_record_that_does_not_exist),
 		BROKEN(an_object_that_was_freed_while_linked),
 		BROKEN(an_object_in_another_chain),
 		BROKEN(a_failed_object_that_can_be_found),
