@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -23,9 +24,12 @@
 #include "ipc/sd.h"
 #include "ipc/stats_report.h"
 
-#define HEARTBEAT_S 0.25
+#define DAEMON_MAGIC 0x64616d6eu
+#define HEARTBEAT_S  0.25
 
 struct daemon {
+	uint32_t magic;
+	pthread_t thread; /* the main one */
 	const struct daemon_ops *ops;
 	const char *conf_path, *run_dir;
 	struct ev_loop *loop;
@@ -44,14 +48,21 @@ struct daemon {
 
 struct daemon_generation *daemon_ref(struct daemon_generation *g)
 {
-	atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+	MAGIC_CHECK(g, DAEMON_GENERATION_MAGIC);
+	MUST(atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed) > 0);
 	return g;
 }
 
 void daemon_unref(struct daemon_generation *g)
 {
-	if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1)
+	if (!g)
 		return;
+	MAGIC_CHECK(g, DAEMON_GENERATION_MAGIC);
+	unsigned refs = atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel);
+	MUST(refs > 0);
+	if (refs > 1)
+		return;
+	MAGIC_WIPE(g, DAEMON_GENERATION_MAGIC);
 	struct arena arena = g->arena;
 	arena_fini(&arena); /* g itself lives in it */
 }
@@ -66,6 +77,7 @@ static struct daemon_generation *read_generation(struct daemon *d, FILE *to)
 	struct daemon_generation *g = ARENA_NEW(&arena, struct daemon_generation);
 	struct conf_errors *es = ARENA_NEW(&arena, struct conf_errors);
 	*es = errors;
+	MAGIC_SET(g, DAEMON_GENERATION_MAGIC);
 	g->arena = arena;
 	es->arena = &g->arena;
 	g->number = d->last_number + 1;
@@ -85,6 +97,7 @@ static struct daemon_generation *read_generation(struct daemon *d, FILE *to)
 
 struct daemon_generation *daemon_current(struct daemon *d)
 {
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	return d->current;
 }
 
@@ -93,6 +106,7 @@ struct daemon_generation *daemon_current(struct daemon *d)
 static void say_restart(void *arg, const char *kind, struct str name, const char *key)
 {
 	struct daemon *d = arg;
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	log_warn("[%s%s%.*s] %s changed: it takes effect when %s is restarted", kind,
 		 name.n ? " " : "", STR_ARG(name), key, d->ops->name);
 }
@@ -101,6 +115,7 @@ static bool reload(struct daemon *d)
 {
 	struct err e = {""};
 	struct daemon_generation *old = d->current, *fresh;
+	MUST(daemon_here(d) && old);
 	if (d->stopping) {
 		log_notice("stopping: the configuration is not read again");
 		return false;
@@ -134,19 +149,24 @@ static bool reload(struct daemon *d)
 
 static void on_hup(struct ev_loop *loop UNUSED, struct ev_signal *w, int events UNUSED)
 {
-	reload(container_of(w, struct daemon, on_hup));
+	struct daemon *d = container_of(w, struct daemon, on_hup);
+	MAGIC_CHECK(d, DAEMON_MAGIC);
+	reload(d);
 }
 
 /* ---- stop */
 
 void daemon_done(struct daemon *d)
 {
+	MUST(daemon_here(d));
 	ev_break(d->loop, EVBREAK_ALL);
 }
 
 static void on_drained(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct daemon *d = container_of(w, struct daemon, drained);
+	MAGIC_CHECK(d, DAEMON_MAGIC);
+	MUST(d->stopping);
 	log_warn("drain timeout after %d ms: exiting", d->ops->drain_ms);
 	daemon_done(d);
 }
@@ -170,12 +190,16 @@ static void stop(struct daemon *d, const char *why)
 
 static void on_term(struct ev_loop *loop UNUSED, struct ev_signal *w, int events UNUSED)
 {
-	stop(container_of(w, struct daemon, on_term), "SIGTERM");
+	struct daemon *d = container_of(w, struct daemon, on_term);
+	MAGIC_CHECK(d, DAEMON_MAGIC);
+	stop(d, "SIGTERM");
 }
 
 static void on_int(struct ev_loop *loop UNUSED, struct ev_signal *w, int events UNUSED)
 {
-	stop(container_of(w, struct daemon, on_int), "SIGINT");
+	struct daemon *d = container_of(w, struct daemon, on_int);
+	MAGIC_CHECK(d, DAEMON_MAGIC);
+	stop(d, "SIGINT");
 }
 
 /* ---- heartbeat */
@@ -188,6 +212,7 @@ static bool is_alive(struct daemon *d)
 static void on_watchdog(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct daemon *d = container_of(w, struct daemon, watchdog);
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	if (is_alive(d))
 		sd_watchdog();
 	else
@@ -197,6 +222,8 @@ static void on_watchdog(struct ev_loop *loop UNUSED, struct ev_timer *w, int eve
 static void on_heartbeat(struct ev_loop *loop UNUSED, struct ev_timer *w, int events UNUSED)
 {
 	struct daemon *d = container_of(w, struct daemon, heartbeat);
+	MAGIC_CHECK(d, DAEMON_MAGIC);
+	MUST(d->has_stats);
 	/* It says that all threads work, not only the main loop. */
 	if (is_alive(d))
 		stats_heartbeat(&d->stats, clock_now_us());
@@ -214,7 +241,8 @@ struct stats *daemon_open_stats(struct daemon *d, unsigned workers)
 {
 	char path[DAEMON_PATH_SIZE];
 	struct err e;
-	MUST(!d->has_stats && d->ops->n_counters);
+	MAGIC_CHECK(d, DAEMON_MAGIC);
+	MUST(daemon_here(d) && !d->has_stats && d->ops->n_counters);
 	if (stats_create(&d->stats, stats_path(d, path), d->ops->counters,
 			 (unsigned)d->ops->n_counters, workers, &e) < 0)
 		log_err("counters are not published: %s", e.text);
@@ -247,6 +275,7 @@ static void cmd_version(struct text *out, struct str args UNUSED, bool json, voi
 {
 	struct daemon *d = arg;
 	struct report r;
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	report_begin(&r, out, json ? REPORT_JSON : REPORT_TEXT);
 	report_row(&r, NULL);
 	report_str(&r, "name", "%", d->ops->name);
@@ -259,7 +288,9 @@ static void cmd_version(struct text *out, struct str args UNUSED, bool json, voi
 
 static void cmd_reload(struct text *out, struct str args UNUSED, bool json UNUSED, void *arg)
 {
-	text_add(out, reload(arg) ? STR("done\n") : STR("error: refused, see the log\n"));
+	struct daemon *d = arg;
+	MAGIC_CHECK(d, DAEMON_MAGIC);
+	text_add(out, reload(d) ? STR("done\n") : STR("error: refused, see the log\n"));
 }
 
 /* The word csv, at the end of args, is taken off. */
@@ -276,6 +307,7 @@ static void cmd_stats(struct text *out, struct str args, bool json, void *arg)
 	struct daemon *d = arg;
 	enum report_format format = json ? REPORT_JSON : REPORT_TEXT;
 	struct err e;
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	if (!json && take_csv(&args))
 		format = REPORT_CSV;
 	if (!d->has_stats)
@@ -305,8 +337,15 @@ static void make_commands(struct daemon *d)
 
 /* ---- for the daemons */
 
+bool daemon_here(const struct daemon *d)
+{
+	MAGIC_CHECK(d, DAEMON_MAGIC);
+	return pthread_equal(d->thread, pthread_self());
+}
+
 struct ev_loop *daemon_loop(struct daemon *d)
 {
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	return d->loop;
 }
 
@@ -327,6 +366,7 @@ void daemon_set_user(struct daemon *d, void *user)
 
 void *daemon_user(struct daemon *d)
 {
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	return d->user;
 }
 
@@ -472,7 +512,11 @@ static void init_log(bool debug)
 
 int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 {
-	struct daemon d = {.ops = ops, .conf_path = DAEMON_CONF, .run_dir = DAEMON_RUN_DIR};
+	struct daemon d = {.magic = DAEMON_MAGIC,
+			   .thread = pthread_self(),
+			   .ops = ops,
+			   .conf_path = DAEMON_CONF,
+			   .run_dir = DAEMON_RUN_DIR};
 	bool check = false, print = false, debug = false;
 	static const struct option longs[] = {{"doc", required_argument, NULL, 'D'},
 					      {NULL, 0, NULL, 0}};
@@ -520,5 +564,7 @@ int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 		log_err("LISTEN_FDS: not all descriptors that it speaks of are there: %m");
 		return 1;
 	}
-	return check || print ? look(&d, print) : live(&d);
+	int rc = check || print ? look(&d, print) : live(&d);
+	MAGIC_WIPE(&d, DAEMON_MAGIC);
+	return rc;
 }

@@ -28,7 +28,10 @@
  * One reading of the configuration file and what a daemon made of it, in one arena, immutable once published.
  * Code that uses it holds a reference (from any thread); the last unref frees all of it.
  */
+#define DAEMON_GENERATION_MAGIC 0x67656e72u
+
 struct daemon_generation {
+	uint32_t magic; /* private */
 	struct arena arena;
 	struct conf *conf;
 	void *config;	 /* the daemon's own, set by build() */
@@ -68,6 +71,8 @@ struct daemon_ops {
 
 int daemon_main(int argc, char **argv, const struct daemon_ops *ops);
 
+/* Is the caller on the main thread? For asserts in functions that must be called there. */
+bool daemon_here(const struct daemon *d);
 struct ev_loop *daemon_loop(struct daemon *d);
 struct ctl *daemon_ctl(struct daemon *d); /* NULL when the control socket could not be opened */
 struct daemon_generation *daemon_current(struct daemon *d);

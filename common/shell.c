@@ -20,12 +20,11 @@
 #include "loop/drain.h"
 #include "loop/standstill.h"
 
-#define SHELL_MAGIC  0x7368656cu
-#define WORKER_MAGIC 0x7368776bu
-#define CHECK_MAGIC  0x73686368u
-#define ROUND_MAGIC  0x7368726eu
-#define PUBLISH_S    1.
-#define ALIVE_US     (10 * CLOCK_SECOND)
+#define SHELL_MAGIC 0x7368656cu
+#define CHECK_MAGIC 0x73686368u
+#define ROUND_MAGIC 0x7368726eu
+#define PUBLISH_S   1.
+#define ALIVE_US    (10 * CLOCK_SECOND)
 
 struct shell {
 	uint32_t magic;
@@ -145,6 +144,14 @@ static void make_plan(struct shell *s)
 
 /* ---- on a worker's thread */
 
+static struct shell_worker *context_of(const struct worker *worker)
+{
+	struct shell_worker *w = worker->ctx;
+	MAGIC_CHECK(w, SHELL_WORKER_MAGIC);
+	MUST(w->worker == worker && worker_here(worker));
+	return w;
+}
+
 static struct shell_socket *socket_of(struct shell_worker *w, const struct listener *l)
 {
 	struct shell_socket *i = w->sockets;
@@ -171,6 +178,7 @@ static void free_sockets(struct shell_worker *w)
 static void listen_on(struct shell_worker *w, struct listener *const *all, unsigned n)
 {
 	unsigned id = w->worker->id;
+	MUST(n <= SHELL_LISTEN_MAX && worker_here(w->worker));
 	for (unsigned i = 0; i < w->n_listening; i++) {
 		const struct listener *old = w->listening[i];
 		if (!among((const void *)all, n, old)) {
@@ -195,6 +203,9 @@ static void publish_counters(struct shell_worker *w)
 {
 	const struct shell_ops *ops = w->shell->ops;
 	struct http_server_stats now = *http_server_stats(w->server);
+	MUST(worker_here(w->worker));
+	MUST(now.accepted >= w->seen.accepted && now.shed >= w->seen.shed);
+	MUST(now.bytes_in >= w->seen.bytes_in && now.bytes_out >= w->seen.bytes_out);
 	stats_add(&w->stats[ops->keeps.connections], (int64_t)(now.accepted - w->seen.accepted));
 	stats_add(&w->stats[ops->keeps.shed], (int64_t)(now.shed - w->seen.shed));
 	stats_add(&w->stats[ops->keeps.bytes_in], (int64_t)(now.bytes_in - w->seen.bytes_in));
@@ -211,13 +222,15 @@ static void publish_counters(struct shell_worker *w)
 static void on_publish(struct ev_loop *loop UNUSED, struct ev_timer *t, int events UNUSED)
 {
 	struct shell_worker *w = container_of(t, struct shell_worker, publish);
-	MAGIC_CHECK(w, WORKER_MAGIC);
+	MAGIC_CHECK(w, SHELL_WORKER_MAGIC);
 	publish_counters(w);
 }
 
 static int on_worker_start(struct worker *worker, void *arg)
 {
 	struct shell *s = arg;
+	MAGIC_CHECK(s, SHELL_MAGIC);
+	MUST(worker->id < s->n_workers);
 	struct shell_worker *w = s->contexts[worker->id];
 	struct listener *listeners[SHELL_LISTEN_MAX];
 	struct daemon_generation *g = daemon_current(s->daemon);
@@ -229,7 +242,7 @@ static int on_worker_start(struct worker *worker, void *arg)
 				   .origin = s->fit.origin,
 				   .idle = s->fit.idle / s->n_workers,
 				   .stats = stats_cells(s->stats, 0, 0, worker->id)};
-	MAGIC_SET(w, WORKER_MAGIC);
+	MAGIC_SET(w, SHELL_WORKER_MAGIC);
 	pipes_set_max(&worker->pipes, s->fit.pipes / s->n_workers);
 	struct http_server_conf c = {.max_conns = UINT32_MAX, .budget = s->clients};
 	w->server = http_server_new(worker, s->ops->server, &c, w);
@@ -242,14 +255,13 @@ static int on_worker_start(struct worker *worker, void *arg)
 
 static void on_worker_stop(struct worker *worker)
 {
-	struct shell_worker *w = worker->ctx;
-	MAGIC_CHECK(w, WORKER_MAGIC);
+	struct shell_worker *w = context_of(worker);
 	http_server_free(w->server);
 	w->shell->ops->fini(w);
 	ev_timer_stop(worker->loop, &w->publish);
 	free_sockets(w);
 	daemon_unref(w->gen);
-	MAGIC_WIPE(w, WORKER_MAGIC);
+	MAGIC_WIPE(w, SHELL_WORKER_MAGIC);
 }
 
 static const struct worker_ops worker_ops = {.start = on_worker_start, .stop = on_worker_stop};
@@ -297,7 +309,8 @@ static void on_apply(struct message *msg)
 	struct apply_message *m = container_of(msg, struct apply_message, message);
 	struct apply_round *r = m->round;
 	MAGIC_CHECK(r, ROUND_MAGIC);
-	MAGIC_CHECK(m->worker, WORKER_MAGIC);
+	MAGIC_CHECK(m->worker, SHELL_WORKER_MAGIC);
+	MUST(worker_here(m->worker->worker) && r->left > 0);
 	apply(m->worker, m->gen, r);
 	daemon_unref(m->gen);
 	if (atomic_fetch_sub(&r->left, 1) == 1)
@@ -312,6 +325,8 @@ static void on_applied(struct message *msg)
 {
 	struct apply_round *r = container_of(msg, struct apply_round, done);
 	MAGIC_CHECK(r, ROUND_MAGIC);
+	MAGIC_CHECK(r->shell, SHELL_MAGIC);
+	MUST(r->left == 0 && r->number <= r->shell->published && daemon_here(r->shell->daemon));
 	if (r->number == r->shell->published) {
 		budget_set_limit(r->shell->clients, r->fit.clients);
 		budget_set_limit(r->shell->calls, r->fit.origin);
@@ -334,6 +349,7 @@ int shell_prepare(struct shell *s, struct err *e)
 {
 	struct shell_plan p = {0};
 	MAGIC_CHECK(s, SHELL_MAGIC);
+	MUST(daemon_here(s->daemon));
 	s->ops->plan(daemon_current(s->daemon), &p);
 	return open_missing(s, &p, e);
 }
@@ -343,6 +359,8 @@ void shell_publish(struct shell *s)
 	struct daemon_generation *g = daemon_current(s->daemon);
 	size_t size = sizeof(struct apply_round) + s->n_workers * sizeof(struct apply_message);
 	struct apply_round *r = def_xcalloc(1, size);
+	MAGIC_CHECK(s, SHELL_MAGIC);
+	MUST(daemon_here(s->daemon) && s->set && g->number > s->published);
 	make_plan(s);
 	MAGIC_SET(r, ROUND_MAGIC);
 	r->done.run = on_applied;
@@ -368,12 +386,12 @@ void shell_publish(struct shell *s)
 
 static void begin_drain(struct worker *worker)
 {
-	http_server_drain(((struct shell_worker *)worker->ctx)->server);
+	http_server_drain(context_of(worker)->server);
 }
 
 static bool is_idle(struct worker *worker)
 {
-	return http_server_conns(((struct shell_worker *)worker->ctx)->server) == 0;
+	return http_server_conns(context_of(worker)->server) == 0;
 }
 
 static void drained(void *arg)
@@ -386,6 +404,7 @@ static const struct drain_ops drain_ops = {.begin = begin_drain, .idle = is_idle
 void shell_stop(struct daemon *d)
 {
 	struct shell *s = shell_of(d);
+	MUST(!s->drain && daemon_here(d));
 	s->drain = drain_start(s->set, &s->mailbox, &drain_ops, d);
 }
 
@@ -469,6 +488,7 @@ struct shell *shell_of(struct daemon *d)
 
 void *shell_user(const struct shell *s)
 {
+	MAGIC_CHECK(s, SHELL_MAGIC);
 	return s->user;
 }
 
@@ -494,6 +514,7 @@ unsigned shell_workers(const struct shell *s)
 
 struct shell_worker *shell_worker(const struct shell *s, unsigned i)
 {
+	MAGIC_CHECK(s, SHELL_MAGIC);
 	MUST(i < s->n_workers);
 	return s->set ? s->contexts[i] : NULL;
 }
@@ -510,8 +531,7 @@ struct check {
 
 static unsigned check_worker(struct shell_worker *w)
 {
-	MAGIC_CHECK(w, WORKER_MAGIC);
-	MUST(w->n_listening <= SHELL_LISTEN_MAX && w->worker->ctx == w);
+	MUST(w->n_listening <= SHELL_LISTEN_MAX);
 	return http_server_check(w->server) + slab_check(&w->worker->buffers) +
 	       pipes_check(&w->worker->pipes) + mailbox_check(&w->worker->mailbox) +
 	       w->shell->ops->check(w);
@@ -521,7 +541,7 @@ static void on_check_worker(struct worker *worker, void *arg)
 {
 	struct check *c = arg;
 	MAGIC_CHECK(c, CHECK_MAGIC);
-	atomic_fetch_add(&c->checked, check_worker(worker->ctx));
+	atomic_fetch_add(&c->checked, check_worker(context_of(worker)));
 }
 
 static unsigned check_listeners(const struct shell *s)

@@ -49,9 +49,11 @@ struct shell_socket {
 	unsigned slot;
 };
 
+#define SHELL_WORKER_MAGIC 0x7368776bu
+
 /* A worker's part, the first member of the daemon's own context of a worker (worker->ctx). On the worker's thread. */
 struct shell_worker {
-	uint32_t magic;
+	uint32_t magic;		       /* SHELL_WORKER_MAGIC */
 	struct shell *shell;	       /* ro */
 	struct worker *worker;	       /* ro */
 	struct daemon_generation *gen; /* ro: the configuration of new requests; held */

@@ -151,6 +151,7 @@ static void check_references(const struct shell *s, const struct edged *own)
 unsigned check_shared(struct shell *s, bool still)
 {
 	const struct edged *own = shell_user(s);
+	MAGIC_CHECK(own, EDGED_MAGIC);
 	unsigned n = index_check(own->index);
 	if (still)
 		check_references(s, own);

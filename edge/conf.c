@@ -156,6 +156,7 @@ void conf_build(struct daemon_generation *g, struct conf_errors *errors)
 {
 	struct edge_config *c = ARENA_NEW(&g->arena, struct edge_config);
 	const struct edge_settings *s = conf_at(g->conf, "edge", 0);
+	MAGIC_SET(c, EDGE_CONFIG_MAGIC);
 	g->config = c;
 	c->settings = s;
 	conf_check_cluster(g->conf, errors);

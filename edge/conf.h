@@ -25,7 +25,10 @@ struct edge_settings { /* [edge] */
 	unsigned send_proxy; /* version of the PROXY header sent to the origin; 0: none */
 };
 
+#define EDGE_CONFIG_MAGIC 0x4544434fu
+
 struct edge_config {
+	uint32_t magic; /* private */
 	const struct edge_settings *settings;
 	struct policy_conf policy;
 	unsigned n_listen, n_purge_from;
@@ -41,7 +44,9 @@ void conf_build(struct daemon_generation *g, struct conf_errors *errors);
 
 static inline const struct edge_config *conf_of(const struct daemon_generation *g)
 {
-	return g->config;
+	const struct edge_config *c = g->config;
+	MAGIC_CHECK(c, EDGE_CONFIG_MAGIC);
+	return c;
 }
 
 #endif

@@ -64,6 +64,8 @@ void edge_worker_init(struct shell_worker *base)
 	struct edge_worker *w = edge_worker_from(base);
 	const struct edged *own = shell_user(base->shell);
 	struct http_client_conf c = client_conf(w);
+	MAGIC_CHECK(own, EDGED_MAGIC);
+	MUST(worker_here(base->worker) && !w->index);
 	list_init(&w->fetching);
 	list_init(&w->serves);
 	w->index = own->index;
@@ -78,6 +80,7 @@ void edge_worker_apply(struct shell_worker *base)
 {
 	struct edge_worker *w = edge_worker_from(base);
 	struct http_client_conf c = client_conf(w);
+	MUST(worker_here(base->worker));
 	w->idle.max = base->idle;
 	http_client_set_conf(w->origin, &c);
 	deadline_class_set(&w->on_silence, conf_of(base->gen)->settings->tunnel_ms * CLOCK_MSEC);
@@ -87,6 +90,7 @@ void edge_worker_apply(struct shell_worker *base)
 void edge_worker_fini(struct shell_worker *base)
 {
 	struct edge_worker *w = edge_worker_from(base);
+	MUST(worker_here(base->worker));
 	http_client_free(w->origin);
 	deadline_class_fini(&w->on_silence);
 	slab_fini(&w->fetches);

@@ -24,6 +24,7 @@ struct edge_worker {
 
 static inline struct edge_worker *edge_worker_from(struct shell_worker *base)
 {
+	MAGIC_CHECK(base, SHELL_WORKER_MAGIC);
 	return container_of(base, struct edge_worker, base);
 }
 

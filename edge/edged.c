@@ -17,6 +17,7 @@
 static void plan(const struct daemon_generation *g, struct shell_plan *p)
 {
 	const struct edge_config *c = conf_of(g);
+	MUST(c->n_listen <= CONF_LISTEN_MAX && p->n_listen == 0);
 	p->workers = c->settings->workers;
 	p->maxconn = c->settings->maxconn;
 	p->per_client = 1;
@@ -49,7 +50,10 @@ static const struct shell_ops shell_ops = {
 
 static struct edged *edged_of(struct daemon *d)
 {
-	return shell_user(shell_of(d));
+	struct edged *own = shell_user(shell_of(d));
+	MAGIC_CHECK(own, EDGED_MAGIC);
+	MUST(daemon_here(d));
+	return own;
 }
 
 static int open_store(struct edged *own, const struct edge_settings *s, struct err *e)
@@ -75,6 +79,7 @@ static int open_store(struct edged *own, const struct edge_settings *s, struct e
 int edged_start(struct daemon *d, struct err *e)
 {
 	struct edged *own = def_xcalloc(1, sizeof(*own));
+	MAGIC_SET(own, EDGED_MAGIC);
 	own->shell = shell_open(d, &shell_ops, own, e);
 	if (!own->shell || open_store(own, conf_of(daemon_current(d))->settings, e) < 0)
 		return -1;
@@ -96,6 +101,7 @@ void edged_finish(struct daemon *d)
 	shell_finish(own->shell);
 	index_free(own->index);
 	store_close(&own->store);
+	MAGIC_WIPE(own, EDGED_MAGIC);
 	free(own);
 }
 

@@ -6,7 +6,10 @@
 #include "index.h"
 #include "shell.h"
 
+#define EDGED_MAGIC 0x45444744u
+
 struct edged {
+	uint32_t magic; /* private */
 	struct shell *shell;
 	struct store store;
 	struct index *index;

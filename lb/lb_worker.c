@@ -21,7 +21,7 @@ static const struct lb_bind *bind_of(const struct lb_config *c, const struct add
 static const struct lb_bind *bind_of_request(const struct lb_worker *w,
 					     const struct http_exchange *x)
 {
-	return bind_of(conf_of(w->base.gen), &((const struct listener *)x->tag)->addr);
+	return bind_of(conf_of(w->base.gen), &listener_from(x->tag)->addr);
 }
 
 /* ---- called by the http_server */
@@ -74,7 +74,7 @@ static void on_refused(struct http_server *s, const struct http_refusal *r)
 {
 	struct lb_worker *w = lb_worker_from(http_server_user(s));
 	const struct lb_config *c = conf_of(w->base.gen);
-	const struct lb_bind *bind = bind_of(c, &((const struct listener *)r->tag)->addr);
+	const struct lb_bind *bind = bind_of(c, &listener_from(r->tag)->addr);
 	struct str name = bind ? bind->frontend : STR("-");
 	int64_t now_us = worker_now_us(w->base.worker);
 	char text[ADDR_TEXT_SIZE];

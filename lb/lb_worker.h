@@ -25,6 +25,7 @@ struct lb_worker {
 
 static inline struct lb_worker *lb_worker_from(struct shell_worker *base)
 {
+	MAGIC_CHECK(base, SHELL_WORKER_MAGIC);
 	return container_of(base, struct lb_worker, base);
 }
 

@@ -69,6 +69,7 @@ static bool accept_one(struct http_listener *l)
 static void on_accept(struct ev_loop *loop UNUSED, struct ev_io *w, int events UNUSED)
 {
 	struct http_listener *l = container_of(w, struct http_listener, readable);
+	MAGIC_CHECK(l, HTTP_LISTENER_MAGIC);
 	struct http_server *s = l->server;
 	struct budget *b = s->conf.budget;
 	if (b && !budget_take(b, s->waiter)) {
@@ -104,8 +105,9 @@ static void move_to_end(struct http_server *s, struct http_listener *l)
 static void on_granted(void *arg)
 {
 	struct http_server *s = arg;
-	struct http_listener *l = s->draining ? NULL : s->listeners;
 	MAGIC_CHECK(s, HTTP_SERVER_MAGIC);
+	struct http_listener *l = s->draining ? NULL : s->listeners;
+	MUST(s->queued);
 	s->queued = false;
 	while (l && (l->retired || !accept_one(l)))
 		l = l->next;

@@ -34,24 +34,28 @@ static void close_all(struct listener *l)
 void listener_close(struct listener *l)
 {
 	unsigned count = l->count;
-	close_all(l); /* first: the message to the manager needs a descriptor */
+	MUST(!l->retiring); /* else the workers close them */
+	close_all(l);	    /* first: the message to the manager needs a descriptor */
 	forget(l, count);
 }
 
 void listener_retire(struct listener *l, unsigned retiring)
 {
+	MUST(l->count && !l->retiring && retiring);
 	forget(l, l->count);
 	l->retiring = retiring;
 }
 
 void listener_retired(struct listener *l)
 {
+	MUST(l->retiring);
 	l->retiring = 0;
 	l->count = 0;
 }
 
 void listener_free(struct listener *l)
 {
+	MAGIC_WIPE(l, LISTENER_MAGIC);
 	close_all(l);
 	free(l);
 }
@@ -59,6 +63,7 @@ void listener_free(struct listener *l)
 struct listener *listener_new(const struct addr *a)
 {
 	struct listener *l = def_xcalloc(1, sizeof(*l));
+	MAGIC_SET(l, LISTENER_MAGIC);
 	l->addr = *a;
 	return l;
 }
@@ -66,7 +71,8 @@ struct listener *listener_new(const struct addr *a)
 int listener_open(struct listener *l, unsigned workers, struct err *e)
 {
 	char name[128];
-	MUST(l->count == 0);
+	MAGIC_CHECK(l, LISTENER_MAGIC);
+	MUST(l->count == 0 && workers <= WORKER_MAX);
 	for (unsigned i = 0; i < workers; i++) {
 		store_name(&l->addr, i, name, sizeof(name));
 		int fd = sd_take_fd(name);

@@ -10,13 +10,24 @@
 #include "loop/worker.h"
 #include "net/addr.h"
 
+#define LISTENER_MAGIC 0x4c49534eu
+
 struct listener {
+	uint32_t magic;	  /* private */
 	struct addr addr; /* ro, also when closed: connections that came this way know it by this */
 	struct listener *next; /* the owner's */
 	unsigned count;	       /* sockets; 0 when closed */
 	unsigned retiring;     /* the owner's; 0: not handed to the workers to close */
 	int fds[WORKER_MAX];   /* one a worker */
 };
+
+/* What a http_listener has as its tag. Any thread. */
+static inline const struct listener *listener_from(const void *tag)
+{
+	const struct listener *l = tag;
+	MAGIC_CHECK(l, LISTENER_MAGIC);
+	return l;
+}
 
 /* Closed; the caller's to free. */
 struct listener *listener_new(const struct addr *a);

@@ -13,6 +13,8 @@
 
 #include "base/clock.h"
 
+#define CLASS_MAGIC 0x444c434cu
+
 static void unlink_one(struct deadline *d)
 {
 	d->prev->next = d->next;
@@ -44,7 +46,6 @@ static void append(struct deadline_class *c, struct deadline *d)
 static void expire(struct deadline_class *c, int64_t now_us)
 {
 	struct deadline mark;
-
 	append(c, &mark);
 	while (c->list.next != &mark && c->list.next->due_us <= now_us) {
 		struct deadline *d = c->list.next;
@@ -62,14 +63,17 @@ static void expire(struct deadline_class *c, int64_t now_us)
 
 static void on_timer(struct ev_loop *loop UNUSED, struct ev_timer *timer, int events UNUSED)
 {
-	expire(container_of(timer, struct deadline_class, timer), clock_now_us());
+	struct deadline_class *c = container_of(timer, struct deadline_class, timer);
+	MAGIC_CHECK(c, CLASS_MAGIC);
+	expire(c, clock_now_us());
 }
 
 void deadline_class_init(struct deadline_class *c, struct ev_loop *loop, int64_t wait_us,
 			 void (*expired)(struct deadline *d))
 {
-	MUST(wait_us > 0);
+	MUST(wait_us > 0 && expired);
 	*c = (struct deadline_class){.loop = loop, .wait_us = wait_us, .expired = expired};
+	MAGIC_SET(c, CLASS_MAGIC);
 	c->list.prev = c->list.next = &c->list;
 	ev_timer_init(&c->timer, on_timer, 0., 0.);
 }
@@ -79,10 +83,12 @@ void deadline_class_fini(struct deadline_class *c)
 	while (!is_empty(c))
 		unlink_one(c->list.next);
 	ev_timer_stop(c->loop, &c->timer);
+	MAGIC_WIPE(c, CLASS_MAGIC);
 }
 
 void deadline_class_set(struct deadline_class *c, int64_t wait_us)
 {
+	MAGIC_CHECK(c, CLASS_MAGIC);
 	MUST(wait_us > 0);
 	c->wait_us = wait_us;
 	/* A timer left over from a longer wait would delay the deadlines armed now. */
@@ -92,6 +98,7 @@ void deadline_class_set(struct deadline_class *c, int64_t wait_us)
 
 void deadline_arm(struct deadline *d, struct deadline_class *c, int64_t now_us)
 {
+	MAGIC_CHECK(c, CLASS_MAGIC);
 	deadline_cancel(d);
 	d->due_us = now_us + c->wait_us;
 	append(c, d);
@@ -107,6 +114,7 @@ void deadline_cancel(struct deadline *d)
 
 unsigned deadline_class_check(const struct deadline_class *c)
 {
+	MAGIC_CHECK(c, CLASS_MAGIC);
 	MUST(c->wait_us > 0 && c->expired);
 	const struct deadline *before = &c->list;
 	for (const struct deadline *d = c->list.next; d != &c->list; before = d, d = d->next)

@@ -23,6 +23,7 @@ struct deadline {
 };
 
 struct deadline_class {
+	uint32_t magic;	       /* private */
 	struct ev_loop *loop;  /* private */
 	struct ev_timer timer; /* private */
 	struct deadline list;  /* private: sentinel */

@@ -10,6 +10,8 @@
  */
 #include "loop/mailbox.h"
 
+#define MAILBOX_MAGIC 0x4d424f58u
+
 static struct message *take_in_order(struct mailbox *m)
 {
 	struct message *message = atomic_exchange_explicit(&m->top, NULL, memory_order_acquire);
@@ -25,9 +27,11 @@ static struct message *take_in_order(struct mailbox *m)
 
 void mailbox_run(struct mailbox *m)
 {
+	MAGIC_CHECK(m, MAILBOX_MAGIC);
 	struct message *message = take_in_order(m);
 	while (message) {
 		struct message *next = message->next;
+		MUST(message->queued);
 		message->queued = false;
 		message->run(message);
 		message = next;
@@ -41,6 +45,7 @@ static void on_wake(struct ev_loop *loop UNUSED, struct ev_async *wake, int even
 
 void mailbox_init(struct mailbox *m, struct ev_loop *loop)
 {
+	MAGIC_SET(m, MAILBOX_MAGIC);
 	m->loop = loop;
 	atomic_init(&m->top, NULL);
 	ev_async_init(&m->wake, on_wake);
@@ -52,11 +57,13 @@ void mailbox_fini(struct mailbox *m)
 	while (atomic_load_explicit(&m->top, memory_order_relaxed))
 		mailbox_run(m);
 	ev_async_stop(m->loop, &m->wake);
+	MAGIC_WIPE(m, MAILBOX_MAGIC);
 }
 
 void mailbox_post(struct mailbox *m, struct message *message)
 {
 	struct message *top = atomic_load_explicit(&m->top, memory_order_relaxed);
+	MAGIC_CHECK(m, MAILBOX_MAGIC);
 	MUST(!message->queued && message->run);
 	message->queued = true;
 	do
@@ -70,6 +77,7 @@ void mailbox_post(struct mailbox *m, struct message *message)
 /* Messages that come meanwhile lie above those that are looked at; none but this thread takes any away. */
 unsigned mailbox_check(struct mailbox *m)
 {
+	MAGIC_CHECK(m, MAILBOX_MAGIC);
 	const struct message *l = atomic_load_explicit(&m->top, memory_order_acquire);
 	for (; l; l = l->next)
 		MUST(l->queued && l->run);

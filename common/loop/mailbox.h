@@ -20,6 +20,7 @@ struct message {
 };
 
 struct mailbox {
+	uint32_t magic;		       /* private */
 	struct ev_loop *loop;	       /* private */
 	struct ev_async wake;	       /* private */
 	_Atomic(struct message *) top; /* private */

@@ -78,9 +78,11 @@ static void on_worker(struct message *l)
 	struct part *p = container_of(l, struct part, message);
 	struct round *r = p->round;
 	MAGIC_CHECK(r, ROUND_MAGIC);
+	MUST(worker_here(p->worker));
 	r->ops->each(p->worker, r->arg);
 	struct timespec until = limit();
 	mutex_lock(&r->lock);
+	MUST(r->come < r->n);
 	if (++r->come == r->n)
 		mailbox_post(r->box, &r->gathered);
 	if (worker_stopping(p->worker))

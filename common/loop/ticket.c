@@ -26,13 +26,16 @@ static void on_message(struct message *msg)
 	struct ticket *t = container_of(msg, struct ticket, message);
 	MAGIC_CHECK(t, TICKET_MAGIC);
 	MUST(atomic_exchange_explicit(&t->posted, false, memory_order_acq_rel));
-	if (!t->cancelled)
+	if (!t->cancelled) {
+		MUST(worker_here(t->owner));
 		t->woken(t->user);
+	}
 	ticket_unref(t);
 }
 
 struct ticket *ticket_new(struct worker *owner, void (*woken)(void *user), void *user)
 {
+	MUST(worker_here(owner) && woken);
 	struct ticket *t = malloc(sizeof(*t));
 	if (!t)
 		return NULL;
@@ -47,7 +50,7 @@ void ticket_cancel(struct ticket *t)
 	if (!t)
 		return;
 	MAGIC_CHECK(t, TICKET_MAGIC);
-	MUST(!t->cancelled);
+	MUST(!t->cancelled && worker_here(t->owner));
 	t->cancelled = true;
 	ticket_unref(t);
 }

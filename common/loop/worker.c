@@ -85,6 +85,7 @@ static void *thread_main(void *arg)
 	struct worker *w = arg;
 	MAGIC_CHECK(w, WORKER_MAGIC);
 	struct worker_set *set = w->set;
+	w->own = pthread_self();
 	bool started = set->ops->start(w, set->arg) == 0;
 	if (!started)
 		count(set, &set->failed);
@@ -246,6 +247,8 @@ bool worker_set_alive(struct worker_set *set, int64_t limit_us)
 
 void worker_stop(struct worker *w)
 {
+	MAGIC_CHECK(w, WORKER_MAGIC);
+	MUST(worker_here(w));
 	atomic_store_explicit(&w->stopping, true, memory_order_relaxed);
 	ev_break(w->loop, EVBREAK_ALL);
 }

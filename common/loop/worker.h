@@ -33,7 +33,8 @@ struct worker {
 	struct mailbox mailbox; /* post from anywhere */
 	void *ctx;		/* the daemon's own state for this worker, set by its start() */
 	/* private */
-	pthread_t thread;
+	pthread_t thread; /* main thread: to join */
+	pthread_t own;	  /* the same, as the thread itself sees it */
 	struct ev_check turn;
 	struct message ping;
 	int64_t pinged_us;     /* main thread's: when ping was posted */
@@ -48,6 +49,12 @@ struct worker_ops {
 	/* After the loop ended, on the same thread; not called where start() failed. */
 	void (*stop)(struct worker *w);
 };
+
+/* Is the caller on the worker's own thread? For asserts in functions that must be called there. */
+static inline bool worker_here(const struct worker *w)
+{
+	return pthread_equal(w->own, pthread_self());
+}
 
 /*
  * clock_now_us() as of the start of the loop's turn: an ev_check sets it before anything else runs.

@@ -67,8 +67,26 @@ static void an_armed_deadline_that_is_overwritten(void)
 	deadline_class_check(&c);
 }
 
+static void a_class_of_deadlines_that_has_ended(void)
+{
+	struct deadline_class c;
+	struct deadline a = {0};
+	deadline_class_init(&c, ev_loop_new(0), 1000, on_expired);
+	deadline_class_fini(&c);
+	deadline_arm(&a, &c, 0);
+}
+
 static void on_message(struct message *l UNUSED)
 {
+}
+
+static void a_message_to_a_mailbox_that_has_ended(void)
+{
+	struct mailbox m;
+	struct message l = {.run = on_message};
+	mailbox_init(&m, ev_loop_new(0));
+	mailbox_fini(&m);
+	mailbox_post(&m, &l);
 }
 
 static void a_message_that_is_posted_twice(void)
@@ -244,7 +262,9 @@ static void each_is_found(void **state UNUSED)
 		BROKEN(a_count_of_a_slab),
 		BROKEN(more_used_than_an_arena_may),
 		BROKEN(an_armed_deadline_that_is_overwritten),
+		BROKEN(a_class_of_deadlines_that_has_ended),
 		BROKEN(a_message_that_is_posted_twice),
+		BROKEN(a_message_to_a_mailbox_that_has_ended),
 		BROKEN(pipes_that_are_closed_and_kept),
 		BROKEN(a_member_that_is_taken_out_twice),
 		BROKEN(a_ring_that_is_cut),

@@ -196,6 +196,7 @@ static void test_fini_cancels_silently(void **state UNUSED)
 	assert_false(deadline_armed(&things[1].deadline));
 	assert_false(ev_is_active(&class.timer));
 	assert_string_equal(order, "");
+	deadline_class_init(&class, loop, WAIT_US, on_expired);
 }
 
 static void test_changed_wait(void **state UNUSED)

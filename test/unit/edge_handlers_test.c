@@ -85,7 +85,8 @@ static void answer(struct origin_call *c)
 static int worker_start(struct worker *w, void *arg UNUSED)
 {
 	struct edge_worker *f = def_xcalloc_lines(sizeof(*f));
-	f->base = (struct shell_worker){.worker = w,
+	f->base = (struct shell_worker){.magic = SHELL_WORKER_MAGIC,
+					.worker = w,
 					.gen = daemon_ref(&edge.gen),
 					.stats = stats_cells(&edge.stats, 0, 0, w->id),
 					.calls = edge.calls,
@@ -129,6 +130,7 @@ static int setup(void **state UNUSED)
 	snprintf(text, sizeof(text),
 		 "[edge]\norigin = 127.0.0.1:%u\ngrace = 0\npurge-from = 192.0.2.7\n",
 		 addr_port(&edge.origin.addr));
+	MAGIC_SET(g, DAEMON_GENERATION_MAGIC);
 	g->refs = 1;
 	arena_init(&g->arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&errors, &g->arena);

@@ -67,7 +67,8 @@ static int worker_start(struct worker *w, void *arg UNUSED)
 	struct http_server_conf c = {.max_conns = 1};
 	lb.thread = w;
 	lb.worker = def_xcalloc_lines(sizeof(*lb.worker));
-	lb.worker->base = (struct shell_worker){.worker = w,
+	lb.worker->base = (struct shell_worker){.magic = SHELL_WORKER_MAGIC,
+						.worker = w,
 						.gen = daemon_ref(&lb.gen),
 						.stats = stats_cells(&lb.stats, 0, 0, 0),
 						.idle = 16};
@@ -105,6 +106,7 @@ static void configure(const char *text)
 	struct conf_errors errors;
 	struct err e;
 	struct daemon_generation *g = &lb.gen;
+	MAGIC_SET(g, DAEMON_GENERATION_MAGIC);
 	g->refs = 1;
 	arena_init(&g->arena, NULL, 0, ARENA_UNLIMITED);
 	conf_errors_init(&errors, &g->arena);
@@ -117,6 +119,7 @@ static void configure(const char *text)
 	lb.pools = server_pools_new();
 	assert_true(server_attach(lb.pools, g->config, &e));
 	server_apply_weights(g->config);
+	MAGIC_SET(&lb.listener, LISTENER_MAGIC);
 	lb.listener.addr = conf_of(g)->binds[0].addr;
 }
 
