@@ -176,14 +176,21 @@ static void end_by_client(struct proxy *p, enum http_end why)
 		count_server(p, p->server, SERVER_client_aborts);
 }
 
+/* No more callbacks of the server's side. */
+static void leave_call(struct proxy *p)
+{
+	http_relay_fini(&p->relay);
+	if (p->call)
+		http_client_abort(p->call);
+	p->call = NULL;
+}
+
 void proxy_closed(struct http_exchange *x, enum http_end why)
 {
 	struct proxy *p = proxy_of(x);
 	if (p->cause == '-')
 		end_by_client(p, why);
-	http_relay_fini(&p->relay);
-	if (p->call)
-		http_client_abort(p->call);
+	leave_call(p);
 	count_response(p);
 	if (conf_of(p->gen)->settings->access_log)
 		log_access(p);
@@ -196,9 +203,14 @@ void proxy_closed(struct http_exchange *x, enum http_end why)
 	MAGIC_WIPE(p, PROXY_MAGIC);
 }
 
-/* May free p, as every function below that may end the exchange. */
+/*
+ * May free p, as every function below that may end the exchange. It need not be over at once: an answer may wait for
+ * the client to read.
+ */
 static void answer_error(struct proxy *p, uint16_t status, const char *text, char cause, char phase)
 {
+	MUST(!p->relaying);
+	leave_call(p);
 	p->cause = cause;
 	p->phase = phase;
 	http_exchange_error(p->x, status, text, STR_NONE);
@@ -206,6 +218,8 @@ static void answer_error(struct proxy *p, uint16_t status, const char *text, cha
 
 static void cut(struct proxy *p, char cause, char phase)
 {
+	MUST(p->relaying);
+	leave_call(p);
 	p->cause = cause;
 	p->phase = phase;
 	http_exchange_abort(p->x);

@@ -47,6 +47,17 @@ static void answer(struct origin_call *c)
 		origin_reply(c, "200 OK", "", STR("waited"));
 	} else if (str_eq(t, STR("/gone"))) {
 		origin_reply(c, "404 Not Found", "", STR("no such page"));
+	} else if (str_eq(t, STR("/large"))) {
+		char fields[12000];
+		memset(fields, 'f', sizeof(fields));
+		memcpy(fields, "X-Large: ", 9);
+		memcpy(fields + sizeof(fields) - 3, "\r\n", 3);
+		origin_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n");
+		origin_say(c, fields);
+		origin_say(c, "\r\n");
+		origin_wait(c);
+		origin_say(c, "a part of the body");
+		c->close = true;
 	} else if (str_eq(t, STR("/cut"))) {
 		origin_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort");
 		c->close = true;
@@ -307,6 +318,24 @@ static void errors(void **state UNUSED)
 	memory_free(m);
 }
 
+/* The client does not read the page that it gets instead; the server's body has nowhere to go meanwhile. */
+static void an_answer_that_does_not_fit(void **state UNUSED)
+{
+	struct memory_request r = request("GET", "/large");
+	r.memory = 10000;
+	r.unread = true;
+	struct memory_exchange *m = begin(&r);
+	assert_soon(m->responded);
+	unit_on_worker(lb.thread, check_all, NULL);
+	lb.origin.gate = true;
+	usleep(20000); /* time for bytes of the body to come */
+	assert_false(m->closed);
+	memory_break(m, HTTP_END_CLIENT);
+	assert_int_equal(m->status, 502);
+	memory_free(m);
+	assert_int_equal(counted(STAT_response_errors), 1);
+}
+
 static void a_slow_consumer(void **state UNUSED)
 {
 	struct memory_request r = request("GET", "/big");
@@ -383,6 +412,7 @@ int main(void)
 		T(answers_of_unknown_length),
 		T(interim_responses),
 		T(errors),
+		T(an_answer_that_does_not_fit),
 		T(a_slow_consumer),
 		T(breaks_off_while_it_waits),
 		T(half_closes_while_it_waits),

@@ -28,7 +28,7 @@ struct memory {
 	char *copies[HTTP_RESPONSE_BLOCKS]; /* of its blocks, as they were at respond() */
 	char probe[PROBE];		    /* what was not taken begins so */
 	size_t probe_n, room;
-	bool short_write, ended, cut, late_close;
+	bool short_write, ended, cut, late_close, unread;
 	struct message closing;
 };
 
@@ -113,6 +113,8 @@ static void finish(struct memory *y)
 {
 	MUST(!y->ended);
 	y->ended = true;
+	if (y->unread)
+		return;
 	if (y->late_close)
 		mailbox_post(&y->worker->mailbox, &y->closing);
 	else
@@ -293,6 +295,7 @@ struct memory_exchange *memory_ask(struct worker *w, const struct http_handler *
 	y->peer = r->peer;
 	y->room = r->room ? r->room : SIZE_MAX;
 	y->late_close = r->late_close;
+	y->unread = r->unread;
 	y->closing.run = on_closing;
 	y->x = (struct http_exchange){.transport = &transport,
 				      .worker = w,
@@ -300,7 +303,7 @@ struct memory_exchange *memory_ask(struct worker *w, const struct http_handler *
 				      .peer = &y->peer,
 				      .tag = r->tag};
 	MAGIC_SET(&y->x, HTTP_EXCHANGE_MAGIC);
-	arena_init(&y->x.arena, y->arena, sizeof(y->arena), 65536);
+	arena_init(&y->x.arena, y->arena, sizeof(y->arena), r->memory ? r->memory : 65536);
 	unit_on_worker(w, begin, y);
 	return &y->m;
 }

@@ -26,7 +26,9 @@ struct memory_request {
 	struct addr peer;
 	void *tag;
 	size_t room;	 /* bytes of the response body that are taken before writes come short */
+	size_t memory;	 /* of the exchange's arena; 0: 64 KiB */
 	bool late_close; /* closed() comes from the loop, not from inside end() */
+	bool unread;	 /* the client takes no end: closed() comes by memory_break() only */
 };
 
 /* What came of it. */
