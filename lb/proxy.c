@@ -564,6 +564,7 @@ void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 			    .gen = daemon_ref(w->base.gen),
 			    .bind = bind,
 			    .pool = bind->pool,
+			    .sticky = {.server = -1, .flag = '-'},
 			    .cause = '-',
 			    .phase = '-',
 			    .set_cookie = '-',

@@ -648,3 +648,10 @@ def test_the_log_line(lab):
     line = last_log(lb, "/a?b")
     assert re.search(r'127\.0\.0\.1:\d+ \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] web p/s1 '
                      r'\d+/0/\d+/\d+/\d+ 200 \d+ - - ---- \d+/\d+/\d+/\d+/0 0/0 "GET /a\?b HTTP/1\.1"$', line)
+
+
+def test_the_log_line_of_a_purge_that_is_not_forwarded(lab):
+    lb = lab.lbd(named(lab, "x"), extra="[lb]\nforwarded-for = no\n")
+    assert lb.ask("/a?b", "PURGE").status == 403
+    assert re.search(r' web p/<NOSRV> \d+/-1/-1/-1/\d+ 403 \d+ - - PR-- .* "PURGE /a\?b HTTP/1\.1"$',
+                     last_log(lb, "/a?b"))
