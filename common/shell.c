@@ -529,12 +529,30 @@ struct check {
 	_Atomic unsigned checked; /* structures */
 };
 
+/* The connections of all listeners are those of the server. */
+static void check_sockets(const struct shell_worker *w)
+{
+	unsigned open = 0;
+	for (const struct shell_socket *s = w->sockets; s; s = s->next) {
+		MAGIC_CHECK(s->listener, LISTENER_MAGIC);
+		open += s->stats.open;
+	}
+	MUST(open == http_server_conns(w->server));
+}
+
+/* What they hold of the worker's is found while the server's connections, and the daemon's calls, are checked. */
 static unsigned check_worker(struct shell_worker *w)
 {
 	MUST(w->n_listening <= SHELL_LISTEN_MAX);
-	return http_server_check(w->server) + slab_check(&w->worker->buffers) +
-	       pipes_check(&w->worker->pipes) + mailbox_check(&w->worker->mailbox) +
-	       w->shell->ops->check(w);
+	struct worker *own = w->worker;
+	slab_find(&own->buffers);
+	pipes_find(&own->pipes);
+	unsigned n = http_server_check(w->server) + w->shell->ops->check(w);
+	slab_check_found(&own->buffers);
+	pipes_check_found(&own->pipes);
+	check_sockets(w);
+	return n + slab_check(&own->buffers) + pipes_check(&own->pipes) +
+	       mailbox_check(&own->mailbox);
 }
 
 static void on_check_worker(struct worker *worker, void *arg)

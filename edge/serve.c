@@ -811,8 +811,11 @@ unsigned serve_check(const struct edge_worker *w)
 		MUST(s->x->status || s->leader.fetch || s->waiter.object);
 		MUST(!s->waiter.object || (s->waiter.object == s->object && s->waiter.ticket));
 		MUST(s->step != DELIVER || s->object);
-		if (s->relay.magic)
+		if (s->relay.magic) {
 			http_relay_check(&s->relay);
+			pipes_found(&w->base.worker->pipes, &s->relay.request.pipe);
+			pipes_found(&w->base.worker->pipes, &s->relay.response.pipe);
+		}
 	}
 	return list_check(&w->serves);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lbd.h"
 
+#include "check.h"
 #include "lb_worker.h"
-#include "proxy.h"
 #include "stats_page.h"
 
 /* ---- shell_ops */
@@ -18,21 +18,6 @@ static void plan(const struct daemon_generation *g, struct shell_plan *p)
 		p->listen[p->n_listen++] = c->binds[i].addr;
 }
 _Static_assert(LB_BINDS_MAX <= SHELL_LISTEN_MAX, "every bind finds a place");
-
-static unsigned attempts(const struct server *server, void *arg)
-{
-	const struct shell *s = arg;
-	unsigned n = 0;
-	for (unsigned i = 0; i < shell_workers(s); i++)
-		n += proxy_attempts(lb_worker_from(shell_worker(s, i)), server);
-	return n;
-}
-
-static unsigned check_shared(struct shell *s, bool still)
-{
-	const struct lbd *b = shell_user(s);
-	return server_check(b->pools, still ? attempts : NULL, s);
-}
 
 static const struct shell_ops shell_ops = {
 	.keeps = {.connections = STAT_connections,

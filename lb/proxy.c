@@ -629,10 +629,23 @@ unsigned proxy_check(const struct lb_worker *w)
 		MUST(p->call || p->relay.magic == 0);
 		MUST(!p->call || (p->call->user == p && p->server));
 		MUST(!p->server || p->server == p->pool->servers[p->index]);
-		if (p->call)
+		if (p->call) {
 			http_relay_check(&p->relay);
+			pipes_found(&w->base.worker->pipes, &p->relay.request.pipe);
+			pipes_found(&w->base.worker->pipes, &p->relay.response.pipe);
+		}
 	}
 	return n;
+}
+
+void proxy_each(const struct lb_worker *w,
+		void (*one)(const struct lb_bind *b, const struct lb_pool *p,
+			    const struct server *s, void *arg),
+		void *arg)
+{
+	const struct list *l;
+	LIST_EACH(l, &w->proxies)
+		one(listed(l)->bind, listed(l)->pool, listed(l)->server, arg);
 }
 
 unsigned proxy_attempts(const struct lb_worker *w, const struct server *s)

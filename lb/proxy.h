@@ -18,8 +18,13 @@ void proxy_closed(struct http_exchange *x, enum http_end why);
 /* Idle timeout of a tunnel: both ends are cut. */
 void proxy_silent(struct deadline *silence);
 
-/* Aborts unless the invariants of the worker's requests hold; returns how many there are. */
+/* Aborts unless the invariants of the worker's requests hold; returns how many there are. See slab_find(). */
 unsigned proxy_check(const struct lb_worker *w);
+/* Each request: where it came in, its pool, and its server now or NULL. */
+void proxy_each(const struct lb_worker *w,
+		void (*one)(const struct lb_bind *b, const struct lb_pool *p,
+			    const struct server *s, void *arg),
+		void *arg);
 /* The number of its requests that the server has now. */
 unsigned proxy_attempts(const struct lb_worker *w, const struct server *s);
 

@@ -84,6 +84,21 @@ void slab_put(struct slab *s, void *object)
 	s->kept++;
 }
 
+void slab_find(struct slab *s)
+{
+	s->found = 0;
+}
+
+void slab_found(struct slab *s)
+{
+	s->found++;
+}
+
+void slab_check_found(const struct slab *s)
+{
+	MUST(s->found == s->used);
+}
+
 unsigned slab_check(const struct slab *s)
 {
 	uint32_t n = 0;

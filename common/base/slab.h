@@ -18,6 +18,7 @@ struct slab {
 	uint32_t cap;		/* ro: objects that may be out at once */
 	uint32_t used;		/* ro: objects out now */
 	uint32_t kept;		/* ro: objects on the free list */
+	uint32_t found;		/* private: see slab_found() */
 	uint32_t keep;		/* ro: above this many, put returns memory to the system */
 	uint64_t refused;	/* ro: gets that met the cap */
 };
@@ -34,5 +35,13 @@ void slab_put(struct slab *s, void *object); /* object may be NULL */
 
 /* Aborts unless the invariants hold; returns 1, the number of structures looked at, as every x_check() does. */
 unsigned slab_check(const struct slab *s);
+
+/*
+ * Are the objects that are out those that holders have? Begins to count; then each holder that is checked says so once
+ * for each object it has; slab_check_found() aborts unless they have all.
+ */
+void slab_find(struct slab *s);
+void slab_found(struct slab *s);
+void slab_check_found(const struct slab *s);
 
 #endif

@@ -128,6 +128,8 @@ void http_in_check(const struct http_in *in)
 	MUST(in->head <= in->start && in->start <= in->end);
 	MUST(in->end <= in->tail && in->tail <= HTTP_IN_SIZE);
 	MUST(in->mem || in->tail == 0);
+	if (in->mem)
+		slab_found(in->buffers);
 	MUST(in->body.state != HTTP_BODY_MORE || in->head == 0 || in->tail == in->end ||
 	     in->body.kind == HTTP_BODY_CHUNKED);
 }

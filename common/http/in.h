@@ -67,7 +67,8 @@ void http_in_bypass(struct http_in *in, uint64_t n);
 /* The message is over: unpins its head, drops what was not consumed. True: bytes of the next message are there already. */
 bool http_in_next(struct http_in *in);
 
-void http_in_check(const struct http_in *in); /* aborts unless the invariants hold */
+/* Aborts unless the invariants hold. Its buffer is found, see slab_find(). */
+void http_in_check(const struct http_in *in);
 
 static inline size_t http_in_payload(const struct http_in *in)
 {

@@ -46,13 +46,29 @@ bool pipes_get(struct pipes *p, struct pipes_pair *pair)
 
 void pipes_put(struct pipes *p, struct pipes_pair *pair, bool empty)
 {
-	MUST(p->n_out > 0);
+	MUST(p->n_out > 0 && pair->in >= 0 && pair->out >= 0);
 	p->n_out--;
 	if (empty && p->n_kept < PIPES_KEPT && p->n_out + p->n_kept < p->max)
 		p->kept[p->n_kept++] = *pair;
 	else
 		close_pair(*pair);
 	*pair = (struct pipes_pair){.in = -1, .out = -1};
+}
+
+void pipes_find(struct pipes *p)
+{
+	p->n_found = 0;
+}
+
+void pipes_found(struct pipes *p, const struct pipes_pair *pair)
+{
+	MUST((pair->in < 0) == (pair->out < 0));
+	p->n_found += pair->in >= 0;
+}
+
+void pipes_check_found(const struct pipes *p)
+{
+	MUST(p->n_found == p->n_out);
 }
 
 unsigned pipes_check(const struct pipes *p)

@@ -17,7 +17,7 @@ struct pipes_pair {
 
 struct pipes {
 	struct pipes_pair kept[PIPES_KEPT]; /* private */
-	unsigned n_kept, n_out;		    /* private */
+	unsigned n_kept, n_out, n_found;    /* private */
 	unsigned max;			    /* private: of both together */
 };
 
@@ -29,8 +29,13 @@ void pipes_set_max(struct pipes *p, unsigned max);
 
 /* False: too many are out, or no descriptors. */
 bool pipes_get(struct pipes *p, struct pipes_pair *pair);
-unsigned pipes_check(const struct pipes *p); /* see slab_check() */
 /* empty: nothing is left in it, so that another may have it. pair becomes -1, -1. */
 void pipes_put(struct pipes *p, struct pipes_pair *pair, bool empty);
+
+unsigned pipes_check(const struct pipes *p); /* see slab_check() */
+/* As slab_find() and its like. A pair that is -1, -1 does not count. */
+void pipes_find(struct pipes *p);
+void pipes_found(struct pipes *p, const struct pipes_pair *pair);
+void pipes_check_found(const struct pipes *p);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/slab.h"
+#include "http/in.h"
 #include "index.h"
 #include "loop/deadline.h"
 #include "loop/mailbox.h"
@@ -41,6 +42,41 @@ static void a_count_of_a_slab(void)
 	slab_init(&s, 100, 10, 10);
 	s.kept++;
 	slab_check(&s);
+}
+
+static void an_object_of_a_slab_that_nobody_has(void)
+{
+	struct slab s;
+	slab_init(&s, 100, 10, 10);
+	MUST(slab_get(&s));
+	slab_find(&s);
+	slab_check_found(&s);
+}
+
+static void an_object_of_a_slab_that_two_have(void)
+{
+	struct slab s;
+	slab_init(&s, 100, 10, 10);
+	MUST(slab_get(&s));
+	slab_find(&s);
+	slab_found(&s);
+	slab_found(&s);
+	slab_check_found(&s);
+}
+
+/* As the command check finds it, by the connections that it looks at. */
+static void a_window_that_nobody_has(void)
+{
+	struct slab s;
+	struct http_in a, b;
+	slab_init(&s, HTTP_IN_SIZE, 10, 10);
+	http_in_init(&a, &s);
+	http_in_init(&b, &s);
+	http_in_open(&a);
+	http_in_open(&b);
+	slab_find(&s);
+	http_in_check(&a);
+	slab_check_found(&s);
 }
 
 static void more_used_than_an_arena_may(void)
@@ -107,6 +143,27 @@ static void pipes_that_are_closed_and_kept(void)
 	pipes_put(&p, &a, true);
 	p.kept[0].in = -1;
 	pipes_check(&p);
+}
+
+static void a_pipe_that_nobody_has(void)
+{
+	struct pipes p;
+	struct pipes_pair a, b;
+	pipes_init(&p);
+	MUST(pipes_get(&p, &a) && pipes_get(&p, &b));
+	pipes_find(&p);
+	pipes_found(&p, &a);
+	pipes_check_found(&p);
+}
+
+static void a_pipe_that_is_put_back_twice(void)
+{
+	struct pipes p;
+	struct pipes_pair a, b;
+	pipes_init(&p);
+	MUST(pipes_get(&p, &a) && pipes_get(&p, &b));
+	pipes_put(&p, &a, true);
+	pipes_put(&p, &a, true);
 }
 
 static void a_member_that_is_taken_out_twice(void)
@@ -260,12 +317,17 @@ static void each_is_found(void **state UNUSED)
 	} broken[] = {
 #define BROKEN(f) {#f, f}
 		BROKEN(a_count_of_a_slab),
+		BROKEN(an_object_of_a_slab_that_nobody_has),
+		BROKEN(an_object_of_a_slab_that_two_have),
+		BROKEN(a_window_that_nobody_has),
 		BROKEN(more_used_than_an_arena_may),
 		BROKEN(an_armed_deadline_that_is_overwritten),
 		BROKEN(a_class_of_deadlines_that_has_ended),
 		BROKEN(a_message_that_is_posted_twice),
 		BROKEN(a_message_to_a_mailbox_that_has_ended),
 		BROKEN(pipes_that_are_closed_and_kept),
+		BROKEN(a_pipe_that_nobody_has),
+		BROKEN(a_pipe_that_is_put_back_twice),
 		BROKEN(a_member_that_is_taken_out_twice),
 		BROKEN(a_ring_that_is_cut),
 		BROKEN(pages_that_are_released_twice),
