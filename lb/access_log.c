@@ -9,17 +9,21 @@
 
 /* Room for the longest request line that is accepted; with many escaped bytes it is cut. */
 #define LINE_ROOM 9000
+/* Kept for what comes behind it, " HTTP/1.1" and the rest. */
+#define TAIL_ROOM 16
 /* Holds the lines of a second in which the reader is stuck, at a thousand requests a second and worker. */
 #define RING_SIZE (256 * 1024)
 
 void access_log_init(struct access_log *l)
 {
+	MUST(!l->lines);
 	l->lines = writer_open(RING_SIZE);
 	l->stamped_s = -1;
 }
 
 void access_log_fini(struct access_log *l)
 {
+	MUST(l->lines);
 	writer_close(l->lines);
 	l->lines = NULL;
 }
@@ -40,6 +44,7 @@ static const char *stamp(struct access_log *l, int64_t wall_s)
 static size_t escape(char *to, size_t size, struct str s)
 {
 	size_t n = 0;
+	MUST(size <= LINE_ROOM);
 	for (size_t i = 0; i < s.n && n + 3 < size; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 		if (c >= 32 && c <= 126 && c != '"' && c != '#') {
@@ -57,6 +62,7 @@ size_t access_log_format(struct access_log *l, const struct access_entry *e, int
 			 char *to, size_t size)
 {
 	char peer[ADDR_TEXT_SIZE];
+	MUST(e->peer && strlen(e->termination_state) == 4);
 	int n = snprintf(to, size,
 			 "%s [%s.%03d] %.*s %.*s/%.*s %" PRId64 "/%" PRId64 "/%" PRId64 "/%" PRId64
 			 "/%" PRId64 " %d %" PRIu64 " - - %.4s %u/%u/%u/%u/%s%u 0/0 \"",
@@ -66,16 +72,19 @@ size_t access_log_format(struct access_log *l, const struct access_entry *e, int
 			 e->connect_ms, e->response_ms, e->total_ms, e->status, e->bytes,
 			 e->termination_state, e->active, e->frontend_active, e->pool_active,
 			 e->server_active, e->redispatched ? "+" : "", e->retries);
-	size_t at = MIN((size_t)MAX(n, 0), size - 1);
+	/* What comes before the request line is short, and ours. */
+	MUST(n > 0 && (size_t)n + TAIL_ROOM < size);
+	size_t at = (size_t)n;
 	if (e->method.n) {
-		at += escape(to + at, size - at - 16, e->method);
+		at += escape(to + at, size - at - TAIL_ROOM, e->method);
 		to[at++] = ' ';
-		at += escape(to + at, size - at - 16, e->target);
+		at += escape(to + at, size - at - TAIL_ROOM, e->target);
 		at += (size_t)snprintf(to + at, size - at, " HTTP/1.%u\"\n", e->minor);
 	} else {
-		at += escape(to + at, size - at - 16, e->target);
+		at += escape(to + at, size - at - TAIL_ROOM, e->target);
 		at += (size_t)snprintf(to + at, size - at, "\"\n");
 	}
+	MUST(at < size && to[at - 1] == '\n');
 	return at;
 }
 

@@ -65,6 +65,7 @@ static unsigned attempts(const struct server *server, void *arg)
 unsigned check_shared(struct shell *s, bool still)
 {
 	const struct lbd *b = shell_user(s);
+	MAGIC_CHECK(b, LBD_MAGIC);
 	if (still)
 		check_gauges(s);
 	return server_check(b->pools, still ? attempts : NULL, s);

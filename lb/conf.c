@@ -87,6 +87,7 @@ static void build_pools(struct daemon_generation *g, struct lb_config *c,
 			if (str_eq(cs->pool, p->conf->name))
 				p->conf_servers[p->n++] = cs;
 		}
+		MUST(p->n <= servers);
 		if (p->n > LB_SERVERS_MAX)
 			conf_error_at(errors, conf_loc(g->conf, "pool", i), NULL,
 				      "[pool %.*s] has %u servers, at most %d are allowed",
@@ -184,14 +185,17 @@ static struct str node_name(struct daemon_generation *g)
 void conf_build(struct daemon_generation *g, struct conf_errors *errors)
 {
 	struct lb_config *c = ARENA_NEW(&g->arena, struct lb_config);
+	MAGIC_SET(c, LB_CONFIG_MAGIC);
 	g->config = c;
 	conf_check_cluster(g->conf, errors);
 	c->settings = conf_at(g->conf, "lb", 0);
+	MUST(c->settings); /* the section is there even if the file has none */
 	c->node = node_name(g);
 	c->binds = ARENA_ARRAY(&g->arena, struct lb_bind, count_binds(g));
 	build_pools(g, c, errors);
 	build_frontends(g, c, errors);
 	build_stats(g, c, errors);
+	MUST(c->n_binds <= LB_BINDS_MAX && c->n_binds <= count_binds(g));
 	if (errors->n == 0 && c->n_binds == 0)
 		conf_error_at(errors, conf_file(g->conf), NULL,
 			      "no [frontend NAME]: lbd would listen nowhere");

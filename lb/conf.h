@@ -55,7 +55,10 @@ struct lb_bind {
 	unsigned slot; /* of the frontend's counters; see stats_attach() */
 };
 
+#define LB_CONFIG_MAGIC 0x4c42434fu
+
 struct lb_config {
+	uint32_t magic; /* private */
 	const struct lb_settings *settings;
 	const struct lb_stats *stats; /* NULL: none */
 	struct str node;	      /* this board's name, or the host's */
@@ -72,7 +75,9 @@ void conf_build(struct daemon_generation *g, struct conf_errors *errors);
 
 static inline const struct lb_config *conf_of(const struct daemon_generation *g)
 {
-	return g->config;
+	const struct lb_config *c = g->config;
+	MAGIC_CHECK(c, LB_CONFIG_MAGIC);
+	return c;
 }
 
 #endif

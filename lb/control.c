@@ -85,6 +85,7 @@ static void set_admin(struct text *out, struct str args, void *arg, enum server_
 	struct server *s = named(out, args, arg);
 	if (!s)
 		return;
+	MUST(daemon_here(arg)); /* the one writer of admin */
 	atomic_store(&s->admin, (uint32_t)admin);
 	const char *status = server_status(s, clock_now_us());
 	log_event(LOG_LEVEL_NOTICE,

@@ -40,6 +40,8 @@ static void take_verdict(struct server *s, void *arg)
 {
 	struct health_view_state *v = arg;
 	struct health_record r;
+	MAGIC_CHECK(v, VIEW_MAGIC);
+	MAGIC_CHECK(s, SERVER_MAGIC);
 	char name[160];
 	snprintf(name, sizeof(name), "%s/%s", s->pool_name, s->name);
 	if (!health_find(&v->table, name, &r) || r.state == HEALTH_UNKNOWN)
@@ -63,6 +65,8 @@ static void take_verdict(struct server *s, void *arg)
 void health_view_read(struct health_view_state *v)
 {
 	char path[DAEMON_PATH_SIZE];
+	MAGIC_CHECK(v, VIEW_MAGIC);
+	MUST(daemon_here(v->daemon));
 	table_path(v, path);
 	health_refresh(&v->table, path);
 	bool stale = health_stale(&v->table, clock_now_us());
@@ -115,6 +119,7 @@ void health_view_start(struct health_view_state *v, struct daemon *d,
 		       void (*went_down)(const struct addr *server, void *arg), void *arg)
 {
 	char path[DAEMON_PATH_SIZE];
+	MUST(!v->magic && went_down);
 	*v = (struct health_view_state){
 		.daemon = d, .went_down = went_down, .arg = arg, .stale = true};
 	MAGIC_SET(v, VIEW_MAGIC);
@@ -129,6 +134,7 @@ void health_view_start(struct health_view_state *v, struct daemon *d,
 
 void health_view_stop(struct health_view_state *v)
 {
+	MAGIC_CHECK(v, VIEW_MAGIC);
 	watch_stop(&v->watch);
 	ev_timer_stop(daemon_loop(v->daemon), &v->check);
 	health_close(&v->table);

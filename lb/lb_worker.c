@@ -29,6 +29,7 @@ static const struct lb_bind *bind_of_request(const struct lb_worker *w,
 static void on_request(struct http_exchange *x)
 {
 	struct lb_worker *w = lb_worker_of(x);
+	MUST(worker_here(w->base.worker));
 	const struct lb_bind *b = bind_of_request(w, x);
 	x->user = NULL;
 	if (b)
@@ -64,10 +65,11 @@ static const char *refusal_state(enum http_refusal_cause cause)
 	case HTTP_REFUSAL_CLOSED:
 		return "CR--";
 	case HTTP_REFUSAL_MALFORMED:
-	case HTTP_REFUSAL_HANDSHAKE: /* not logged as requests */
-		break;
+		return "PR--";
+	case HTTP_REFUSAL_HANDSHAKE:
+		WRONG("no request had begun");
 	}
-	return "PR--";
+	WRONG("a cause without a state");
 }
 
 static void on_refused(struct http_server *s, const struct http_refusal *r)
@@ -85,6 +87,7 @@ static void on_refused(struct http_server *s, const struct http_refusal *r)
 		log_warn("conn %s: %s", addr_format(r->peer, text), r->bad.reason);
 		return;
 	}
+	MUST(r->bad.status >= 400 && r->bad.status < 600 && r->bad.reason);
 	lb_count(w, STAT_requests, 1);
 	lb_count(w, STAT_refused, 1);
 	lb_count(w, r->bad.status < 500 ? STAT_responses_4xx : STAT_responses_5xx, 1);
@@ -148,6 +151,7 @@ static struct http_client_conf client_conf(struct lb_worker *w, const struct con
 
 struct http_client *lb_worker_client(struct lb_worker *w, const struct lb_pool *p)
 {
+	MUST(p->live->id < LB_POOLS_MAX);
 	struct http_client **at = &w->clients[p->live->id];
 	if (!*at) {
 		struct http_client_conf c = client_conf(w, p->conf);
@@ -160,9 +164,11 @@ void lb_worker_apply(struct shell_worker *base)
 {
 	struct lb_worker *w = lb_worker_from(base);
 	const struct lb_config *c = conf_of(base->gen);
+	MUST(worker_here(base->worker));
 	w->idle.max = base->idle;
 	deadline_class_set(&w->on_silence, c->settings->tunnel_ms * CLOCK_MSEC);
 	for (unsigned i = 0; i < c->n_pools; i++) {
+		MAGIC_CHECK(c->pools[i].live, POOL_MAGIC);
 		struct http_client *cl = w->clients[c->pools[i].live->id];
 		struct http_client_conf cc = client_conf(w, c->pools[i].conf);
 		if (cl)
@@ -180,6 +186,9 @@ static void publish_socket(struct lb_worker *w, struct shell_socket *s)
 {
 	const struct lb_bind *b = bind_of(conf_of(w->base.gen), &s->listener->addr);
 	unsigned slot = b ? b->slot : s->slot;
+	MAGIC_CHECK(s->listener, LISTENER_MAGIC);
+	MUST(s->stats.accepted >= s->seen.accepted && s->stats.open <= s->stats.accepted);
+	MUST(s->stats.bytes_in >= s->seen.bytes_in && s->stats.bytes_out >= s->seen.bytes_out);
 	stats_cell *before = lb_cells(w, STATS_FRONTEND, s->slot);
 	stats_cell *now = lb_cells(w, STATS_FRONTEND, slot);
 	stats_add(&before[FRONTEND_clients], -(int64_t)s->seen.open);
@@ -194,6 +203,7 @@ static void publish_socket(struct lb_worker *w, struct shell_socket *s)
 void lb_worker_publish(struct shell_worker *base)
 {
 	struct lb_worker *w = lb_worker_from(base);
+	MUST(worker_here(base->worker));
 	stats_set(&base->stats[STAT_running], w->running);
 	for (struct shell_socket *s = base->sockets; s; s = s->next)
 		publish_socket(w, s);
@@ -202,6 +212,7 @@ void lb_worker_publish(struct shell_worker *base)
 void lb_worker_init(struct shell_worker *base)
 {
 	struct lb_worker *w = lb_worker_from(base);
+	MUST(worker_here(base->worker) && !w->stats);
 	w->idle.max = base->idle;
 	list_init(&w->proxies);
 	access_log_init(&w->log);
@@ -213,6 +224,7 @@ void lb_worker_init(struct shell_worker *base)
 void lb_worker_fini(struct shell_worker *base)
 {
 	struct lb_worker *w = lb_worker_from(base);
+	MUST(worker_here(base->worker) && w->running == 0 && list_check(&w->proxies) == 0);
 	for (unsigned i = 0; i < LB_POOLS_MAX; i++)
 		if (w->clients[i])
 			http_client_free(w->clients[i]);
@@ -222,6 +234,7 @@ void lb_worker_fini(struct shell_worker *base)
 
 void lb_worker_forget(struct lb_worker *w, const struct addr *server)
 {
+	MUST(worker_here(w->base.worker));
 	for (unsigned i = 0; i < LB_POOLS_MAX; i++)
 		if (w->clients[i])
 			http_client_forget(w->clients[i], server);

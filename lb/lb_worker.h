@@ -37,6 +37,7 @@ static inline struct lb_worker *lb_worker_of(const struct http_exchange *x)
 /* Counting, on the worker's thread only. n may be negative for gauges. */
 static inline void lb_count(const struct lb_worker *w, unsigned counter, int64_t n)
 {
+	MUST(counter < STAT_COUNT);
 	stats_add(&w->base.stats[counter], n);
 }
 
@@ -48,18 +49,21 @@ static inline stats_cell *lb_cells(const struct lb_worker *w, unsigned kind, uns
 static inline void lb_count_frontend(const struct lb_worker *w, const struct lb_bind *b,
 				     unsigned counter, int64_t n)
 {
+	MUST(counter < FRONTEND_STAT_COUNT);
 	stats_add(&lb_cells(w, STATS_FRONTEND, b->slot)[counter], n);
 }
 
 static inline void lb_count_pool(const struct lb_worker *w, const struct lb_pool *p,
 				 unsigned counter, int64_t n)
 {
+	MUST(counter < POOL_STAT_COUNT);
 	stats_add(&lb_cells(w, STATS_POOL, p->live->slot)[counter], n);
 }
 
 static inline void lb_count_server(const struct lb_worker *w, const struct server *s,
 				   unsigned counter, int64_t n)
 {
+	MUST(counter < SERVER_STAT_COUNT);
 	stats_add(&lb_cells(w, STATS_SERVER, s->slot)[counter], n);
 }
 
@@ -67,6 +71,7 @@ static inline void lb_count_server(const struct lb_worker *w, const struct serve
 static inline void lb_max_server(const struct lb_worker *w, const struct server *s,
 				 unsigned counter, uint64_t value)
 {
+	MUST(counter < SERVER_STAT_COUNT);
 	stats_max(&lb_cells(w, STATS_SERVER, s->slot)[counter], value);
 }
 

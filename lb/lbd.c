@@ -14,6 +14,7 @@ static void plan(const struct daemon_generation *g, struct shell_plan *p)
 	p->maxconn = c->settings->maxconn;
 	p->per_client = 2;
 	p->buffers = 2 * (p->maxconn + 64);
+	MUST(c->n_binds && c->n_binds <= LB_BINDS_MAX && p->n_listen == 0);
 	for (unsigned i = 0; i < c->n_binds; i++)
 		p->listen[p->n_listen++] = c->binds[i].addr;
 }
@@ -53,6 +54,7 @@ static void on_forget(struct message *msg)
 {
 	struct forget_message *m = container_of(msg, struct forget_message, message);
 	MAGIC_CHECK(m, FORGET_MAGIC);
+	MAGIC_CHECK(&m->worker->base, SHELL_WORKER_MAGIC);
 	lb_worker_forget(m->worker, &m->addr);
 	MAGIC_WIPE(m, FORGET_MAGIC);
 	free(m);
@@ -61,6 +63,7 @@ static void on_forget(struct message *msg)
 static void server_went_down(const struct addr *addr, void *arg)
 {
 	const struct lbd *b = arg;
+	MAGIC_CHECK(b, LBD_MAGIC);
 	for (unsigned i = 0; i < shell_workers(b->shell); i++) {
 		struct shell_worker *w = shell_worker(b->shell, i);
 		if (!w)
@@ -78,13 +81,17 @@ static void server_went_down(const struct addr *addr, void *arg)
 
 struct lbd *lbd_of(struct daemon *d)
 {
-	return shell_user(shell_of(d));
+	struct lbd *b = shell_user(shell_of(d));
+	MAGIC_CHECK(b, LBD_MAGIC);
+	MUST(daemon_here(d));
+	return b;
 }
 
 int lbd_start(struct daemon *d, struct err *e)
 {
 	struct lbd *b = def_xcalloc(1, sizeof(*b));
 	struct lb_config *c = daemon_current(d)->config;
+	MAGIC_SET(b, LBD_MAGIC);
 	b->pools = server_pools_new();
 	b->shell = shell_open(d, &shell_ops, b, e);
 	if (!b->shell || !server_attach(b->pools, c, e))
@@ -96,10 +103,11 @@ int lbd_start(struct daemon *d, struct err *e)
 	return shell_run(b->shell, e);
 }
 
-int lbd_reload(struct daemon *d, struct daemon_generation *old UNUSED, struct err *e)
+int lbd_reload(struct daemon *d, struct daemon_generation *old, struct err *e)
 {
 	struct lbd *b = lbd_of(d);
 	struct lb_config *c = daemon_current(d)->config;
+	MUST(old && old != daemon_current(d) && conf_of(old) != c);
 	if (!server_attach(b->pools, c, e) || shell_prepare(b->shell, e) < 0)
 		return -1;
 	server_apply_weights(c);
@@ -115,5 +123,6 @@ void lbd_finish(struct daemon *d)
 	health_view_stop(&b->health);
 	shell_finish(b->shell);
 	server_pools_free(b->pools);
+	MAGIC_WIPE(b, LBD_MAGIC);
 	free(b);
 }

@@ -6,7 +6,10 @@
 #include "health_view.h"
 #include "shell.h"
 
+#define LBD_MAGIC 0x4c424421u
+
 struct lbd {
+	uint32_t magic; /* private */
 	struct shell *shell;
 	struct pools *pools;
 	struct health_view_state health;

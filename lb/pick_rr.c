@@ -5,6 +5,7 @@ int pick_rr(struct pick_rr *const *all, const bool *usable, unsigned n)
 {
 	int best = -1;
 	int32_t sum = 0;
+	MUST(n <= PICK_RR_MAX);
 	for (unsigned i = 0; i < n; i++) {
 		if (!usable[i] || all[i]->weight == 0)
 			continue;

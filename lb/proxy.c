@@ -52,6 +52,7 @@ static struct proxy *proxy_of(struct http_exchange *x)
 {
 	struct proxy *p = x->user;
 	MAGIC_CHECK(p, PROXY_MAGIC);
+	MUST(p->x == x);
 	return p;
 }
 
@@ -59,6 +60,7 @@ static struct proxy *proxy_from(struct http_call *c)
 {
 	struct proxy *p = c->user;
 	MAGIC_CHECK(p, PROXY_MAGIC);
+	MUST(p->call == c && p->server);
 	return p;
 }
 
@@ -93,6 +95,7 @@ static void log_access(struct proxy *p)
 {
 	struct http_exchange *x = p->x;
 	int64_t now = now_of(p);
+	MUST(!p->call && now >= x->started_us);
 	unsigned clients = shell_clients(p->worker->base.shell);
 	struct access_entry e = {
 		.peer = x->peer,
@@ -126,7 +129,7 @@ static void release_server(struct proxy *p)
 {
 	if (!p->server)
 		return;
-	atomic_fetch_sub_explicit(&p->server->current, 1, memory_order_relaxed);
+	MUST(atomic_fetch_sub_explicit(&p->server->current, 1, memory_order_relaxed) > 0);
 	lb_count_server(p->worker, p->server, SERVER_running, -1);
 	p->server = NULL;
 }
@@ -168,6 +171,7 @@ static void end_by_client(struct proxy *p, enum http_end why)
 		p->cause = 'K';
 		break;
 	}
+	MUST(p->cause != '-'); /* each other way has a letter */
 	p->phase = p->relaying ? 'D' : 'H';
 	count(p, STAT_client_aborts);
 	lb_count_frontend(p->worker, p->bind, FRONTEND_client_aborts, 1);
@@ -188,6 +192,7 @@ static void leave_call(struct proxy *p)
 void proxy_closed(struct http_exchange *x, enum http_end why)
 {
 	struct proxy *p = proxy_of(x);
+	MUST(worker_here(x->worker) && p->worker->running > 0);
 	if (p->cause == '-')
 		end_by_client(p, why);
 	leave_call(p);
@@ -230,6 +235,7 @@ static void cut(struct proxy *p, char cause, char phase)
 /* A connection with a PROXY header is this client's alone: after its last request it is closed. */
 static void end_call(struct proxy *p)
 {
+	MUST(p->call && p->server);
 	bool last = p->preface.n && p->x->head->close;
 	(last ? http_client_abort : http_client_end)(p->call);
 	p->call = NULL;
@@ -253,6 +259,8 @@ static void on_head(struct http_call *c)
 {
 	struct proxy *p = proxy_from(c);
 	const struct http_head *h = c->head;
+	MUST(!p->relaying && p->x->status == 0);
+	MUST(c->response_us >= c->connected_us && c->connected_us >= c->started_us);
 	server_connected(p->server);
 	count_server(p, p->server, stats_by_class(SERVER_responses_1xx, h->status));
 	p->connect_ms = ms(c->connected_us - c->started_us);
@@ -285,6 +293,7 @@ static void on_head(struct http_call *c)
 static void on_interim(struct http_call *c)
 {
 	struct proxy *p = proxy_from(c);
+	MUST(!p->relaying);
 	lb_count_frontend(p->worker, p->bind, FRONTEND_responses_1xx, 1);
 	count_pool(p, POOL_responses_1xx);
 	count_server(p, p->server, SERVER_responses_1xx);
@@ -295,7 +304,9 @@ static void on_interim(struct http_call *c)
 
 static void assign_server(struct proxy *p, int index)
 {
+	MUST(index >= 0 && (unsigned)index < p->pool->n && !p->server);
 	struct server *s = p->pool->servers[index];
+	MAGIC_CHECK(s, SERVER_MAGIC);
 	p->index = index;
 	p->server = s;
 	uint32_t now = atomic_fetch_add_explicit(&s->current, 1, memory_order_relaxed) + 1;
@@ -326,6 +337,7 @@ static int pick(struct proxy *p)
 
 static void pick_and_attempt(struct proxy *p)
 {
+	MUST((p->sticky.flag == 'V') == (p->sticky.server >= 0));
 	int index = p->sticky.flag == 'V' ? p->sticky.server : pick(p);
 	if (index < 0) {
 		answer_error(p, 503, no_server_text, 'S', 'C');
@@ -338,6 +350,7 @@ static void pick_and_attempt(struct proxy *p)
 static void count_connect_error(struct proxy *p, const char *why)
 {
 	struct server *s = p->server;
+	MUST(s && !p->call);
 	count(p, STAT_connect_errors);
 	count_pool(p, POOL_connect_errors);
 	count_server(p, s, SERVER_connect_errors);
@@ -355,6 +368,7 @@ static void count_connect_error(struct proxy *p, const char *why)
 /* Tries another server, if there are retries left. */
 static bool redispatch(struct proxy *p)
 {
+	MUST(p->server == p->pool->servers[p->index] && !p->call && !p->relaying);
 	if (p->retries >= p->pool->conf->retries)
 		return false;
 	p->tried |= UINT64_C(1) << p->index;
@@ -410,10 +424,11 @@ static struct outcome error_outcome(enum http_fail why)
 		return (struct outcome){502, 'S', 'D'};
 	case HTTP_FAIL_STALE:
 	case HTTP_FAIL_CLOSED:
+		return (struct outcome){502, 'S', 'H'};
 	case HTTP_FAIL_NONE:
 		break;
 	}
-	return (struct outcome){502, 'S', 'H'};
+	WRONG("a failure that is none");
 }
 
 static void give_up(struct proxy *p, enum http_fail why)
@@ -454,11 +469,14 @@ static void handle_failure(struct proxy *p, enum http_fail why)
 			return;
 		break;
 	case HTTP_FAIL_BUSY:
-	case HTTP_FAIL_NONE:
 	case HTTP_FAIL_RESPONSE_TIMEOUT:
 	case HTTP_FAIL_BAD_RESPONSE:
-	case HTTP_FAIL_BODY:
 		break;
+	case HTTP_FAIL_BODY:
+		MUST(p->relaying); /* the head was told first */
+		break;
+	case HTTP_FAIL_NONE:
+		WRONG("a failure that is none");
 	}
 	give_up(p, why);
 }
@@ -478,6 +496,8 @@ static void on_failed(struct http_call *c, enum http_fail why)
 static void attempt(struct proxy *p, bool new_connection)
 {
 	const struct http_head *h = p->x->head;
+	MUST(p->server && !p->call && !p->relaying);
+	MUST(p->fields.p && p->host.n);
 	struct http_request r = {.method = h->method,
 				 .method_text = h->method_text,
 				 .target = h->target,
@@ -498,6 +518,7 @@ static void attempt(struct proxy *p, bool new_connection)
 		handle_failure(p, why);
 		return;
 	}
+	MUST(p->call->user == p);
 	http_relay_init(&p->relay, p->x, p->call);
 	if (p->call->reused) {
 		count_pool(p, POOL_reuses);
@@ -556,6 +577,8 @@ static bool set_preface(struct proxy *p)
 void proxy_begin(struct http_exchange *x, const struct lb_bind *bind)
 {
 	struct lb_worker *w = lb_worker_of(x);
+	MUST(!x->user && x->status == 0);
+	MAGIC_CHECK(bind->pool->live, POOL_MAGIC);
 	const struct lb_settings *settings = conf_of(w->base.gen)->settings;
 	struct proxy *p = ARENA_NEW(&x->arena, struct proxy);
 	MUST(p); /* the arena begins with a block far larger than this */
@@ -606,6 +629,7 @@ void proxy_readable(struct http_exchange *x)
 void proxy_writable(struct http_exchange *x)
 {
 	struct proxy *p = proxy_of(x);
+	MUST(p->relaying);
 	relayed(p, http_relay_response(&p->relay));
 }
 
@@ -618,6 +642,30 @@ static const struct proxy *listed(const struct list *l)
 	return p;
 }
 
+static void check_one(const struct proxy *p, const struct lb_worker *w)
+{
+	const struct lb_config *c = conf_of(p->gen);
+	MUST(p->worker == w && p->x->user == p && p->x->worker == w->base.worker);
+	MUST(p->bind >= c->binds && p->bind < c->binds + c->n_binds && p->bind->pool == p->pool);
+	MUST(p->retries <= p->pool->conf->retries && (p->retries || !p->redispatched));
+	MUST(p->pool->n == LB_SERVERS_MAX || p->tried >> p->pool->n == 0);
+	MUST((p->sticky.flag == 'V') == (p->sticky.server >= 0));
+	MUST(p->call || p->relay.magic == 0);
+	MUST(!p->call || (p->call->user == p && p->server));
+	MUST(!p->call || !!p->x->status == p->relaying);
+	MUST(!p->relaying || p->x->status);
+	if (p->server) {
+		MAGIC_CHECK(p->server, SERVER_MAGIC);
+		MUST(p->server == p->pool->servers[p->index]);
+		MUST(atomic_load(&p->server->current) > 0);
+	}
+	if (p->call) {
+		http_relay_check(&p->relay);
+		pipes_found(&w->base.worker->pipes, &p->relay.request.pipe);
+		pipes_found(&w->base.worker->pipes, &p->relay.response.pipe);
+	}
+}
+
 unsigned proxy_check(const struct lb_worker *w)
 {
 	const struct list *l;
@@ -625,15 +673,7 @@ unsigned proxy_check(const struct lb_worker *w)
 	MUST(n == w->running);
 	LIST_EACH(l, &w->proxies) {
 		const struct proxy *p = listed(l);
-		MUST(p->worker == w && p->x->user == p);
-		MUST(p->call || p->relay.magic == 0);
-		MUST(!p->call || (p->call->user == p && p->server));
-		MUST(!p->server || p->server == p->pool->servers[p->index]);
-		if (p->call) {
-			http_relay_check(&p->relay);
-			pipes_found(&w->base.worker->pipes, &p->relay.request.pipe);
-			pipes_found(&w->base.worker->pipes, &p->relay.response.pipe);
-		}
+		check_one(p, w);
 	}
 	return n;
 }

@@ -21,6 +21,9 @@
 #include "pick_rr.h"
 #include "sticky.h"
 
+#define SERVER_MAGIC 0x4c425356u
+#define POOL_MAGIC   0x4c42504cu
+
 enum server_admin { SERVER_READY, SERVER_DRAIN, SERVER_MAINT };
 
 #define SERVER_NO_SLOT UINT32_MAX
@@ -28,6 +31,7 @@ enum server_admin { SERVER_READY, SERVER_DRAIN, SERVER_MAINT };
 /* ro, but for the atomics: those are changed by the functions below, by lb/proxy.c (current, peak) and by the main
  * thread (admin, health). */
 struct server {
+	uint32_t magic;
 	char name[64], pool_name[64];
 	struct addr addr;
 	_Atomic uint32_t admin;	    /* enum server_admin */
@@ -45,6 +49,7 @@ struct server {
 };
 
 struct pool {
+	uint32_t magic;
 	char name[64];
 	unsigned id;	   /* 0.. in order of appearance: index of a worker's clients */
 	uint32_t slot;	   /* of its counters */
@@ -55,7 +60,7 @@ struct pool {
 	struct pool *next;	/* private */
 };
 
-struct pools; /* the registry; main thread */
+struct pools; /* the registry; of the thread that made it, the main one */
 
 struct pools *server_pools_new(void);
 void server_pools_free(struct pools *p);

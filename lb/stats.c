@@ -24,6 +24,7 @@ const size_t stats_kinds_n = ARRAY_LEN(stats_kinds);
 static void join_server(struct server *s, void *arg)
 {
 	char name[sizeof(s->pool_name) + sizeof(s->name)];
+	MAGIC_CHECK(s, SERVER_MAGIC);
 	if (s->slot != SERVER_NO_SLOT)
 		return; /* workers know it already */
 	snprintf(name, sizeof(name), "%s/%s", s->pool_name, s->name);
@@ -32,10 +33,12 @@ static void join_server(struct server *s, void *arg)
 
 void stats_attach(struct stats *s, struct lb_config *c)
 {
+	MAGIC_CHECK(c, LB_CONFIG_MAGIC);
 	for (unsigned i = 0; i < c->n_binds; i++)
 		c->binds[i].slot = stats_slot(s, STATS_FRONTEND, c->binds[i].frontend);
 	for (unsigned i = 0; i < c->n_pools; i++) {
 		struct pool *live = c->pools[i].live;
+		MAGIC_CHECK(live, POOL_MAGIC);
 		if (live->slot == SERVER_NO_SLOT)
 			live->slot = stats_slot(s, STATS_POOL, str_c(live->name));
 	}

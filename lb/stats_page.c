@@ -132,6 +132,7 @@ struct row {
 
 static void set(struct row *r, enum column c, uint64_t v)
 {
+	MUST(c < C_COUNT);
 	r->v[c] = v;
 	r->has[c] = true;
 }
@@ -159,12 +160,14 @@ static void find_columns(void)
 
 void stats_page_init(const struct stats *stats)
 {
+	MUST(stats);
 	all_stats = stats;
 	find_columns();
 }
 
 static void set_counters(struct row *r, const struct stats *s, unsigned kind, unsigned slot)
 {
+	MUST(kind < ARRAY_LEN(columns));
 	for (unsigned i = 0; i < stats_kinds[kind].n; i++)
 		if (columns[kind][i] >= 0)
 			set(r, (enum column)columns[kind][i], stats_value(s, kind, slot, i));
@@ -192,6 +195,7 @@ static void server_row(struct row *r, const struct lb_pool *p, unsigned i, unsig
 		       const struct stats *stats, int64_t now_us)
 {
 	const struct server *s = p->servers[i];
+	MAGIC_CHECK(s, SERVER_MAGIC);
 	*r = (struct row){
 		.pool = p->conf->name, .name = str_c(s->name), .status = server_status(s, now_us)};
 	set_counters(r, stats, STATS_SERVER, s->slot);
@@ -417,6 +421,7 @@ static void refuse(struct http_exchange *x, uint16_t status, const char *text, s
 void stats_page(struct http_exchange *x)
 {
 	const struct lb_config *c = conf_of(lb_worker_of(x)->base.gen);
+	MUST(c->stats && all_stats); /* it came in by one of its binds */
 	struct str uri = c->stats->uri;
 	if (!authorised(x->head, c->stats->auth))
 		refuse(x, 401, "Name and password are needed.", STR("WWW-Authenticate"),

@@ -160,6 +160,7 @@ char sticky_write_response(struct http_fields *to, const struct conf_cookie *c,
 {
 	const struct http_field *f;
 	char flag = c->mode == CONF_COOKIE_NONE ? '-' : 'N';
+	MUST(c->mode == CONF_COOKIE_NONE || c->name.n);
 	for (unsigned i = 0; (f = http_next(response, HTTP_F_SET_COOKIE, &i));) {
 		struct str name, attributes;
 		cut_set_cookie(f->value, &name, &attributes);

@@ -3,11 +3,6 @@
 /* What is broken is found: each x_check() aborts on a structure that was damaged on purpose. */
 #include "unit.h"
 
-#include <signal.h>
-#include <stdio.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/slab.h"
@@ -18,23 +13,6 @@
 #include "loop/pipes.h"
 #include "pages.h"
 #include "sieve.h"
-
-static bool aborts(void (*f)(void))
-{
-	int status;
-	fflush(NULL);
-	pid_t pid = fork();
-	MUST(pid >= 0);
-	if (pid == 0) {
-		signal(SIGABRT, SIG_DFL);
-		setrlimit(RLIMIT_CORE, &(struct rlimit){0});
-		close(STDERR_FILENO);
-		f();
-		_exit(0);
-	}
-	MUST(waitpid(pid, &status, 0) == pid);
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-}
 
 static void a_count_of_a_slab(void)
 {
@@ -345,9 +323,9 @@ static void each_is_found(void **state UNUSED)
 		BROKEN(a_record_that_is_free_twice),
 	};
 	for (size_t i = 0; i < ARRAY_LEN(broken); i++)
-		if (!aborts(broken[i].f))
+		if (!unit_aborts(broken[i].f))
 			fail_msg("%s", broken[i].name);
-	assert_false(aborts(make_index));
+	assert_false(unit_aborts(make_index));
 }
 
 int main(void)

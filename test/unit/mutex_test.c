@@ -3,10 +3,6 @@
 #include "unit.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
 #include "base/mutex.h"
 
@@ -129,31 +125,13 @@ static void ending_what_is_held(void)
 	mutex_fini(&fixed);
 }
 
-static bool aborts(void (*f)(void))
-{
-	int status;
-	fflush(NULL);
-	pid_t pid = fork();
-	MUST(pid >= 0);
-	if (pid == 0) {
-		signal(SIGABRT, SIG_DFL);
-		setrlimit(RLIMIT_CORE, &(struct rlimit){0});
-		alarm(10);
-		close(STDERR_FILENO);
-		f();
-		_exit(0);
-	}
-	MUST(waitpid(pid, &status, 0) == pid);
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-}
-
 static void misuse_aborts(void **state UNUSED)
 {
-	assert_true(aborts(locking_twice));
-	assert_true(aborts(unlocking_what_is_not_held));
-	assert_true(aborts(unlocking_what_another_thread_holds));
-	assert_true(aborts(waiting_without_the_lock));
-	assert_true(aborts(ending_what_is_held));
+	assert_true(unit_aborts(locking_twice));
+	assert_true(unit_aborts(unlocking_what_is_not_held));
+	assert_true(unit_aborts(unlocking_what_another_thread_holds));
+	assert_true(unit_aborts(waiting_without_the_lock));
+	assert_true(unit_aborts(ending_what_is_held));
 }
 
 int main(void)

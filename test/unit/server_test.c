@@ -198,6 +198,7 @@ static void a_server_outlasts_a_reload_by_name_and_address(void **state UNUSED)
 	assert_ptr_equal(named("a"), a);
 	assert_string_equal(server_status(a, 1), "MAINT");
 	assert_int_equal(atomic_load(&a->current), 5);
+	atomic_store(&a->current, 0);
 	assert_ptr_not_equal(named("b"), b); /* another address: another server */
 	assert_null(server_find(g.c, STR("p"), STR("c")));
 	assert_null(server_find(g.c, STR("q"), STR("a")));
@@ -309,6 +310,7 @@ static void another_name_at_the_same_address_is_another_server(void **state UNUS
 	assert_ptr_not_equal(named("z"), a);
 	assert_string_equal(named("z")->name, "z");
 	assert_int_equal(atomic_load(&named("z")->current), 0);
+	atomic_store(&a->current, 0);
 }
 
 static void a_new_server_has_its_name_and_time(void **state UNUSED)
@@ -428,10 +430,85 @@ static void turns_are_by_the_new_weights_right_after_a_reload(void **state UNUSE
 	assert_non_null(strchr(picks(4, 0, 1), 'a'));
 }
 
+/* ---- what is broken is found */
+
+static void a_server_of_another_pool(void)
+{
+	str_copy(named("a")->pool_name, sizeof(named("a")->pool_name), STR("q"));
+	server_check(pools, NULL, NULL);
+}
+
+static void a_member_that_is_not_counted(void)
+{
+	g.c->pools[0].live->members--;
+	server_check(pools, NULL, NULL);
+}
+
+static unsigned none(const struct server *s UNUSED, void *arg UNUSED)
+{
+	return 0;
+}
+
+static void a_request_that_nobody_has(void)
+{
+	atomic_store(&named("b")->current, 1);
+	server_check(pools, none, NULL);
+}
+
+static void an_administrative_state_that_nobody_sets(void)
+{
+	atomic_store(&named("b")->admin, SERVER_MAINT + 1);
+	server_status(named("b"), 1);
+}
+
+static void a_failure_of_a_server_that_has_ended(void)
+{
+	MAGIC_WIPE(named("c"), SERVER_MAGIC);
+	server_failed(g.c->pools[0].servers[2], 1);
+}
+
+static void a_candidate_outside_the_pool(void)
+{
+	server_pick(&g.c->pools[0], 1u << 3, 1);
+}
+
+static void picking_with_the_lock_held(void)
+{
+	mutex_lock(&g.c->pools[0].live->lock);
+	server_pick(&g.c->pools[0], 0, 1);
+}
+
+static void *attach_here(void *arg UNUSED)
+{
+	struct err e;
+	server_attach(pools, g.c, &e);
+	return NULL;
+}
+
+static void attaching_on_another_thread(void)
+{
+	pthread_t thread;
+	MUST0(pthread_create(&thread, NULL, attach_here, NULL));
+	MUST0(pthread_join(thread, NULL));
+}
+
+static void broken_invariants_are_found(void **state UNUSED)
+{
+	assert_true(unit_aborts(a_server_of_another_pool));
+	assert_true(unit_aborts(a_member_that_is_not_counted));
+	assert_true(unit_aborts(a_request_that_nobody_has));
+	assert_true(unit_aborts(an_administrative_state_that_nobody_sets));
+	assert_true(unit_aborts(a_failure_of_a_server_that_has_ended));
+	assert_true(unit_aborts(a_candidate_outside_the_pool));
+	assert_true(unit_aborts(picking_with_the_lock_held));
+	assert_true(unit_aborts(attaching_on_another_thread));
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, three, gone)
 	const struct CMUnitTest tests[] = {
+		TEST(broken_invariants_are_found),
 		TEST(all_take_turns),
 		TEST(a_server_that_is_down_gets_nothing),
 		TEST(the_operator_drains_and_disables),

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "unit.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "loop/worker.h"
 
@@ -13,6 +17,24 @@ void unit_str_equal(struct str got, const char *want, const char *file, int line
 		print_error("%s:%d: got \"%.*s\", want \"%s\"\n", file, line, STR_ARG(got), want);
 		_fail(file, line);
 	}
+}
+
+bool unit_aborts(void (*f)(void))
+{
+	int status;
+	fflush(NULL);
+	pid_t pid = fork();
+	MUST(pid >= 0);
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+		alarm(10);
+		close(STDERR_FILENO);
+		f();
+		_exit(0);
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
 bool unit_send_all(int fd, const void *p, size_t n)

@@ -45,6 +45,9 @@ void unit_str_equal(struct str got, const char *want, const char *file, int line
 		assert_int_equal(counter, n);                                                      \
 	} while (0)
 
+/* Does f abort? It runs in a process of its own, for 10 s at most. */
+bool unit_aborts(void (*f)(void));
+
 /* All bytes, over a blocking socket. False: the other side went. */
 bool unit_send_all(int fd, const void *p, size_t n);
 
