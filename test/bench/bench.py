@@ -218,7 +218,7 @@ PROMISES = [
     (1, "haproxy", 1.0),
     (1, "nginx", 1.0),
     (4, "haproxy splice", 1.0),
-    (5, "haproxy splice", 1.0),
+    (5, "haproxy", 0.5),
     (7, "nginx cache", 0.75),
     (7, "varnish", 0.4),
 ]
